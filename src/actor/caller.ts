@@ -17,8 +17,9 @@ export interface Where {
   readonly service: string;
 }
 
-/** An Idempotency-Key as an actor needs it: `scope` = principal + route + key, `hash` = SHA-256 of the request body. */
+/** An Idempotency-Key as an actor needs it: `scope` = SHA-256 of principal + route + key, `hash` = SHA-256 of the request body. */
 export interface IdempotencyKey {
+  readonly key: string;
   readonly scope: string;
   readonly hash: string;
 }

@@ -8,7 +8,10 @@ const clock = z.string().regex(/^([01][0-9]|2[0-3]):[0-5][0-9]$/, "must be HH:MM
 
 export const ActiveHours = z.strictObject({
   timezone: z.string().min(1).max(64).refine(isTimeZone, "must be an IANA time zone"),
-  days: z.array(z.enum(["mon", "tue", "wed", "thu", "fri", "sat", "sun"])).min(1).max(7),
+  days: z
+    .array(z.enum(["mon", "tue", "wed", "thu", "fri", "sat", "sun"]))
+    .min(1)
+    .max(7),
   from: clock,
   to: clock,
 });
@@ -102,4 +105,4 @@ export const ApprovalRequest = z
   .openapi("ApprovalRequest");
 export type ApprovalRequest = z.infer<typeof ApprovalRequest>;
 
-export { role as Role, pattern as Pattern };
+export { pattern as Pattern, role as Role };

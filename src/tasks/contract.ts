@@ -1,9 +1,7 @@
 /** Wire schemas of tasks (03-tasks-and-approvals, "Wire shapes"). Pure rules import the types only. */
 import { z } from "@hono/zod-openapi";
 
-const slug = z
-  .string()
-  .regex(/^[a-z0-9._@-]{1,64}$/, "must be a slug of 1 to 64 characters out of a-z 0-9 . _ @ -");
+const slug = z.string().regex(/^[a-z0-9._@-]{1,64}$/, "must be a slug of 1 to 64 characters out of a-z 0-9 . _ @ -");
 
 /** Any JSON object; depth, size and forbidden characters are checked where the body is read (http/body.ts). */
 export const JsonObject = z.record(z.string(), z.unknown()).openapi("JsonObject");
@@ -35,11 +33,7 @@ export const ResourceRef = z
       .max(128)
       .regex(/^[^/:]+$/, "must hold no / and no :")
       .optional(),
-    actions: z
-      .array(ResourceAction)
-      .min(1)
-      .max(4)
-      .default(["read"]),
+    actions: z.array(ResourceAction).min(1).max(4).default(["read"]),
   })
   .openapi("ResourceRef");
 export type ResourceRef = z.infer<typeof ResourceRef>;

@@ -1,0 +1,319 @@
+/** The base of every actor: commit, journal, effects, timers (01-architecture, "The actor kit"), and nothing else. */
+import { DurableObject } from "cloudflare:workers";
+import type { ReadModelChange } from "../db/read-model.ts";
+import type { Env } from "../env.ts";
+import { causeOf, log } from "../log.ts";
+import type { Caller } from "./caller.ts";
+import { Commit, type Envelope, housekeeper, REPLAY_MS } from "./commit.ts";
+import { type ActorPlace, placeOf } from "./ids.ts";
+import { type ChainedEntry, GENESIS } from "./journal.ts";
+import type { LedgerIntake, Shipment } from "./ledger-api.ts";
+import { EFFECTS_SWEEP_MS, EFFECTS_TIMER, type EffectRow, Outbox, type Receipt } from "./outbox.ts";
+import { type ActorKey, actorOf } from "./remote.ts";
+import { fail, type Result } from "./result.ts";
+import { SHIP_SWEEP_MS, SHIP_TIMER, Shipping } from "./shipping.ts";
+import { type Counters, KIT_MIGRATIONS, Storage } from "./storage.ts";
+import { alarmToSet, backoffMs, dueTimers, type Timer } from "./timers.ts";
+
+/** What every actor answers to other actors. */
+export interface ActorApi {
+  deliver(to: ActorKey, source: ActorKey, rows: readonly EffectRow[]): Promise<Receipt>;
+  /** Seq and hash of the chain's last entry; null if this actor has no chain. */
+  head(): { readonly seq: number; readonly hash: string } | null;
+  /** The chain's audited entries above `after`, oldest first. */
+  chain(after: number, limit: number): ChainedEntry[];
+  /** Ships everything to the ledger now; false if the ledger did not take it. */
+  ship(): Promise<boolean>;
+}
+
+/** Marks of sources that have been silent this long are forgotten. */
+const MARK_MS = 24 * 60 * 60 * 1000;
+/** Acknowledged entries kept by actors that do not keep their whole journal (05-realtime-and-audit). */
+const KEPT_ENTRIES = 1_000;
+
+export abstract class Actor extends DurableObject<Env> implements ActorApi {
+  protected readonly place: ActorPlace;
+  protected readonly store: Storage;
+  #key: ActorKey | undefined;
+  #counters: Counters | undefined;
+  #timers = new Map<string, Timer>();
+  #armedAt: number | null = null;
+  #outbox: Outbox | undefined;
+  #shipping: Shipping | undefined;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.place = placeOf(ctx.id.name);
+    this.store = new Storage(ctx.storage.sql);
+    if (!this.store.exists()) return;
+    this.#load();
+    if (this.#timers.size > 0) {
+      // An alarm that was lost, or stands unfired in the past, would let an actor without traffic sleep for ever.
+      void ctx.blockConcurrencyWhile(async () => {
+        const armed = await ctx.storage.getAlarm();
+        this.#armedAt = armed !== null && armed > Date.now() ? armed : null;
+        this.#arm(Date.now());
+      });
+    }
+  }
+
+  // --- what an actor says of itself
+
+  /** The actor's own tables: an append-only list, run once each. */
+  protected abstract get migrations(): readonly string[];
+  /** Applies one effect. Called in a commit, once per effect; a throw is a bug and holds up this source only. */
+  protected abstract receive(tx: Commit, caller: Caller, source: ActorKey, body: unknown): void;
+  /** Handles a due timer: moves or clears it in a commit of its own. A throw is retried with backoff. */
+  protected abstract onTimer(name: string, now: number): Promise<void> | void;
+
+  /** The read-model rows that these entries touched, from the state as it is now. */
+  protected project(_entries: readonly ChainedEntry[]): readonly ReadModelChange[] {
+    return [];
+  }
+
+  /** Whether acknowledged entries are ever forgotten. */
+  protected get keepsWholeJournal(): boolean {
+    return false;
+  }
+
+  protected sendShipment(shipment: Shipment): Promise<{ readonly acknowledged: number }> {
+    return actorOf<LedgerIntake>(this.env, this.place.workspace, "config").accept(shipment);
+  }
+
+  // --- identity
+
+  protected get exists(): boolean {
+    return this.#counters !== undefined;
+  }
+
+  /** The full key that this actor stands for; known from its first commit or from {@link identify}. */
+  protected get key(): ActorKey {
+    const key = this.#counters?.key ?? this.#key;
+    if (key === undefined) throw new Error("an actor was used before it was told its key");
+    return key;
+  }
+
+  /** Tells the actor its full key; false if it already stands for another one, whose state it must not show. */
+  protected identify(key: ActorKey): boolean {
+    const known = this.#counters?.key ?? this.#key;
+    if (known !== undefined) return known === key;
+    this.#key = key;
+    return true;
+  }
+
+  /** The member that the next `tx.member()` will hand out. */
+  protected get nextMember(): number {
+    return (this.#counters?.members ?? 0) + 1;
+  }
+
+  // --- commit
+
+  /** Runs `work` in one storage transaction; throws (a bug) leave nothing behind. Memory must be changed after it, not in it. */
+  protected commit<T>(caller: Caller, work: (tx: Commit) => T, now = Date.now()): T {
+    let done: { tx: Commit; value: T };
+    try {
+      done = this.ctx.storage.transactionSync(() => {
+        const counters = this.#begin();
+        const tx = new Commit(this.place.workspace, caller, now, this.store, counters, this.#timers);
+        this.#outbox?.settle(tx);
+        const value = work(tx);
+        if (tx.audited) tx.timerBy(SHIP_TIMER, now + SHIP_SWEEP_MS);
+        if (tx.effectTargets.size > 0) tx.timerBy(EFFECTS_TIMER, now + EFFECTS_SWEEP_MS);
+        this.store.saveCounters(counters);
+        this.#counters = counters;
+        this.#arm(now);
+        return { tx, value };
+      });
+    } catch (thrown) {
+      this.#load();
+      throw thrown;
+    }
+    for (const followUp of done.tx.followUps) followUp();
+    this.#outbox?.settled();
+    if (done.tx.audited) this.#ships().poke(this.#waiting());
+    if (done.tx.effectTargets.size > 0) this.ctx.waitUntil(this.#effects().drain(now, done.tx.effectTargets));
+    return done.value;
+  }
+
+  /** The stored answer of a request that was served before, or undefined if it is new (02, "Idempotency"). */
+  protected replayed<T>(caller: Caller): Result<T> | undefined {
+    if (caller.idempotency === undefined || !this.exists) return undefined;
+    const { scope, hash } = caller.idempotency;
+    const stored = this.store.replay(scope);
+    if (stored === undefined || stored.at < Date.now() - REPLAY_MS) return undefined;
+    if (stored.hash !== hash) {
+      return fail("IDEMPOTENCY_KEY_REUSED", "this Idempotency-Key was used with another request body");
+    }
+    const value = this.store.read<T>(`replay:${scope}`);
+    return value === undefined ? undefined : { ok: true, value, replayed: true };
+  }
+
+  /** Delivers what is owed now (to `targets`, default all). True if nothing is owed to them afterwards. */
+  protected deliverEffects(targets?: Iterable<ActorKey>): Promise<boolean> {
+    return this.#effects().drain(Date.now(), targets);
+  }
+
+  // --- RPC of every actor
+
+  async deliver(to: ActorKey, source: ActorKey, rows: readonly EffectRow[]): Promise<Receipt> {
+    if (!this.identify(to)) return { acked: 0, failed: "the address belongs to another key" };
+    let acked = this.exists ? this.store.markOf(source) : 0;
+    for (const row of rows) {
+      if (row.n <= acked) continue;
+      const { caller, body } = JSON.parse(row.message) as Envelope;
+      try {
+        this.commit(caller, (tx) => {
+          this.receive(tx, caller, source, body);
+          tx.store.saveMark(source, row.n, tx.now);
+        });
+      } catch (thrown) {
+        return { acked, failed: causeOf(thrown) };
+      }
+      acked = row.n;
+    }
+    return { acked };
+  }
+
+  head(): { readonly seq: number; readonly hash: string } | null {
+    const counters = this.#counters;
+    return counters === undefined || counters.head_seq === 0
+      ? null
+      : { seq: counters.head_seq, hash: counters.head_hash };
+  }
+
+  chain(after: number, limit: number): ChainedEntry[] {
+    return this.exists ? this.store.chain(after, limit) : [];
+  }
+
+  async ship(): Promise<boolean> {
+    return this.exists ? this.#ships().ship() : true;
+  }
+
+  // --- timers
+
+  override async alarm(): Promise<void> {
+    const now = Date.now();
+    this.#armedAt = null;
+    try {
+      for (const timer of dueTimers(this.#timers.values(), now)) await this.#ring(timer, now);
+    } finally {
+      this.#arm(Date.now());
+    }
+  }
+
+  async #ring(timer: Timer, now: number): Promise<void> {
+    const { name } = timer;
+    try {
+      if (name === SHIP_TIMER) await this.#sweepShipping(now);
+      else if (name === EFFECTS_TIMER) await this.#sweepEffects(now);
+      else await this.onTimer(name, now);
+      // A handler that neither moved nor cleared its timer is done with it.
+      if (this.#timers.get(name) === timer) this.#housekeep((tx) => tx.timer(name, undefined));
+    } catch (thrown) {
+      const attempts = timer.attempts + 1;
+      if (attempts === 1)
+        log("error", "timer.failed", { actor: this.#counters?.key, timer: name, cause: causeOf(thrown) });
+      this.#housekeep((tx) => tx.retry(name, Date.now() + backoffMs(attempts, Math.random()), attempts));
+    }
+  }
+
+  async #sweepShipping(now: number): Promise<void> {
+    this.#housekeep((tx) => tx.timer(SHIP_TIMER, now + SHIP_SWEEP_MS));
+    if (await this.#ships().ship()) this.#housekeep((tx) => tx.timer(SHIP_TIMER, undefined));
+  }
+
+  async #sweepEffects(now: number): Promise<void> {
+    this.#housekeep((tx) => {
+      tx.timer(EFFECTS_TIMER, now + EFFECTS_SWEEP_MS);
+      tx.store.dropMarksBefore(now - MARK_MS);
+    });
+    await this.#effects().drain(now);
+    this.#housekeep((tx) => tx.timer(EFFECTS_TIMER, this.#effects().nextTry(this.store.targets(), tx.now)));
+  }
+
+  /** Sets the alarm if the earliest timer is sooner than what it is set to. */
+  #arm(now: number): void {
+    const at = alarmToSet(this.#timers.values(), this.#armedAt, now);
+    if (at === undefined) return;
+    void this.ctx.storage.setAlarm(at);
+    this.#armedAt = at;
+  }
+
+  // --- internals
+
+  #housekeep(work: (tx: Commit) => void): void {
+    this.commit(housekeeper(this.place.workspace), work);
+  }
+
+  #begin(): Counters {
+    const known = this.#counters;
+    if (known === undefined) {
+      for (const script of KIT_MIGRATIONS) this.store.run(script);
+      for (const script of this.migrations) this.store.run(script);
+      return {
+        key: this.key,
+        kit_version: KIT_MIGRATIONS.length,
+        own_version: this.migrations.length,
+        seq: 0,
+        head_seq: 0,
+        head_hash: GENESIS,
+        last_micros: 0,
+        members: 0,
+        effects: 0,
+        shipped: 0,
+      };
+    }
+    if (known.kit_version === KIT_MIGRATIONS.length && known.own_version === this.migrations.length)
+      return { ...known };
+    for (const script of KIT_MIGRATIONS.slice(known.kit_version)) this.store.run(script);
+    for (const script of this.migrations.slice(known.own_version)) this.store.run(script);
+    return { ...known, kit_version: KIT_MIGRATIONS.length, own_version: this.migrations.length };
+  }
+
+  #load(): void {
+    this.#counters = this.store.exists() ? this.store.counters() : undefined;
+    this.#timers = new Map(this.exists ? this.store.timers().map((timer) => [timer.name, timer]) : []);
+    this.#armedAt = null;
+  }
+
+  #waiting(): number {
+    return this.#counters === undefined ? 0 : this.#counters.seq - this.#counters.shipped;
+  }
+
+  #effects(): Outbox {
+    this.#outbox ??= new Outbox({
+      source: this.key,
+      store: this.store,
+      send: (target, rows) => actorOf<ActorApi>(this.env, this.place.workspace, target).deliver(target, this.key, rows),
+      retryAt: (dueAt) => this.#housekeep((tx) => tx.timerBy(EFFECTS_TIMER, dueAt)),
+    });
+    return this.#outbox;
+  }
+
+  #ships(): Shipping {
+    this.#shipping ??= new Shipping({
+      source: this.key,
+      next: (limit) => this.#nextShipment(limit),
+      send: (shipment) => this.sendShipment(shipment),
+      acknowledged: (seq) => this.#acknowledged(seq),
+      retryAt: (dueAt) => this.#housekeep((tx) => tx.timerBy(SHIP_TIMER, dueAt)),
+    });
+    return this.#shipping;
+  }
+
+  #nextShipment(limit: number): Shipment | undefined {
+    const entries = this.store.chain(this.#counters?.shipped ?? 0, limit);
+    if (entries.length === 0) return undefined;
+    return { source: this.key, entries, changes: this.project(entries) };
+  }
+
+  #acknowledged(seq: number): void {
+    this.#housekeep((tx) => {
+      tx.shipped(seq);
+      const oldest = seq - KEPT_ENTRIES;
+      if (!this.keepsWholeJournal && oldest > 0) tx.store.prune(oldest);
+      if (this.#counters !== undefined && seq >= this.#counters.head_seq) tx.timer(SHIP_TIMER, undefined);
+      if (this.store.targets().length === 0) tx.timer(EFFECTS_TIMER, undefined);
+    });
+  }
+}

@@ -1,0 +1,216 @@
+/** The tables that every actor has, and typed access to them. Nothing here runs before the first commit creates them. */
+import type { ChainedEntry, Entry } from "./journal.ts";
+import type { Timer } from "./timers.ts";
+
+/** Append-only list: an actor runs what it has not run yet, in the transaction of its next commit. */
+export const KIT_MIGRATIONS: readonly string[] = [
+  `CREATE TABLE actor (
+     id INTEGER PRIMARY KEY CHECK (id = 0), key TEXT NOT NULL, kit_version INTEGER NOT NULL, own_version INTEGER NOT NULL,
+     seq INTEGER NOT NULL, head_seq INTEGER NOT NULL, head_hash TEXT NOT NULL, last_micros INTEGER NOT NULL,
+     members INTEGER NOT NULL, effects INTEGER NOT NULL, shipped INTEGER NOT NULL
+   ) STRICT;
+   CREATE TABLE journal (
+     seq INTEGER PRIMARY KEY, entry TEXT NOT NULL, prev_hash TEXT, hash TEXT
+   ) STRICT;
+   CREATE TABLE outbox (n INTEGER PRIMARY KEY, target TEXT NOT NULL, message TEXT NOT NULL) STRICT;
+   CREATE TABLE marks (source TEXT PRIMARY KEY, n INTEGER NOT NULL, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+   CREATE TABLE timers (name TEXT PRIMARY KEY, due_at INTEGER NOT NULL, attempts INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+   CREATE TABLE documents (
+     key TEXT NOT NULL, part INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (key, part)
+   ) STRICT, WITHOUT ROWID;
+   CREATE TABLE replays (scope TEXT PRIMARY KEY, hash TEXT NOT NULL, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;`,
+];
+
+/** The one row of counters and heads that each commit rewrites. */
+export interface Counters {
+  /** the actor's full key, e.g. `resource:database:prod/orders` */
+  key: string;
+  kit_version: number;
+  own_version: number;
+  /** last seq of the journal, audited or not */
+  seq: number;
+  /** seq and hash of the last audited entry: the chain's head */
+  head_seq: number;
+  head_hash: string;
+  last_micros: number;
+  /** last member handed out in an id */
+  members: number;
+  /** last number given to an effect */
+  effects: number;
+  /** last seq that the ledger acknowledged */
+  shipped: number;
+}
+
+/** A row may hold 2 MB; a character takes up to 3 bytes of UTF-8. */
+const PART_CHARS = 500_000;
+
+export class Storage {
+  readonly #sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+  }
+
+  exists(): boolean {
+    return this.#sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'actor'").toArray().length > 0;
+  }
+
+  run(script: string): void {
+    this.#sql.exec(script);
+  }
+
+  counters(): Counters | undefined {
+    return this.#sql.exec<Record<string, SqlStorageValue> & Counters>("SELECT * FROM actor").toArray()[0];
+  }
+
+  saveCounters(row: Counters): void {
+    this.#sql.exec(
+      `INSERT OR REPLACE INTO actor
+         (id, key, kit_version, own_version, seq, head_seq, head_hash, last_micros, members, effects, shipped)
+       VALUES (0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      row.key,
+      row.kit_version,
+      row.own_version,
+      row.seq,
+      row.head_seq,
+      row.head_hash,
+      row.last_micros,
+      row.members,
+      row.effects,
+      row.shipped,
+    );
+  }
+
+  // --- journal
+
+  append(seq: number, entry: string, prevHash: string | null, hash: string | null): void {
+    this.#sql.exec("INSERT INTO journal VALUES (?, ?, ?, ?)", seq, entry, prevHash, hash);
+  }
+
+  /** Audited entries above `after`, oldest first. */
+  chain(after: number, limit: number): ChainedEntry[] {
+    return this.#sql
+      .exec<{ entry: string; prev_hash: string; hash: string }>(
+        "SELECT entry, prev_hash, hash FROM journal WHERE seq > ? AND hash IS NOT NULL ORDER BY seq LIMIT ?",
+        after,
+        limit,
+      )
+      .toArray()
+      .map((row) => ({ entry: JSON.parse(row.entry) as Entry, prev_hash: row.prev_hash, hash: row.hash }));
+  }
+
+  /** Forgets what is at or below `seq`. */
+  prune(seq: number): void {
+    this.#sql.exec("DELETE FROM journal WHERE seq <= ?", seq);
+  }
+
+  // --- effects
+
+  enqueue(n: number, target: string, message: string): void {
+    this.#sql.exec("INSERT INTO outbox VALUES (?, ?, ?)", n, target, message);
+  }
+
+  owedTo(target: string, above: number, limit: number): { n: number; message: string }[] {
+    return this.#sql
+      .exec<{ n: number; message: string }>(
+        "SELECT n, message FROM outbox WHERE target = ? AND n > ? ORDER BY n LIMIT ?",
+        target,
+        above,
+        limit,
+      )
+      .toArray();
+  }
+
+  targets(): string[] {
+    return this.#sql
+      .exec<{ target: string }>("SELECT target FROM outbox GROUP BY target ORDER BY min(n)")
+      .toArray()
+      .map((row) => row.target);
+  }
+
+  acknowledge(target: string, upTo: number): void {
+    this.#sql.exec("DELETE FROM outbox WHERE target = ? AND n <= ?", target, upTo);
+  }
+
+  markOf(source: string): number {
+    const row = this.#sql.exec<{ n: number }>("SELECT n FROM marks WHERE source = ?", source).toArray()[0];
+    return row?.n ?? 0;
+  }
+
+  saveMark(source: string, n: number, now: number): void {
+    this.#sql.exec("INSERT OR REPLACE INTO marks VALUES (?, ?, ?)", source, n, now);
+  }
+
+  dropMarksBefore(at: number): void {
+    this.#sql.exec("DELETE FROM marks WHERE at < ?", at);
+  }
+
+  // --- timers
+
+  timers(): Timer[] {
+    return this.#sql
+      .exec<Record<string, SqlStorageValue> & Timer>("SELECT name, due_at, attempts FROM timers")
+      .toArray();
+  }
+
+  saveTimer(timer: Timer): void {
+    this.#sql.exec("INSERT OR REPLACE INTO timers VALUES (?, ?, ?)", timer.name, timer.due_at, timer.attempts);
+  }
+
+  dropTimer(name: string): void {
+    this.#sql.exec("DELETE FROM timers WHERE name = ?", name);
+  }
+
+  // --- documents: JSON values of any size under a key
+
+  read<T>(key: string): T | undefined {
+    const parts = this.#sql
+      .exec<{ body: string }>("SELECT body FROM documents WHERE key = ? ORDER BY part", key)
+      .toArray()
+      .map((row) => row.body);
+    return parts.length === 0 ? undefined : (JSON.parse(parts.join("")) as T);
+  }
+
+  write(key: string, value: unknown): void {
+    const text = JSON.stringify(value);
+    const parts = partsOf(text, PART_CHARS);
+    parts.forEach((body, part) => {
+      this.#sql.exec("INSERT OR REPLACE INTO documents VALUES (?, ?, ?)", key, part, body);
+    });
+    this.#sql.exec("DELETE FROM documents WHERE key = ? AND part >= ?", key, parts.length);
+  }
+
+  erase(key: string): void {
+    this.#sql.exec("DELETE FROM documents WHERE key = ?", key);
+  }
+
+  // --- answers kept under an Idempotency-Key
+
+  replay(scope: string): { hash: string; at: number } | undefined {
+    return this.#sql
+      .exec<{ hash: string; at: number }>("SELECT hash, at FROM replays WHERE scope = ?", scope)
+      .toArray()[0];
+  }
+
+  saveReplay(scope: string, hash: string, now: number): void {
+    this.#sql.exec("INSERT OR REPLACE INTO replays VALUES (?, ?, ?)", scope, hash, now);
+  }
+
+  dropReplaysBefore(at: number): void {
+    this.#sql.exec("DELETE FROM documents WHERE key IN (SELECT 'replay:' || scope FROM replays WHERE at < ?)", at);
+    this.#sql.exec("DELETE FROM replays WHERE at < ?", at);
+  }
+}
+
+/** Cuts `text` into pieces of at most `size` characters, never through a surrogate pair (half of one cannot be stored). */
+export function partsOf(text: string, size: number): string[] {
+  const parts: string[] = [];
+  for (let from = 0; from < text.length; ) {
+    let to = Math.min(from + size, text.length);
+    const last = text.charCodeAt(to - 1);
+    if (to < text.length && last >= 0xd800 && last <= 0xdbff) to -= 1;
+    parts.push(text.slice(from, to));
+    from = to;
+  }
+  return parts;
+}

@@ -1,0 +1,148 @@
+import { once } from "node:events";
+import { createRequire } from "node:module";
+import { createServer } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
+import { isErrorCode } from "./error-code.ts";
+import { applyMigrations, readMigrations } from "./migrations.ts";
+import type { Settings } from "./settings.ts";
+import { StartFailure } from "./start-failure.ts";
+import { endProcess, type StateDirectory } from "./state-directory.ts";
+import type { WorkerDeclaration } from "./worker-declaration.ts";
+
+/** How long requests in flight may take to finish once a stop is asked for (ms); a stop has 3 s in all. */
+const DRAIN = 1_500;
+
+/** A worker being served. */
+export interface Runtime {
+  readonly url: URL;
+  /** Lets requests in flight finish, then ends workerd. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Serves a built worker on workerd: first the databases alone, to migrate them while nobody can ask, then the worker on a socket
+ * of its own, without Miniflare's proxy in between.
+ * @param script path of the built worker
+ * @param died called if workerd crashed and could not be started again
+ * @throws StartFailure if a migration fails or the address is taken
+ */
+export async function startRuntime(
+  script: string,
+  worker: WorkerDeclaration,
+  { host, port }: Settings,
+  state: StateDirectory,
+  died: (reason: Error) => void,
+): Promise<Runtime> {
+  if (process.platform !== "win32") wrapWorkerd(state);
+
+  const shared = {
+    host: "127.0.0.1",
+    port: 0,
+    cf: false,
+    logRequests: false,
+    log: new RuntimeLog(died),
+    resourcePersistencePath: state.path,
+    handleStructuredLogs: ({ message }: { message: string }) => {
+      // workerd adds the addresses of its own C++ frames to an uncaught error.
+      process.stdout.write(`${message.split("\nstack: ")[0]}\n`);
+    },
+  };
+  // Named by binding: the id in wrangler.toml is the deployed database's and may change without losing the local one.
+  const d1Databases = Object.fromEntries([...worker.databases.keys()].map((binding) => [binding, binding]));
+
+  const miniflare = new Miniflare(
+    convertV4MiniflareOptions({
+      ...shared,
+      name: "migrations",
+      modules: true,
+      script: "export default {}",
+      d1Databases,
+    }),
+  );
+  // Miniflare would exit at once; who calls this stops in good order.
+  for (const signal of ["SIGINT", "SIGTERM"]) process.removeAllListeners(signal);
+
+  try {
+    for (const [binding, folder] of worker.databases)
+      await applyMigrations(await miniflare.getD1Database(binding), readMigrations(folder));
+    await miniflare.setOptions(
+      convertV4MiniflareOptions({
+        ...shared,
+        ...worker.options,
+        bindings: worker.vars,
+        ratelimits: worker.rateLimits,
+        name: worker.name,
+        modules: true,
+        scriptPath: script,
+        d1Databases,
+        unsafeDirectSockets: [{ host, port }],
+      }),
+    );
+    return { url: await miniflare.unsafeGetDirectURL(), stop: () => stop(miniflare, state) };
+  } catch (error) {
+    await miniflare.dispose();
+    if (isErrorCode(error, "ERR_ADDRESS_IN_USE")) throw addressInUse(host, port);
+    throw error;
+  }
+}
+
+/**
+ * Finds out early whether an address can be listened on.
+ * @throws StartFailure if it cannot
+ */
+export async function assertAddressFree({ host, port }: Settings): Promise<void> {
+  const probe = createServer();
+  try {
+    await once(probe.listen(port, host), "listening");
+  } catch (error) {
+    if (isErrorCode(error, "EADDRINUSE")) throw addressInUse(host, port);
+    throw new StartFailure(
+      `HOST ${host}, PORT ${port} cannot be listened on: ${error instanceof Error ? error.message : error}`,
+    );
+  }
+  probe.close();
+  await once(probe, "close");
+}
+
+function addressInUse(host: string, port: number): StartFailure {
+  return new StartFailure(`PORT ${port} on ${host} is in use by another process`);
+}
+
+/** Has Miniflare run workerd.sh in place of workerd. */
+function wrapWorkerd(state: StateDirectory): void {
+  const workerd: { default: string } = createRequire(import.meta.url)("workerd");
+  process.env.COUNTERSIGN_WORKERD = process.env.MINIFLARE_WORKERD_PATH ?? workerd.default;
+  process.env.COUNTERSIGN_STATE = state.path;
+  process.env.MINIFLARE_WORKERD_PATH = fileURLToPath(new URL("workerd.sh", import.meta.url));
+}
+
+async function stop(miniflare: Miniflare, state: StateDirectory): Promise<void> {
+  // Read by workerd.sh: Miniflare takes the exit for a crash and would start another workerd.
+  process.env.COUNTERSIGN_STOPPING = "1";
+  const pid = state.workerd();
+  if (pid !== undefined) endProcess(pid, "SIGTERM");
+  for (const until = Date.now() + DRAIN; state.workerd() !== undefined && Date.now() < until; ) await sleep(20);
+  await miniflare.dispose();
+}
+
+/** Miniflare's words, of which only a crash of workerd is news. */
+class RuntimeLog extends Log {
+  readonly #died: (reason: Error) => void;
+
+  constructor(died: (reason: Error) => void) {
+    super(LogLevel.WARN);
+    this.#died = died;
+  }
+
+  override warn(message: string): void {
+    if (!process.env.COUNTERSIGN_STOPPING) process.stderr.write(`${message}\n`);
+  }
+
+  override error(error: Error): void {
+    if (process.env.COUNTERSIGN_STOPPING) return;
+    if (isErrorCode(error, "ERR_RUNTIME_FAILURE")) this.#died(error);
+    else process.stderr.write(`${error.message}\n`);
+  }
+}

@@ -1,0 +1,245 @@
+/**
+ * One flush of a ledger: audit rows, read models and configuration as statements of one atomic D1 batch. Many rows a
+ * statement through `json_each(?)` (34,000 rows/s against 746 one by one, 06-performance); every statement may be repeated.
+ */
+import type { ChainedEntry } from "../actor/journal.ts";
+import type { ConfigurationChange } from "./configuration.ts";
+import type { ReadModelChange } from "./read-model.ts";
+
+export interface Flush {
+  readonly entries: readonly ChainedEntry[];
+  readonly changes: readonly ReadModelChange[];
+  readonly configuration: readonly ConfigurationChange[];
+}
+
+const AUDIT_COLUMNS = [
+  "actor",
+  "seq",
+  "subject_type",
+  "subject_id",
+  "action",
+  "from_state",
+  "to_state",
+  "who",
+  "at",
+  "where",
+  "why",
+  "request_id",
+  "details",
+  "prev_hash",
+  "hash",
+] as const;
+
+const READ_MODELS = {
+  tasks: {
+    key: ["id"],
+    columns: [
+      "id",
+      "state",
+      "revision",
+      "type",
+      "author_id",
+      "priority",
+      "risk_score",
+      "risk_level",
+      "created_at",
+      "updated_at",
+      "tags",
+      "body",
+    ],
+  },
+  approvals: {
+    key: ["id"],
+    columns: ["id", "task_id", "reviewer_id", "revision", "status", "priority", "created_at", "responded_at", "body"],
+  },
+  locks: {
+    key: ["id"],
+    columns: [
+      "id",
+      "resource_type",
+      "resource_id",
+      "agent_id",
+      "session_id",
+      "status",
+      "mode",
+      "fencing_token",
+      "since",
+    ],
+  },
+  executions: {
+    key: ["task_id", "attempt"],
+    columns: [
+      "task_id",
+      "attempt",
+      "type",
+      "agent_id",
+      "started_at",
+      "completed_at",
+      "result",
+      "duration_seconds",
+    ],
+  },
+} as const;
+
+const CONFIGURATION = {
+  users: {
+    key: ["id"],
+    columns: ["id", "name", "email", "roles", "manager_id", "oidc_subject", "active", "created_at", "updated_at"],
+  },
+  agents: {
+    key: ["id"],
+    columns: [
+      "id",
+      "name",
+      "description",
+      "roles",
+      "scopes",
+      "capabilities",
+      "max_tasks",
+      "heartbeat_interval_seconds",
+      "labels",
+      "config",
+      "active",
+      "created_at",
+      "updated_at",
+    ],
+  },
+  tokens: {
+    key: ["token_id"],
+    columns: ["token_id", "hash", "principal_kind", "principal_id", "scopes", "created_at", "expires_at"],
+  },
+  policies: { key: ["id"], columns: ["id", "body", "created_at", "updated_at"] },
+  catalogue: {
+    key: ["key"],
+    columns: [
+      "key",
+      "type",
+      "id",
+      "namespace",
+      "criticality",
+      "name",
+      "owner",
+      "dependents",
+      "labels",
+      "created_at",
+      "updated_at",
+    ],
+  },
+} as const;
+
+export function flushStatements(db: D1Database, workspace: string, flush: Flush): D1PreparedStatement[] {
+  return [
+    ...flush.configuration.map((change) => configurationStatement(db, workspace, change)),
+    ...readModelStatements(db, workspace, flush.changes),
+    ...auditStatements(db, workspace, flush.entries),
+  ];
+}
+
+/** INSERT INTO table (workspace, columns) SELECT ?1, … FROM json_each(?2), upserting on the key. */
+function upsert(table: string, key: readonly string[], columns: readonly string[]): string {
+  const names = columns.map((column) => `"${column}"`).join(", ");
+  const values = columns.map((column) => `value ->> '${column}'`).join(", ");
+  const updates = columns
+    .filter((column) => !key.includes(column))
+    .map((column) => `"${column}" = excluded."${column}"`)
+    .join(", ");
+  const conflict = ["workspace", ...key].map((column) => `"${column}"`).join(", ");
+  return `INSERT INTO ${table} ("workspace", ${names}) SELECT ?1, ${values} FROM json_each(?2) WHERE true
+    ON CONFLICT (${conflict}) DO UPDATE SET ${updates}`;
+}
+
+/** Objects and arrays of a row as JSON text, so that SQLite stores exactly what was written. */
+function flat(row: object): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(row).map(([column, value]) => [
+      column,
+      typeof value === "object" && value !== null ? JSON.stringify(value) : value,
+    ]),
+  );
+}
+
+function auditStatements(db: D1Database, workspace: string, entries: readonly ChainedEntry[]): D1PreparedStatement[] {
+  if (entries.length === 0) return [];
+  const names = AUDIT_COLUMNS.map((column) => `"${column}"`).join(", ");
+  const values = AUDIT_COLUMNS.map((column) => `value ->> '${column}'`).join(", ");
+  const rows = entries.map(({ entry, prev_hash, hash }) => flat({ ...entry, prev_hash, hash }));
+  return [
+    db
+      .prepare(`INSERT INTO audit_log ("workspace", ${names}) SELECT ?1, ${values} FROM json_each(?2)`)
+      .bind(workspace, JSON.stringify(rows)),
+  ];
+}
+
+function readModelStatements(
+  db: D1Database,
+  workspace: string,
+  changes: readonly ReadModelChange[],
+): D1PreparedStatement[] {
+  const statements: D1PreparedStatement[] = [];
+  for (const [table, { key, columns }] of Object.entries(READ_MODELS)) {
+    // The last change of a row wins: shipments stand in the order in which they were accepted.
+    const last = new Map(changes.filter((change) => change.table === table).map((change) => [change.id, change]));
+    const gone = [...last.values()].filter((change) => change.row === null).map((change) => change.id);
+    const put = [...last.values()].flatMap((change) => (change.row === null ? [] : [flat(change.row)]));
+    if (gone.length > 0) {
+      statements.push(
+        db
+          .prepare(`DELETE FROM ${table} WHERE workspace = ?1 AND "${key[0]}" IN (SELECT value FROM json_each(?2))`)
+          .bind(workspace, JSON.stringify(gone)),
+      );
+    }
+    if (put.length > 0) {
+      statements.push(db.prepare(upsert(table, key, columns)).bind(workspace, JSON.stringify(put)));
+    }
+    if (table === "tasks" && last.size > 0) statements.push(...taskResourceStatements(db, workspace, [...last.values()]));
+  }
+  return statements;
+}
+
+function taskResourceStatements(
+  db: D1Database,
+  workspace: string,
+  changes: readonly ReadModelChange[],
+): D1PreparedStatement[] {
+  const rows = changes.flatMap((change) =>
+    change.table === "tasks" && change.row !== null
+      ? change.row.resources.map((resource) => ({
+          task_id: change.id,
+          key: resource.key,
+          type: resource.type,
+          resource_id: resource.id,
+        }))
+      : [],
+  );
+  const ids = JSON.stringify(changes.map((change) => change.id));
+  return [
+    db
+      .prepare("DELETE FROM task_resources WHERE workspace = ?1 AND task_id IN (SELECT value FROM json_each(?2))")
+      .bind(workspace, ids),
+    db
+      .prepare(
+        `INSERT OR IGNORE INTO task_resources (workspace, key, task_id, type, resource_id)
+         SELECT ?1, value ->> 'key', value ->> 'task_id', value ->> 'type', value ->> 'resource_id' FROM json_each(?2)`,
+      )
+      .bind(workspace, JSON.stringify(rows)),
+  ];
+}
+
+function configurationStatement(db: D1Database, workspace: string, change: ConfigurationChange): D1PreparedStatement {
+  if ("put" in change) {
+    const { key, columns } = CONFIGURATION[change.put];
+    return db.prepare(upsert(change.put, key, columns)).bind(workspace, JSON.stringify([flat(change.row)]));
+  }
+  if ("principal_id" in change) {
+    return db
+      .prepare("DELETE FROM tokens WHERE workspace = ?1 AND principal_kind = ?2 AND principal_id = ?3")
+      .bind(workspace, change.principal_kind, change.principal_id);
+  }
+  if (change.remove === "tokens") {
+    return db.prepare("DELETE FROM tokens WHERE workspace = ?1 AND token_id = ?2").bind(workspace, change.token_id);
+  }
+  if (change.remove === "catalogue") {
+    return db.prepare("DELETE FROM catalogue WHERE workspace = ?1 AND key = ?2").bind(workspace, change.key);
+  }
+  return db.prepare(`DELETE FROM ${change.remove} WHERE workspace = ?1 AND id = ?2`).bind(workspace, change.id);
+}

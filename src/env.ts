@@ -1,0 +1,21 @@
+/** What wrangler.toml binds. Actors are reached through their folder's `stub.ts`, never through these namespaces directly. */
+export interface Env {
+  readonly DB: D1Database;
+  readonly TASK: DurableObjectNamespace;
+  readonly RESOURCE: DurableObjectNamespace;
+  readonly AGENT: DurableObjectNamespace;
+  readonly INBOX: DurableObjectNamespace;
+  readonly COORDINATOR: DurableObjectNamespace;
+  readonly DISPATCH: DurableObjectNamespace;
+  readonly LEDGER: DurableObjectNamespace;
+  readonly READS: RateLimit;
+  readonly WRITES: RateLimit;
+  readonly ADDRESSES: RateLimit;
+  readonly RATE_LIMIT_READS: string;
+  readonly RATE_LIMIT_WRITES: string;
+  readonly LOCK_QUEUE_MAX: string;
+  readonly DEADLOCK_STRATEGY: string;
+  readonly APPROVAL_BACKLOG: string;
+  /** At least 32 characters; the worker answers 503 without it. */
+  readonly ROOT_TOKEN?: string;
+}

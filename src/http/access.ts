@@ -1,0 +1,50 @@
+/** Who may call a route: roles and token scopes (02-http-and-auth, "Roles and permissions"). Pure. */
+import type { Who } from "../actor/caller.ts";
+import { fail, ok, type Result } from "../actor/result.ts";
+
+export const SCOPES = [
+  "tasks:read",
+  "tasks:write",
+  "approvals:read",
+  "approvals:write",
+  "locks:read",
+  "locks:write",
+  "agents:read",
+  "agents:write",
+  "audit:read",
+  "admin",
+] as const;
+export type Scope = (typeof SCOPES)[number];
+
+export type ReservedRole = "author" | "reviewer" | "admin" | "system";
+
+export interface Principal {
+  readonly workspace: string;
+  readonly who: Who;
+  readonly name: string;
+  /** null: everything that the roles allow */
+  readonly scopes: readonly string[] | null;
+  readonly root: boolean;
+}
+
+export interface Access {
+  /** Any of these roles; "any": every authenticated principal. */
+  readonly roles: "any" | readonly ReservedRole[];
+  /** A token narrowed by scopes must hold this one; undefined: any token does. */
+  readonly scope?: Scope;
+  /** Decides or configures: the principal is read anew from D1 instead of the isolate's cache. */
+  readonly fresh?: boolean;
+  /** Keeps leases alive: a principal known for less than 15 minutes is good enough while D1 fails. */
+  readonly survivesOutage?: boolean;
+}
+
+export function mayCall(principal: Principal, access: Access): Result<null> {
+  const { roles } = principal.who;
+  if (access.scope !== undefined && principal.scopes !== null && !principal.scopes.includes(access.scope)) {
+    return fail("FORBIDDEN", `this token lacks the scope ${access.scope}`, { scope: access.scope });
+  }
+  if (access.roles !== "any" && !access.roles.some((role) => roles.includes(role))) {
+    return fail("FORBIDDEN", `this needs the role ${access.roles.join(" or ")}`, { needs_any_of: access.roles });
+  }
+  return ok(null);
+}

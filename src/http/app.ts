@@ -1,0 +1,98 @@
+/** The Hono app: request ids, logs, the error envelope, the public routes, and every capability's routes below /api/v1. */
+
+import { OpenAPIHono } from "@hono/zod-openapi";
+import { Scalar } from "@scalar/hono-api-reference";
+import type { Context } from "hono";
+import { isUuidShaped } from "../actor/ids.ts";
+import { fail } from "../actor/result.ts";
+import { causeOf, log } from "../log.ts";
+import type { App, AppEnv } from "./endpoint.ts";
+import { envelope, RequestFailure } from "./failure.ts";
+import { readiness } from "./health.ts";
+import { openApiDocument } from "./openapi.ts";
+
+export const API = "/api/v1";
+
+export function createApp(capabilities: readonly ((app: App) => void)[]): App {
+  const api: App = new OpenAPIHono<AppEnv>();
+  for (const declare of capabilities) declare(api);
+
+  const app: App = new OpenAPIHono<AppEnv>();
+  app.use(async (c, next) => {
+    const given = c.req.header("X-Request-Id");
+    c.set("requestId", given !== undefined && isUuidShaped(given) ? given.toLowerCase() : crypto.randomUUID());
+    const started = Date.now();
+    await next();
+    logRequest(c, Date.now() - started);
+  });
+  app.onError((thrown, c) => {
+    if (thrown instanceof RequestFailure) return envelope(thrown.failure, c.get("requestId"), thrown.headers);
+    log("error", "request.failed", { request_id: c.get("requestId"), route: c.get("route"), cause: causeOf(thrown) });
+    return envelope(unexpected(thrown), c.get("requestId"));
+  });
+  app.notFound((c) => notFound(c, app));
+
+  api.openAPIRegistry.registerComponent("securitySchemes", "bearer", {
+    type: "http",
+    scheme: "bearer",
+    description: "an API token (cs_…), or the bootstrap ROOT_TOKEN",
+  });
+  // Public, without a token; also below the base path, where generic clients look.
+  for (const base of ["", API]) {
+    app.get(`${base}/healthz`, (c) => c.json({ status: "ok" }));
+    app.get(`${base}/readyz`, async (c) => {
+      const { ready, checks } = await readiness(c.env);
+      if (ready) return c.json({ status: "ready", checks });
+      const failing = Object.keys(checks).filter((part) => checks[part] !== "ok");
+      return envelope(fail("UNAVAILABLE", `not ready: ${failing.join(", ")}`, { checks }).error, c.get("requestId"));
+    });
+    app.get(`${base}/openapi.json`, (c) => c.json(openApiDocument(api)));
+    app.get(`${base}/docs`, Scalar({ url: "/openapi.json", pageTitle: "Countersign API" }));
+  }
+  app.route(API, api);
+  return app;
+}
+
+/** A throw that reached us is a bug, unless the platform says that it was only busy or moving. */
+function unexpected(thrown: unknown) {
+  const platform = thrown as { retryable?: unknown; overloaded?: unknown } | null;
+  if (platform?.retryable === true || platform?.overloaded === true) {
+    return fail("UNAVAILABLE", "busy or restarting, try again", { retry_after_seconds: 1 }).error;
+  }
+  return fail("INTERNAL_ERROR", "this is our fault; the request id names it in our logs").error;
+}
+
+/** 404, or 405 when the path exists under other methods. */
+function notFound(c: Context<AppEnv>, app: App): Response {
+  const path = c.req.path.split("/");
+  const methods = new Set(
+    app.routes
+      .filter((route) => route.method !== "ALL" && fits(route.path.split("/"), path))
+      .map((route) => route.method.toUpperCase()),
+  );
+  if (methods.size === 0) {
+    return envelope(fail("NOT_FOUND", `there is nothing at ${c.req.path}`).error, c.get("requestId"));
+  }
+  const allow = [...methods].sort().join(", ");
+  const failure = fail("METHOD_NOT_ALLOWED", `${c.req.method} is not allowed here, use ${allow}`, {
+    allow: [...methods],
+  });
+  return envelope(failure.error, c.get("requestId"), { Allow: allow });
+}
+
+function fits(pattern: readonly string[], path: readonly string[]): boolean {
+  if (pattern.length !== path.length) return false;
+  return pattern.every((part, at) => (part.startsWith(":") ? path[at] !== "" : part === path[at]));
+}
+
+function logRequest(c: Context<AppEnv>, ms: number): void {
+  const status = c.res.status;
+  log(status >= 500 ? "error" : "info", "request", {
+    request_id: c.get("requestId"),
+    method: c.req.method,
+    route: c.get("route") ?? c.req.path,
+    status,
+    ms,
+    principal: c.get("principal")?.who.id,
+  });
+}

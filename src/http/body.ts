@@ -1,0 +1,79 @@
+/** Reading a JSON body: size, content type, syntax, and what may stand in no string, before any schema looks at it. */
+import { refuse } from "./failure.ts";
+
+export const MAX_BODY_BYTES = 1024 * 1024;
+/** Deeper nesting is an attack on recursive code, not a change. */
+const MAX_DEPTH = 64;
+const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i;
+
+export interface ReadBody {
+  readonly text: string;
+  readonly value: unknown;
+}
+
+/** The parsed body; an empty one is `{}`. Ends the request with 400, 413 or 415. */
+export async function readBody(request: Request): Promise<ReadBody> {
+  const text = await readText(request);
+  if (text.trim() === "") return { text: "", value: {} };
+  const type = request.headers.get("Content-Type");
+  if (type === null || !JSON_TYPE.test(type)) {
+    refuse("UNSUPPORTED_MEDIA_TYPE", "send the body as application/json");
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    refuse("MALFORMED_JSON", "the body is not valid JSON");
+  }
+  const issue = forbidden(value, "", 0);
+  if (issue !== undefined) {
+    refuse("VALIDATION_ERROR", `${issue.field}: ${issue.issue}`, { ...issue, issues: [issue] });
+  }
+  return { text, value };
+}
+
+async function readText(request: Request): Promise<string> {
+  const tooLarge = () => refuse("PAYLOAD_TOO_LARGE", `the body is larger than ${MAX_BODY_BYTES} bytes`);
+  if (Number(request.headers.get("Content-Length") ?? 0) > MAX_BODY_BYTES) tooLarge();
+  if (request.body === null) return "";
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of request.body) {
+    size += chunk.byteLength;
+    if (size > MAX_BODY_BYTES) tooLarge();
+    chunks.push(chunk);
+  }
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
+  } catch {
+    return refuse("MALFORMED_JSON", "the body is not UTF-8");
+  }
+}
+
+interface Forbidden {
+  readonly field: string;
+  readonly issue: string;
+}
+
+/** The first thing in a JSON value that is refused anywhere: U+0000, lone surrogates, `__proto__` keys, too deep nesting. */
+export function forbidden(value: unknown, field: string, depth: number): Forbidden | undefined {
+  if (typeof value === "string") {
+    if (value.includes("\u0000")) return { field, issue: "must not hold U+0000" };
+    return value.isWellFormed() ? undefined : { field, issue: "must not hold a lone surrogate" };
+  }
+  if (typeof value !== "object" || value === null) return undefined;
+  if (depth >= MAX_DEPTH) return { field, issue: `is nested more than ${MAX_DEPTH} deep` };
+  for (const [key, inner] of Object.entries(value)) {
+    const path = field === "" ? key : `${field}.${key}`;
+    if (key === "__proto__") return { field: path, issue: "is not a field" };
+    const found = forbidden(key, path, depth) ?? forbidden(inner, path, depth + 1);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}

@@ -1,0 +1,174 @@
+/**
+ * One way to declare a route: what it takes and answers as zod schemas, which validate, type the handler and become the
+ * OpenAPI document; who may call it; and a handler that gets only what was checked.
+ */
+import { type OpenAPIHono, z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import type { Caller } from "../actor/caller.ts";
+import { type ErrorCode, STATUS_OF } from "../actor/error-codes.ts";
+import type { Result } from "../actor/result.ts";
+import type { Env } from "../env.ts";
+import { type Access, mayCall, type Principal } from "./access.ts";
+import { readBody } from "./body.ts";
+import { RequestFailure } from "./failure.ts";
+import { idempotencyOf } from "./idempotency.ts";
+import { describeEndpoint } from "./openapi.ts";
+import { authenticate } from "./principal.ts";
+import { limitAddress, limitPrincipal } from "./rate-limit.ts";
+import { queryOf, validate } from "./validation.ts";
+
+export interface AppEnv {
+  Bindings: Env;
+  Variables: { requestId: string; principal?: Principal; route?: string };
+}
+export type App = OpenAPIHono<AppEnv>;
+
+export type AnySchema = z.ZodObject;
+
+export interface EndpointSpec<P extends AnySchema, Q extends AnySchema, B extends AnySchema> {
+  readonly method: "get" | "post" | "put" | "patch" | "delete";
+  /** OpenAPI style: `/tasks/{id}`, below /api/v1 */
+  readonly path: string;
+  readonly tag: string;
+  readonly summary: string;
+  readonly description?: string;
+  readonly access: Access;
+  /** Heartbeats are exempt from the rate limits. */
+  readonly unlimited?: boolean;
+  readonly params?: P;
+  readonly query?: Q;
+  readonly body?: B;
+  /** Request headers beyond the common ones, by name: what they are for. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** What it answers when it succeeds: status → schema, null for no body. */
+  readonly answers: Readonly<Record<number, z.ZodType | null>>;
+  /** Error codes of its own, beyond those every route can give. */
+  readonly errors?: readonly ErrorCode[];
+}
+
+export interface Call<P, Q, B> {
+  readonly caller: Caller;
+  readonly principal: Principal;
+  readonly env: Env;
+  readonly params: P;
+  readonly query: Q;
+  readonly body: B;
+  readonly header: (name: string) => string | undefined;
+  readonly after: (work: Promise<unknown>) => void;
+}
+
+export interface Reply {
+  readonly status: number;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** A route of the API. The order of checks: token, rate, rights, body, query and path, then the handler. */
+export function endpoint<
+  P extends AnySchema = z.ZodObject<Record<never, never>>,
+  Q extends AnySchema = z.ZodObject<Record<never, never>>,
+  B extends AnySchema = z.ZodObject<Record<never, never>>,
+>(
+  app: App,
+  spec: EndpointSpec<P, Q, B>,
+  handle: (call: Call<z.infer<P>, z.infer<Q>, z.infer<B>>) => Promise<Reply>,
+): void {
+  describeEndpoint(app, spec);
+  const path = spec.path.replaceAll(/\{(\w+)\}/g, ":$1");
+  app.on(spec.method.toUpperCase(), path, async (c) => {
+    c.set("route", spec.path);
+    const principal = await admit(c, spec.access, spec.method !== "get", spec.unlimited ?? false);
+    const { text, value } = spec.body === undefined ? { text: "", value: {} } : await readBody(c.req.raw);
+    const url = new URL(c.req.url);
+    const body = spec.body === undefined ? {} : validate(spec.body, value, "body");
+    const query = validate(spec.query ?? emptyObject, queryOf(url), "query");
+    const params = spec.params === undefined ? {} : validate(spec.params, c.req.param(), "path");
+    const caller = callerOf(c, principal, spec, url.pathname, text);
+    const call = {
+      caller,
+      principal,
+      env: c.env,
+      params: params as z.infer<P>,
+      query: query as z.infer<Q>,
+      body: body as z.infer<B>,
+      header: (name: string) => c.req.header(name),
+      after: (work: Promise<unknown>) => c.executionCtx.waitUntil(work),
+    };
+    try {
+      const reply = await handle(call);
+      return respond(c, reply);
+    } catch (thrown) {
+      if (thrown instanceof RequestFailure && STATUS_OF[thrown.failure.code] === 404)
+        await limitAddress(c.env, c.req.raw);
+      throw thrown;
+    }
+  });
+}
+
+const emptyObject = z.strictObject({});
+
+async function admit(c: Context<AppEnv>, access: Access, writes: boolean, unlimited: boolean): Promise<Principal> {
+  let principal: Principal;
+  try {
+    principal = await authenticate(c.req.raw, c.env, access, (work) => c.executionCtx.waitUntil(work));
+  } catch (thrown) {
+    if (thrown instanceof RequestFailure && thrown.failure.code === "UNAUTHENTICATED")
+      await limitAddress(c.env, c.req.raw);
+    throw thrown;
+  }
+  c.set("principal", principal);
+  if (!unlimited) await limitPrincipal(c.env, principal, writes);
+  unwrap(mayCall(principal, access));
+  return principal;
+}
+
+function callerOf(
+  c: Context<AppEnv>,
+  principal: Principal,
+  spec: { method: string; path: string },
+  pathname: string,
+  bodyText: string,
+): Caller {
+  const { cf } = c.req.raw;
+  const ip = c.req.header("CF-Connecting-IP");
+  const userAgent = c.req.header("User-Agent")?.slice(0, 256);
+  const idempotency =
+    spec.method === "post" ? idempotencyOf(c.req.header("Idempotency-Key"), principal, pathname, bodyText) : undefined;
+  return {
+    workspace: principal.workspace,
+    who: principal.who,
+    name: principal.name,
+    where: {
+      service: "api",
+      ...(ip !== undefined && { ip }),
+      ...(userAgent !== undefined && { user_agent: userAgent }),
+      ...(typeof cf?.colo === "string" && { colo: cf.colo }),
+      ...(typeof cf?.country === "string" && { country: cf.country }),
+    },
+    request_id: c.get("requestId"),
+    ...(idempotency !== undefined && { idempotency }),
+  };
+}
+
+function respond(c: Context<AppEnv>, { status, body, headers }: Reply): Response {
+  const all = new Headers({ ...headers, "X-Request-Id": c.get("requestId") });
+  return body === undefined
+    ? new Response(null, { status, headers: all })
+    : Response.json(body, { status, headers: all });
+}
+
+/** The value of a result, or the end of the request with its failure. */
+export function unwrap<T>(result: Result<T>): T {
+  if (!result.ok) throw new RequestFailure(result.error);
+  return result.value;
+}
+
+/** The usual reply to an actor's result: its value, marked when it was replayed. */
+export function reply<T>(result: Result<T>, status: number, body: (value: T) => unknown = (value) => value): Reply {
+  const value = unwrap(result);
+  return { status, body: body(value), headers: replayHeader(result) };
+}
+
+export function replayHeader(result: Result<unknown>): Record<string, string> {
+  return result.ok && result.replayed ? { "Idempotency-Replayed": "true" } : {};
+}

@@ -1,0 +1,106 @@
+/** The OpenAPI 3.1 document, from the very schemas that validate (02, "OpenAPI"). */
+import { z } from "@hono/zod-openapi";
+import { type ErrorCode, STATUS_OF } from "../actor/error-codes.ts";
+import type { AnySchema, App, EndpointSpec } from "./endpoint.ts";
+
+const ErrorEnvelope = z
+  .strictObject({
+    error: z.strictObject({
+      code: z.enum(Object.keys(STATUS_OF) as [ErrorCode, ...ErrorCode[]]),
+      message: z.string(),
+      details: z.record(z.string(), z.unknown()).optional(),
+      request_id: z.uuid(),
+      timestamp: z.string().openapi({ format: "date-time" }),
+    }),
+  })
+  .openapi("Error");
+
+/** What every authenticated route may answer. */
+const COMMON: readonly ErrorCode[] = [
+  "UNAUTHENTICATED",
+  "FORBIDDEN",
+  "VALIDATION_ERROR",
+  "RATE_LIMITED",
+  "UNAVAILABLE",
+];
+const WITH_BODY: readonly ErrorCode[] = ["MALFORMED_JSON", "PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE"];
+const IDEMPOTENT: readonly ErrorCode[] = ["IDEMPOTENCY_KEY_REUSED"];
+
+export function describeEndpoint<P extends AnySchema, Q extends AnySchema, B extends AnySchema>(
+  app: App,
+  spec: EndpointSpec<P, Q, B>,
+): void {
+  const headers = {
+    ...(spec.method === "post" && { "Idempotency-Key": "the same key and body give the same answer again, for 24 h" }),
+    ...spec.headers,
+  };
+  app.openAPIRegistry.registerPath({
+    method: spec.method,
+    path: `/api/v1${spec.path}`,
+    operationId: operationId(spec.method, spec.path),
+    tags: [spec.tag],
+    summary: spec.summary,
+    ...(spec.description !== undefined && { description: spec.description }),
+    security: [{ bearer: [] }],
+    request: {
+      ...(spec.params !== undefined && { params: spec.params }),
+      ...(spec.query !== undefined && { query: spec.query }),
+      ...(spec.body !== undefined && {
+        body: { content: { "application/json": { schema: spec.body } }, required: !spec.body.safeParse({}).success },
+      }),
+      ...(Object.keys(headers).length > 0 && {
+        headers: z.object(
+          Object.fromEntries(
+            Object.entries(headers).map(([name, what]) => [name, z.string().optional().openapi({ description: what })]),
+          ),
+        ),
+      }),
+    },
+    responses: { ...answers(spec.answers), ...errors(spec) },
+  });
+}
+
+function operationId(method: string, path: string): string {
+  return [method, ...path.split(/[/{}_-]+/).filter(Boolean)]
+    .map((word, at) => (at === 0 ? word : word.charAt(0).toUpperCase() + word.slice(1)))
+    .join("");
+}
+
+function answers(declared: Readonly<Record<number, z.ZodType | null>>) {
+  return Object.fromEntries(
+    Object.entries(declared).map(([status, schema]) => [
+      status,
+      schema === null ? { description: "done" } : { description: "done", content: { "application/json": { schema } } },
+    ]),
+  );
+}
+
+function errors(spec: { method: string; body?: unknown; errors?: readonly ErrorCode[] }) {
+  const codes = new Set([
+    ...COMMON,
+    ...(spec.body === undefined ? [] : WITH_BODY),
+    ...(spec.method === "post" ? IDEMPOTENT : []),
+    ...(spec.errors ?? []),
+  ]);
+  const byStatus = new Map<number, ErrorCode[]>();
+  for (const code of codes) byStatus.set(STATUS_OF[code], [...(byStatus.get(STATUS_OF[code]) ?? []), code]);
+  return Object.fromEntries(
+    [...byStatus].map(([status, all]) => [
+      status,
+      { description: all.join(", "), content: { "application/json": { schema: ErrorEnvelope } } },
+    ]),
+  );
+}
+
+/** The whole document of what was declared on `app`. */
+export function openApiDocument(app: App): ReturnType<App["getOpenAPI31Document"]> {
+  return app.getOpenAPI31Document({
+    openapi: "3.1.0",
+    info: {
+      title: "Countersign",
+      version: "0.1.0",
+      description: "An edge control plane that lets AI agents change real systems safely.",
+    },
+    servers: [{ url: "/" }],
+  });
+}

@@ -1,0 +1,168 @@
+/** Who a bearer token stands for: checksum first, then the isolate's cache, then D1 (02, "Authentication"). */
+import { timingSafeEqual } from "node:crypto";
+import type { Env } from "../env.ts";
+import { causeOf, log } from "../log.ts";
+import { isWellFormedToken, tokenHash } from "../users/token-text.ts";
+import type { Access, Principal } from "./access.ts";
+import { refuse } from "./failure.ts";
+
+const ROOT_TOKEN_MIN = 32;
+/** A revoked token dies within this everywhere. */
+const CACHE_MS = 30_000;
+/** While D1 fails, how long a validated token keeps leases alive. */
+const OUTAGE_MS = 15 * 60_000;
+/** `last_used_at` is worth a write this often. */
+const USED_EVERY_MS = 5 * 60_000;
+const CACHE_ENTRIES = 10_000;
+const WORKSPACE = /^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/;
+
+interface Known {
+  readonly principal: Principal;
+  readonly expires_at: number;
+  readonly validated_at: number;
+}
+
+/** Per isolate. Only ever holds principals that D1 confirmed. */
+const cache = new Map<string, Known>();
+
+interface TokenHolder {
+  workspace: string;
+  token_id: string;
+  kind: "user" | "agent";
+  id: string;
+  name: string;
+  roles: string;
+  active: number;
+  scopes: string | null;
+  agent_scopes: string | null;
+  expires_at: string | null;
+  last_used_at: string | null;
+}
+
+const HOLDER_OF_TOKEN = `
+  SELECT t.workspace, t.token_id, t.principal_kind AS kind, t.principal_id AS id, t.scopes, t.expires_at, t.last_used_at,
+         coalesce(u.name, a.name) AS name, coalesce(u.roles, a.roles) AS roles, coalesce(u.active, a.active) AS active,
+         a.scopes AS agent_scopes
+  FROM tokens t
+  LEFT JOIN users u ON t.principal_kind = 'user' AND u.workspace = t.workspace AND u.id = t.principal_id
+  LEFT JOIN agents a ON t.principal_kind = 'agent' AND a.workspace = t.workspace AND a.id = t.principal_id
+  WHERE t.hash = ?1`;
+
+/** The principal of a request, or the end of it: 401, or 503 while nobody can be known. */
+export async function authenticate(
+  request: Request,
+  env: Env,
+  access: Access,
+  after: (work: Promise<unknown>) => void,
+): Promise<Principal> {
+  if (env.ROOT_TOKEN === undefined || env.ROOT_TOKEN.length < ROOT_TOKEN_MIN) {
+    refuse("UNAVAILABLE", `set the secret ROOT_TOKEN to at least ${ROOT_TOKEN_MIN} random characters`);
+  }
+  const token = bearer(request);
+  const workspace = request.headers.get("X-Workspace");
+  if (sameText(token, env.ROOT_TOKEN)) return rootPrincipal(workspace);
+  if (!isWellFormedToken(token)) return unauthenticated("this is not a valid token");
+  const principal = await principalOf(token, env, access, after);
+  if (workspace !== null && workspace !== principal.workspace) {
+    refuse("FORBIDDEN", "only root may name another workspace");
+  }
+  return principal;
+}
+
+function bearer(request: Request): string {
+  const header = request.headers.get("Authorization");
+  if (header === null) return unauthenticated("send Authorization: Bearer with a token");
+  const [scheme, token, ...rest] = header.trim().split(/\s+/);
+  if (scheme?.toLowerCase() !== "bearer" || token === undefined || rest.length > 0) {
+    return unauthenticated("send Authorization: Bearer with one token");
+  }
+  return token;
+}
+
+function rootPrincipal(workspace: string | null): Principal {
+  if (workspace !== null && !WORKSPACE.test(workspace)) {
+    const issue = { field: "X-Workspace", issue: "must be 1 to 64 characters out of a-z 0-9 -" };
+    refuse("VALIDATION_ERROR", `${issue.field}: ${issue.issue}`, { ...issue, issues: [issue] });
+  }
+  return {
+    workspace: workspace ?? "default",
+    who: { id: "root", kind: "user", roles: ["admin"] },
+    name: "root",
+    scopes: null,
+    root: true,
+  };
+}
+
+async function principalOf(
+  token: string,
+  env: Env,
+  access: Access,
+  after: (work: Promise<unknown>) => void,
+): Promise<Principal> {
+  const hash = tokenHash(token);
+  const now = Date.now();
+  const known = cache.get(hash);
+  if (known !== undefined && known.expires_at <= now) return unauthenticated("this token has expired");
+  if (known !== undefined && !access.fresh && now - known.validated_at < CACHE_MS) return known.principal;
+  let holder: TokenHolder | null;
+  try {
+    holder = await env.DB.prepare(HOLDER_OF_TOKEN).bind(hash).first<TokenHolder>();
+  } catch (thrown) {
+    if (access.survivesOutage && known !== undefined && now - known.validated_at < OUTAGE_MS) return known.principal;
+    log("error", "principal.unreadable", { cause: causeOf(thrown) });
+    return refuse("UNAVAILABLE", "the database does not answer", { retry_after_seconds: 2 });
+  }
+  if (holder === null || holder.active !== 1) {
+    cache.delete(hash);
+    return unauthenticated("nobody has this token, or its holder is not active");
+  }
+  const expires = holder.expires_at === null ? Number.POSITIVE_INFINITY : Date.parse(holder.expires_at);
+  if (expires <= now) return unauthenticated("this token has expired");
+  const principal = principalFrom(holder);
+  if (cache.size >= CACHE_ENTRIES) cache.delete(cache.keys().next().value ?? "");
+  cache.delete(hash);
+  cache.set(hash, { principal, expires_at: expires, validated_at: now });
+  noteUse(holder, env, now, after);
+  return principal;
+}
+
+function principalFrom(holder: TokenHolder): Principal {
+  return {
+    workspace: holder.workspace,
+    who: { id: holder.id, kind: holder.kind, roles: parseList(holder.roles) ?? [], token_id: holder.token_id },
+    name: holder.name,
+    scopes: narrowed(parseList(holder.scopes), parseList(holder.agent_scopes)),
+    root: false,
+  };
+}
+
+function parseList(text: string | null): string[] | null {
+  return text === null ? null : (JSON.parse(text) as string[]);
+}
+
+/** A token's scopes within its agent's; an empty list narrows nothing. */
+function narrowed(token: string[] | null, agent: string[] | null): readonly string[] | null {
+  const own = token === null || token.length === 0 ? null : token;
+  const all = agent === null || agent.length === 0 ? null : agent;
+  if (own === null) return all;
+  return all === null ? own : own.filter((scope) => all.includes(scope));
+}
+
+/** Telemetry, not configuration: written straight to D1, seldom, after the answer, and not in the trail. */
+function noteUse(holder: TokenHolder, env: Env, now: number, after: (work: Promise<unknown>) => void): void {
+  if (holder.last_used_at !== null && now - Date.parse(holder.last_used_at) < USED_EVERY_MS) return;
+  const write = env.DB.prepare("UPDATE tokens SET last_used_at = ?1 WHERE workspace = ?2 AND token_id = ?3")
+    .bind(new Date(now).toISOString(), holder.workspace, holder.token_id)
+    .run()
+    .catch((thrown) => log("warn", "token.use_not_noted", { cause: causeOf(thrown) }));
+  after(write);
+}
+
+function sameText(a: string, b: string): boolean {
+  const [left, right] = [a, b].map((text) => Buffer.from(tokenHash(text)));
+  return left !== undefined && right !== undefined && timingSafeEqual(left, right);
+}
+
+function unauthenticated(message: string): never {
+  return refuse("UNAUTHENTICATED", message, undefined, { "WWW-Authenticate": "Bearer" });
+}

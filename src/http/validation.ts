@@ -1,0 +1,116 @@
+/** zod issues as the API tells them (02, `VALIDATION_ERROR`), and the schemas that query strings share. */
+import { z } from "@hono/zod-openapi";
+import { namesSecret } from "../tasks/secrets.ts";
+import { refuse } from "./failure.ts";
+
+interface Issue {
+  readonly field: string;
+  readonly issue: string;
+  readonly value?: unknown;
+}
+
+/** Longer values are not echoed. */
+const MAX_ECHO = 200;
+
+/** Parses or ends the request with a 400 that names every field. */
+export function validate<T>(schema: z.ZodType<T>, input: unknown, where: "body" | "query" | "path"): T {
+  const parsed = schema.safeParse(input);
+  if (parsed.success) return parsed.data;
+  const issues = parsed.error.issues.flatMap((issue) => issuesOf(issue, input, where));
+  const [first] = issues;
+  if (first === undefined) throw parsed.error;
+  return refuse("VALIDATION_ERROR", `${first.field}: ${first.issue}`, { ...first, issues });
+}
+
+function issuesOf(issue: z.core.$ZodIssue, input: unknown, where: string): Issue[] {
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((key) => ({ field: pathOf([...issue.path, key], where), issue: "is not a known field" }));
+  }
+  const value = valueAt(input, issue.path);
+  const missing = value === undefined && issue.code === "invalid_type";
+  const told = missing ? "is required" : issue.message;
+  return [{ field: pathOf(issue.path, where), issue: told, ...echo(value, issue.path) }];
+}
+
+function pathOf(path: readonly PropertyKey[], where: string): string {
+  return path.length === 0 ? where : path.map(String).join(".");
+}
+
+function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
+  let value = input;
+  for (const key of path) {
+    if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined;
+    value = (value as Record<PropertyKey, unknown>)[key];
+  }
+  return value;
+}
+
+function echo(value: unknown, path: readonly PropertyKey[]): { value?: unknown } {
+  if (path.some((key) => namesSecret(String(key)))) return {};
+  if (typeof value === "string") return value.length <= MAX_ECHO ? { value } : {};
+  return typeof value === "number" || typeof value === "boolean" || value === null ? { value } : {};
+}
+
+/** A whole number in a query string. */
+export function queryInteger(min: number, max: number) {
+  return z
+    .string()
+    .regex(/^-?[0-9]{1,15}$/, "must be a whole number")
+    .transform(Number)
+    .refine((n) => n >= min && n <= max, `must be from ${min} to ${max}`)
+    .openapi({ type: "integer", minimum: min, maximum: max });
+}
+
+/** A repeatable filter: `state=A&state=B` or `state=A,B`. */
+export function queryList<T extends z.ZodType<string, string>>(item: T) {
+  return z
+    .union([z.string(), z.array(z.string())])
+    .transform((given) => (Array.isArray(given) ? given : [given]).flatMap((text) => text.split(",")))
+    .pipe(z.array(item))
+    .openapi({ type: "array", items: { type: "string" } });
+}
+
+/** Exactly `true` or `false`. */
+export const queryBoolean = z
+  .enum(["true", "false"])
+  .transform((text) => text === "true")
+  .openapi({ type: "boolean" });
+
+/** An RFC 3339 time in a query string, normalised to UTC. */
+export const queryTime = z
+  .string()
+  .refine((text) => z.iso.datetime({ offset: true }).safeParse(text).success, "must be an RFC 3339 time")
+  .transform((text) => new Date(text).toISOString())
+  .openapi({ type: "string", format: "date-time" });
+
+/** The query of every list. */
+export const PageQuery = {
+  page: queryInteger(1, 1_000_000).optional(),
+  limit: queryInteger(1, 100).optional(),
+  cursor: z.string().max(1024).optional(),
+};
+
+export const Pagination = z
+  .strictObject({
+    page: z.number().int(),
+    limit: z.number().int(),
+    total: z.number().int(),
+    has_more: z.boolean(),
+    next_cursor: z.string().optional(),
+  })
+  .openapi("Pagination");
+
+/** The query of a URL: a parameter given once is a string, one given several times an array. */
+export function queryOf(url: URL): Record<string, string | string[]> {
+  const query: Record<string, string | string[]> = Object.create(null);
+  for (const key of new Set(url.searchParams.keys())) {
+    const values = url.searchParams.getAll(key);
+    for (const text of [key, ...values]) {
+      if (text.includes("\u0000") || !text.isWellFormed()) {
+        refuse("VALIDATION_ERROR", `${key}: must not hold U+0000 or a lone surrogate`, { field: key, issues: [] });
+      }
+    }
+    query[key] = values.length === 1 ? (values[0] ?? "") : values;
+  }
+  return query;
+}

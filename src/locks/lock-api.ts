@@ -1,0 +1,51 @@
+/** What others may ask of an actor that carries a lock: a task, a resource or an agent. */
+import type { ActorApi } from "../actor/actor.ts";
+import type { Caller } from "../actor/caller.ts";
+import { actorOf, type Remote } from "../actor/remote.ts";
+import type { Result } from "../actor/result.ts";
+import type { Env } from "../env.ts";
+import type { JsonObject } from "../tasks/contract.ts";
+import type { Lock } from "./contract.ts";
+
+export interface AcquireCommand {
+  readonly agent_id: string;
+  readonly session_id: string;
+  readonly mode: "shared" | "exclusive";
+  readonly ttl_ms: number;
+  /** 0: a try, never queued */
+  readonly wait_ms: number;
+  readonly purpose?: string | undefined;
+  readonly priority: number;
+  /** How long to hold the call open for the grant (`Prefer: wait`), ms. */
+  readonly hold_ms: number;
+}
+
+export interface LockApi extends ActorApi {
+  /** `key` is the actor's full key. The value's `status` says held or queued. */
+  acquire(caller: Caller, key: string, command: AcquireCommand): Promise<Result<Lock>>;
+  /** `member` is the lease's number within the actor, as its id carries it. */
+  heartbeat(caller: Caller, member: number, extensionMs: number): Promise<Result<Lock>>;
+  release(caller: Caller, member: number, force: { readonly reason: string } | null): Promise<Result<null>>;
+  readLock(member: number): Promise<Result<Lock>>;
+}
+
+/** A resource as its actor knows it. */
+export interface ResourceState {
+  readonly attributes: JsonObject;
+  /** 0 = never applied */
+  readonly revision: number;
+}
+
+export interface ResourceApi extends LockApi {
+  state(key: string): Promise<ResourceState & { readonly lock?: Lock }>;
+  /** As `acquire`; with the lock comes what the resource is like now. */
+  take(
+    caller: Caller,
+    key: string,
+    command: AcquireCommand,
+  ): Promise<Result<{ readonly lock: Lock; readonly state: ResourceState }>>;
+}
+
+export function resourceOf(env: Env, workspace: string, resourceKey: string): Remote<ResourceApi> {
+  return actorOf<ResourceApi>(env, workspace, `resource:${resourceKey}`);
+}

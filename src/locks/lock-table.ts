@@ -1,0 +1,224 @@
+/** A lock book on disk, and its steps as rows, audit entries and read-model changes. Used by every actor that carries a lock. */
+import { systemCaller } from "../actor/caller.ts";
+import type { Commit } from "../actor/commit.ts";
+import { type Address, idOf, parseId } from "../actor/ids.ts";
+import type { ChainedEntry, Happening } from "../actor/journal.ts";
+import type { ReadModelChange } from "../db/read-model.ts";
+import type { LockKind } from "./contract.ts";
+import {
+  type Entry,
+  emptyBook,
+  entryOf,
+  isLease,
+  type LockBook,
+  type LockEvent,
+  nextDueAt,
+  restoredBook,
+  type Step,
+} from "./lock-book.ts";
+
+export const LOCK_MIGRATION = `
+  CREATE TABLE lock (id INTEGER PRIMARY KEY CHECK (id = 0), capacity INTEGER, token INTEGER NOT NULL, mean_hold_ms REAL) STRICT;
+  CREATE TABLE entries (member INTEGER PRIMARY KEY, body TEXT NOT NULL) STRICT;
+  CREATE TABLE ended (member INTEGER PRIMARY KEY, reason TEXT NOT NULL, agent_id TEXT NOT NULL, at INTEGER NOT NULL) STRICT;
+  CREATE INDEX ended_at ON ended (at);`;
+
+export const LOCK_TIMER = "lock";
+/** How long a lease or claim that ended can still be asked about (04, `GET /locks/:id`). */
+const ENDED_MS = 10 * 60 * 1000;
+
+export type EndedReason = "released" | "cancelled" | "expired" | "wait_timeout" | "forced" | "deadlock";
+
+export interface Ended {
+  readonly reason: EndedReason;
+  readonly agent_id: string;
+}
+
+/** What the lock protects, as the API names it. */
+export interface LockName {
+  readonly resource_type: LockKind;
+  readonly resource_id: string;
+}
+
+export class LockTable {
+  readonly #sql: SqlStorage;
+  readonly #address: Address;
+
+  constructor(sql: SqlStorage, address: Address) {
+    this.#sql = sql;
+    this.#address = address;
+  }
+
+  /** The stored book. `capacity` is what a lock without any row starts with. */
+  load(capacity: number | null): LockBook {
+    const lock = this.#sql
+      .exec<{ capacity: number | null; token: number; mean_hold_ms: number | null }>(
+        "SELECT capacity, token, mean_hold_ms FROM lock",
+      )
+      .toArray()[0];
+    if (lock === undefined) return emptyBook(capacity);
+    const entries = this.#sql
+      .exec<{ body: string }>("SELECT body FROM entries")
+      .toArray()
+      .map((row) => JSON.parse(row.body) as Entry);
+    return restoredBook(lock, entries);
+  }
+
+  /** Writes what a step changed: rows, journal, tombstones, timer. Part of a commit. */
+  write(tx: Commit, before: LockBook, { book, events, touched }: Step<unknown>, name: LockName, reason?: string): void {
+    if (book.token !== before.token || book.capacity !== before.capacity || book.mean_hold_ms !== before.mean_hold_ms) {
+      this.#sql.exec("INSERT OR REPLACE INTO lock VALUES (0, ?, ?, ?)", book.capacity, book.token, book.mean_hold_ms);
+    }
+    for (const member of touched) {
+      const entry = entryOf(book, member);
+      if (entry === undefined) this.#sql.exec("DELETE FROM entries WHERE member = ?", member);
+      else this.#sql.exec("INSERT OR REPLACE INTO entries VALUES (?, ?)", member, JSON.stringify(entry));
+    }
+    for (const event of events) {
+      tx.journal({ ...this.#happening(event, name), ...(reason !== undefined && { why: { reason } }) });
+      const gone = endedBy(event, book);
+      if (gone === undefined) continue;
+      this.#sql.exec(
+        "INSERT OR REPLACE INTO ended VALUES (?, ?, ?, ?)",
+        gone.entry.member,
+        gone.reason,
+        gone.entry.agent_id,
+        tx.now,
+      );
+      this.#sql.exec("DELETE FROM ended WHERE at < ?", tx.now - ENDED_MS);
+    }
+    const due = nextDueAt(book);
+    if (due !== undefined) tx.timerBy(LOCK_TIMER, due);
+  }
+
+  /** How a lease or claim ended, for ten minutes. */
+  ended(member: number, now: number): Ended | undefined {
+    return this.#sql
+      .exec<{ reason: EndedReason; agent_id: string }>(
+        "SELECT reason, agent_id FROM ended WHERE member = ? AND at >= ?",
+        member,
+        now - ENDED_MS,
+      )
+      .toArray()[0];
+  }
+
+  /** The `locks` rows that these journal entries touched. */
+  project(entries: readonly ChainedEntry[], book: LockBook, name: LockName): ReadModelChange[] {
+    const ids = new Set(
+      entries.flatMap(({ entry }) =>
+        entry.action.startsWith("lock.") && typeof entry.details?.lock_id === "string" ? [entry.details.lock_id] : [],
+      ),
+    );
+    return [...ids].map((id) => {
+      const entry = entryOf(book, parseId(id)?.member ?? 0);
+      if (entry === undefined) return { table: "locks", id, row: null };
+      const { resource_type, resource_id } = name;
+      const row = {
+        id,
+        resource_type,
+        resource_id,
+        agent_id: entry.agent_id,
+        session_id: entry.session_id,
+        status: isLease(entry) ? ("held" as const) : ("queued" as const),
+        mode: entry.mode,
+        fencing_token: isLease(entry) ? entry.token : null,
+        since: new Date(isLease(entry) ? entry.acquired_at : entry.requested_at).toISOString(),
+      };
+      return { table: "locks", id, row };
+    });
+  }
+
+  #happening(event: LockEvent, name: LockName): Happening {
+    const about = { subject_type: name.resource_type, subject_id: name.resource_id };
+    if (event.kind === "queue_full") return { ...about, action: "lock.queue_full", details: { depth: event.depth } };
+    const entry = entryIn(event);
+    const { action, own, more } = told(event);
+    const taskId = taskOfSession(entry.session_id);
+    return {
+      ...about,
+      action,
+      ...(!own && { who: systemCaller("", "", "").who }),
+      details: {
+        lock_id: idOf(this.#address, entry.member),
+        agent_id: entry.agent_id,
+        session_id: entry.session_id,
+        mode: entry.mode,
+        ...(isLease(entry) && { fencing_token: entry.token }),
+        ...(taskId !== undefined && { task_id: taskId }),
+        ...more,
+      },
+    };
+  }
+}
+
+/** The task behind a session of the form `task:{id}:{attempt}`; clients may not use such session ids. */
+export function taskOfSession(sessionId: string): string | undefined {
+  const [prefix, id] = sessionId.split(":");
+  return prefix === "task" ? id : undefined;
+}
+
+type EntryEvent = Exclude<LockEvent, { kind: "queue_full" }>;
+
+export function entryIn(event: EntryEvent): Entry {
+  if ("lease" in event) return event.lease;
+  if ("claim" in event) return event.claim;
+  return "waiter" in event ? event.waiter : event.entry;
+}
+
+/** The audit action of an event; `own`: whoever called did it, else it came about by itself. */
+function told(event: EntryEvent): { action: string; own: boolean; more: Record<string, unknown> } {
+  switch (event.kind) {
+    case "acquired": {
+      const { expires_at, purpose } = event.lease;
+      const more = {
+        expires_at: new Date(expires_at).toISOString(),
+        ...(purpose !== undefined && { purpose }),
+        ...(event.waited && { waited: true }),
+        ...(event.upgraded && { upgraded: true }),
+      };
+      return { action: "lock.acquired", own: !event.waited, more };
+    }
+    case "queued":
+    case "mode_changed":
+      return { action: "lock.queued", own: true, more: { queue_position: event.position } };
+    case "released":
+      return { action: "lock.released", own: true, more: { ...(event.forced && { forced: true }) } };
+    case "cancelled":
+      return { action: "lock.released", own: true, more: { ended_reason: event.forced ? "forced" : "cancelled" } };
+    case "expired":
+      return { action: "lock.expired", own: false, more: {} };
+    case "timed_out":
+      return { action: "lock.expired", own: false, more: { ended_reason: "wait_timeout" } };
+    case "downgraded":
+      return { action: "lock.downgraded", own: true, more: {} };
+    case "aborted":
+      return { action: "lock.aborted", own: false, more: {} };
+    case "reordered":
+      return { action: "lock.reordered", own: false, more: { ahead_of: event.ahead_of } };
+  }
+}
+
+/** The entry that this event ended, unless it lives on in the book (an upgrade that was given up keeps its lease). */
+export function endedBy(event: LockEvent, book: LockBook): { entry: Entry; reason: EndedReason } | undefined {
+  const reason = endedReason(event);
+  if (reason === undefined || event.kind === "queue_full") return undefined;
+  const entry = entryIn(event);
+  return entryOf(book, entry.member) === undefined ? { entry, reason } : undefined;
+}
+
+function endedReason(event: LockEvent): EndedReason | undefined {
+  switch (event.kind) {
+    case "released":
+      return event.forced ? "forced" : "released";
+    case "cancelled":
+      return event.forced ? "forced" : "cancelled";
+    case "expired":
+      return "expired";
+    case "timed_out":
+      return "wait_timeout";
+    case "aborted":
+      return "deadlock";
+    default:
+      return undefined;
+  }
+}

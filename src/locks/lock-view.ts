@@ -1,0 +1,75 @@
+/** The Lock of the API (04, "Lock") as one entry of a book is shown. Pure. */
+import { type Address, idOf } from "../actor/ids.ts";
+import type { Lock, Lease as WireLease } from "./contract.ts";
+import {
+  type Entry,
+  estimatedWaitSeconds,
+  isLease,
+  isUpgrading,
+  type Lease,
+  type LockBook,
+  positionOf,
+} from "./lock-book.ts";
+import type { LockName } from "./lock-table.ts";
+
+function time(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+function holderOf(address: Address, lease: Lease) {
+  return {
+    lock_id: idOf(address, lease.member),
+    agent_id: lease.agent_id,
+    session_id: lease.session_id,
+    acquired_at: time(lease.acquired_at),
+    expires_at: time(lease.expires_at),
+    ...(lease.purpose !== undefined && { purpose: lease.purpose }),
+  };
+}
+
+export function lockView(address: Address, name: LockName, book: LockBook, entry: Entry, now: number): Lock {
+  const held = isLease(entry);
+  const holders = book.holders.map((lease) => holderOf(address, lease));
+  const [holder] = holders;
+  const position = positionOf(book, entry.member);
+  const wait = position === undefined ? undefined : estimatedWaitSeconds(book, entry.member, now);
+  return {
+    id: idOf(address, entry.member),
+    acquired: held,
+    status: held ? "held" : "queued",
+    resource_type: name.resource_type,
+    resource_id: name.resource_id,
+    mode: entry.mode,
+    ...(held && { fencing_token: entry.token, expires_at: time(entry.expires_at) }),
+    ...(holder !== undefined && { holder }),
+    holders,
+    ...(position !== undefined && { queue_position: position }),
+    ...(wait !== undefined && { estimated_wait_seconds: wait }),
+    ...(isUpgrading(entry) && { upgrade_pending: true as const }),
+  };
+}
+
+/** Who is in the way, for the details of a 423. */
+export function blockerView(address: Address, name: LockName, blocker: Entry): Record<string, unknown> {
+  const { resource_type, resource_id } = name;
+  return {
+    resource_type,
+    resource_id,
+    holder: isLease(blocker)
+      ? holderOf(address, blocker)
+      : { lock_id: idOf(address, blocker.member), agent_id: blocker.agent_id, session_id: blocker.session_id },
+  };
+}
+
+/** A held lock as task work hands it out. Throws on a queued one: only granted locks become leases. */
+export function leaseView(lock: Lock): WireLease {
+  if (lock.fencing_token === undefined || lock.expires_at === undefined) throw new Error(`${lock.id} is not held`);
+  return {
+    lock_id: lock.id,
+    resource_type: lock.resource_type,
+    resource_id: lock.resource_id,
+    mode: lock.mode,
+    fencing_token: lock.fencing_token,
+    expires_at: lock.expires_at,
+  };
+}

@@ -1,0 +1,86 @@
+/** One resource: its lock, and the attributes that were last applied to it. */
+import type { Caller } from "../actor/caller.ts";
+import type { Commit } from "../actor/commit.ts";
+import { ok, type Result } from "../actor/result.ts";
+import type { JsonObject } from "../tasks/contract.ts";
+import type { Lock } from "./contract.ts";
+import { LockActor } from "./lock-actor.ts";
+import type { AcquireCommand, ResourceApi, ResourceState } from "./lock-api.ts";
+import * as rules from "./lock-book.ts";
+import type { LockName } from "./lock-table.ts";
+
+/** The end of a successful change: the resource takes its new attributes and the lease is freed, in one commit. */
+export interface AppliedEffect {
+  readonly do: "resource.applied";
+  readonly member: number;
+  readonly fencing_token: number;
+  readonly attributes: JsonObject;
+  readonly task_id: string;
+}
+
+interface Stored extends ResourceState {
+  /** fencing token of the last change: an older holder's late word changes nothing */
+  readonly applied_token: number;
+}
+
+const UNTOUCHED: Stored = { attributes: {}, revision: 0, applied_token: 0 };
+
+export class ResourceActor extends LockActor implements ResourceApi {
+  async state(key: string): Promise<ResourceState & { readonly lock?: Lock }> {
+    if (!this.identify(key)) throw new Error("the address belongs to another key");
+    const { attributes, revision } = this.#stored();
+    const lock = this.currentLock(Date.now());
+    return { attributes, revision, ...(lock !== undefined && { lock }) };
+  }
+
+  async take(
+    caller: Caller,
+    key: string,
+    command: AcquireCommand,
+  ): Promise<Result<{ lock: Lock; state: ResourceState }>> {
+    const lock = await this.acquire(caller, key, command);
+    if (!lock.ok) return lock;
+    const { attributes, revision } = this.#stored();
+    return ok({ lock: lock.value, state: { attributes, revision } });
+  }
+
+  protected override get lockName(): LockName {
+    return { resource_type: "resource", resource_id: this.key.slice("resource:".length) };
+  }
+
+  protected override admit(): Result<null> {
+    return ok(null);
+  }
+
+  protected override get ownMigrations(): readonly string[] {
+    return [];
+  }
+
+  protected override receiveOther(tx: Commit, _caller: Caller, source: string, body: unknown): void {
+    const effect = body as AppliedEffect;
+    if (effect.do !== "resource.applied") throw new Error(`a resource knows no ${String(effect.do)} of ${source}`);
+    this.#apply(tx, effect);
+    this.applyWithin(tx, rules.release(this.book, effect.member, tx.now));
+  }
+
+  protected override onOtherTimer(name: string): void {
+    throw new Error(`a resource has no timer ${name}`);
+  }
+
+  #apply(tx: Commit, { attributes, fencing_token, task_id }: AppliedEffect): void {
+    const stored = this.#stored();
+    if (fencing_token <= stored.applied_token) return;
+    const revision = stored.revision + 1;
+    tx.store.write("resource", { attributes, revision, applied_token: fencing_token } satisfies Stored);
+    tx.journal({
+      action: "resource.applied",
+      subject_type: "resource",
+      subject_id: this.lockName.resource_id,
+      details: { task_id, revision, fencing_token },
+    });
+  }
+
+  #stored(): Stored {
+    return (this.exists ? this.store.read<Stored>("resource") : undefined) ?? UNTOUCHED;
+  }
+}
