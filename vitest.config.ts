@@ -2,8 +2,8 @@ import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-pool-worker
 import { defineConfig } from "vitest/config";
 
 /**
- * Three kinds of tests: `rules` are pure and run in plain Node; `workers` (`*.worker.test.ts`) run inside workerd with real
- * Durable Objects and D1; `server` (test/server) spawns what `npm start` runs and talks to it over HTTP.
+ * Four kinds of tests: `rules` are pure and run in plain Node; `kit` runs the actor kit inside workerd under probes; `workers`
+ * (`*.worker.test.ts`) run the product inside workerd with real Durable Objects and D1; `server` (test/server) spawns what `npm start` runs and talks to it over HTTP.
  */
 export default defineConfig({
   test: {
@@ -15,6 +15,24 @@ export default defineConfig({
           include: ["src/**/*.test.ts"],
           exclude: ["src/**/*.worker.test.ts"],
         },
+      },
+      {
+        plugins: [
+          cloudflareTest({
+            main: "./test/support/probe-worker.ts",
+            miniflare: {
+              compatibilityDate: "2026-08-15",
+              compatibilityFlags: ["nodejs_compat"],
+              durableObjects: {
+                RESOURCE: { className: "ProbeActor", useSQLite: true },
+                AGENT: { className: "ProbeActor", useSQLite: true },
+                INBOX: { className: "ProbeActor", useSQLite: true },
+                LEDGER: { className: "ProbeLedger", useSQLite: true },
+              },
+            },
+          }),
+        ],
+        test: { name: "kit", include: ["src/actor/*.worker.test.ts"] },
       },
       {
         plugins: [
@@ -33,6 +51,7 @@ export default defineConfig({
         test: {
           name: "workers",
           include: ["src/**/*.worker.test.ts", "test/**/*.worker.test.ts"],
+          exclude: ["src/actor/**"],
           setupFiles: ["./test/support/migrate.ts"],
         },
       },

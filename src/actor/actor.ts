@@ -12,8 +12,8 @@ import { EFFECTS_SWEEP_MS, EFFECTS_TIMER, type EffectRow, Outbox, type Receipt }
 import { type ActorKey, actorOf } from "./remote.ts";
 import { fail, type Result } from "./result.ts";
 import { SHIP_SWEEP_MS, SHIP_TIMER, Shipping } from "./shipping.ts";
-import { type Counters, KIT_MIGRATIONS, Storage } from "./storage.ts";
-import { alarmToSet, backoffMs, dueTimers, type Timer } from "./timers.ts";
+import { CALL_CHARS, type Counters, KIT_MIGRATIONS, Storage } from "./storage.ts";
+import { alarmToSet, backoffMs, dueTimers, stands, type Timer } from "./timers.ts";
 
 /** What every actor answers to other actors. */
 export interface ActorApi {
@@ -28,8 +28,12 @@ export interface ActorApi {
 
 /** Marks of sources that have been silent this long are forgotten. */
 const MARK_MS = 24 * 60 * 60 * 1000;
-/** Acknowledged entries kept by actors that do not keep their whole journal (05-realtime-and-audit). */
+/** Entries at least kept by actors that do not keep their whole journal (05-realtime-and-audit). */
 const KEPT_ENTRIES = 1_000;
+/** Older ones are forgotten that many at a time: the journal is not scanned at every commit. */
+const FORGET_EVERY = 100;
+/** How long an alarm waits for what others answer. What takes longer goes on, but holds up no timer. */
+const PATIENCE_MS = 2_000;
 
 export abstract class Actor extends DurableObject<Env> implements ActorApi {
   protected readonly place: ActorPlace;
@@ -37,7 +41,10 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
   #key: ActorKey | undefined;
   #counters: Counters | undefined;
   #timers = new Map<string, Timer>();
+  readonly #ringing = new Map<string, Timer>();
+  #committing = false;
   #armedAt: number | null = null;
+  #alarming = false;
   #outbox: Outbox | undefined;
   #shipping: Shipping | undefined;
 
@@ -46,6 +53,7 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
     this.place = placeOf(ctx.id.name);
     this.store = new Storage(ctx.storage.sql);
     if (!this.store.exists()) return;
+    this.#upgrade();
     this.#load();
     if (this.#timers.size > 0) {
       // An alarm that was lost, or stands unfired in the past, would let an actor without traffic sleep for ever.
@@ -59,7 +67,7 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
 
   // --- what an actor says of itself
 
-  /** The actor's own tables: an append-only list, run once each. */
+  /** The actor's own tables: an append-only list, run once each. Read before the constructor is done. */
   protected abstract get migrations(): readonly string[];
   /** Applies one effect. Called in a commit, once per effect; a throw is a bug and holds up this source only. */
   protected abstract receive(tx: Commit, caller: Caller, source: ActorKey, body: unknown): void;
@@ -108,44 +116,60 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
 
   // --- commit
 
-  /** Runs `work` in one storage transaction; throws (a bug) leave nothing behind. Memory must be changed after it, not in it. */
+  /**
+   * Runs `work` (never async, never nested) in one storage transaction; throws (a bug) leave nothing behind. Memory must be
+   * changed after it, not in it.
+   */
   protected commit<T>(caller: Caller, work: (tx: Commit) => T, now = Date.now()): T {
+    if (this.#committing) throw new Error("a commit was begun within another");
+    this.#committing = true;
     let done: { tx: Commit; value: T };
     try {
-      done = this.ctx.storage.transactionSync(() => {
-        const counters = this.#begin();
-        const tx = new Commit(this.place.workspace, caller, now, this.store, counters, this.#timers);
-        this.#outbox?.settle(tx);
-        const value = work(tx);
-        if (tx.audited) tx.timerBy(SHIP_TIMER, now + SHIP_SWEEP_MS);
-        if (tx.effectTargets.size > 0) tx.timerBy(EFFECTS_TIMER, now + EFFECTS_SWEEP_MS);
-        this.store.saveCounters(counters);
-        this.#counters = counters;
-        this.#arm(now);
-        return { tx, value };
-      });
+      done = this.ctx.storage.transactionSync(() => this.#transact(caller, work, now));
     } catch (thrown) {
       this.#load();
       throw thrown;
+    } finally {
+      this.#committing = false;
     }
     for (const followUp of done.tx.followUps) followUp();
     this.#outbox?.settled();
-    if (done.tx.audited) this.#ships().poke(this.#waiting());
+    if (done.tx.audited) this.#ships().poke();
     if (done.tx.effectTargets.size > 0) this.ctx.waitUntil(this.#effects().drain(now, done.tx.effectTargets));
     return done.value;
+  }
+
+  #transact<T>(caller: Caller, work: (tx: Commit) => T, now: number): { tx: Commit; value: T } {
+    const counters = this.#begin();
+    const transaction = { store: this.store, counters, timers: this.#timers, ringing: this.#ringing };
+    const tx = new Commit(this.place.workspace, caller, now, transaction);
+    try {
+      this.#outbox?.settle(this.store);
+      const value = work(tx);
+      // The transaction would end before the work does.
+      if (value instanceof Promise) throw new Error("a commit takes no async work");
+      if (counters.head_seq > counters.shipped) tx.timerBy(SHIP_TIMER, now + SHIP_SWEEP_MS);
+      if (tx.effectTargets.size > 0) tx.timerBy(EFFECTS_TIMER, now + EFFECTS_SWEEP_MS);
+      this.#forget(counters);
+      this.store.saveCounters(counters);
+      this.#counters = counters;
+      this.#arm(now);
+      return { tx, value };
+    } finally {
+      tx.close();
+    }
   }
 
   /** The stored answer of a request that was served before, or undefined if it is new (02, "Idempotency"). */
   protected replayed<T>(caller: Caller): Result<T> | undefined {
     if (caller.idempotency === undefined || !this.exists) return undefined;
     const { scope, hash } = caller.idempotency;
-    const stored = this.store.replay(scope);
+    const stored = this.store.replay<T>(scope);
     if (stored === undefined || stored.at < Date.now() - REPLAY_MS) return undefined;
     if (stored.hash !== hash) {
       return fail("IDEMPOTENCY_KEY_REUSED", "this Idempotency-Key was used with another request body");
     }
-    const value = this.store.read<T>(`replay:${scope}`);
-    return value === undefined ? undefined : { ok: true, value, replayed: true };
+    return { ok: true, value: stored.answer, replayed: true };
   }
 
   /** Delivers what is owed now (to `targets`, default all). True if nothing is owed to them afterwards. */
@@ -164,6 +188,7 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
       try {
         this.commit(caller, (tx) => {
           this.receive(tx, caller, source, body);
+          tx.store.dropMarksBefore(tx.now - MARK_MS);
           tx.store.saveMark(source, row.n, tx.now);
         });
       } catch (thrown) {
@@ -193,46 +218,62 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
 
   override async alarm(): Promise<void> {
     const now = Date.now();
-    this.#armedAt = null;
+    this.#alarming = true;
     try {
-      for (const timer of dueTimers(this.#timers.values(), now)) await this.#ring(timer, now);
+      const due = dueTimers(this.#timers.values(), now);
+      for (const timer of due) if (!isKits(timer)) await this.#ring(timer, now);
+      const sweeps = due.filter(isKits).map((timer) => this.#ring(timer, now));
+      if (sweeps.length > 0) await atMost(PATIENCE_MS, Promise.all(sweeps));
     } finally {
+      this.#alarming = false;
+      this.#armedAt = null;
       this.#arm(Date.now());
     }
   }
 
   async #ring(timer: Timer, now: number): Promise<void> {
     const { name } = timer;
+    // One that rang before it may have moved or cleared it.
+    if (!stands(this.#timers.get(name), timer)) return;
+    this.#ringing.set(name, timer);
     try {
       if (name === SHIP_TIMER) await this.#sweepShipping(now);
       else if (name === EFFECTS_TIMER) await this.#sweepEffects(now);
       else await this.onTimer(name, now);
       // A handler that neither moved nor cleared its timer is done with it.
-      if (this.#timers.get(name) === timer) this.#housekeep((tx) => tx.timer(name, undefined));
+      if (stands(this.#timers.get(name), timer)) this.#housekeep((tx) => tx.timer(name, undefined));
     } catch (thrown) {
       const attempts = timer.attempts + 1;
       if (attempts === 1)
         log("error", "timer.failed", { actor: this.#counters?.key, timer: name, cause: causeOf(thrown) });
       this.#housekeep((tx) => tx.retry(name, Date.now() + backoffMs(attempts, Math.random()), attempts));
+    } finally {
+      this.#ringing.delete(name);
     }
   }
 
   async #sweepShipping(now: number): Promise<void> {
-    this.#housekeep((tx) => tx.timer(SHIP_TIMER, now + SHIP_SWEEP_MS));
-    if (await this.#ships().ship()) this.#housekeep((tx) => tx.timer(SHIP_TIMER, undefined));
+    this.#housekeep((tx) => tx.timer(SHIP_TIMER, this.#waiting() > 0 ? now + SHIP_SWEEP_MS : undefined));
+    if (this.#waiting() > 0) await this.#ships().ship();
   }
 
   async #sweepEffects(now: number): Promise<void> {
+    let owes = false;
     this.#housekeep((tx) => {
-      tx.timer(EFFECTS_TIMER, now + EFFECTS_SWEEP_MS);
-      tx.store.dropMarksBefore(now - MARK_MS);
+      owes = tx.store.owes();
+      tx.timer(EFFECTS_TIMER, owes ? now + EFFECTS_SWEEP_MS : undefined);
     });
+    if (!owes) return;
     await this.#effects().drain(now);
-    this.#housekeep((tx) => tx.timer(EFFECTS_TIMER, this.#effects().nextTry(this.store.targets(), tx.now)));
+    this.#housekeep((tx) => tx.timer(EFFECTS_TIMER, this.#effects().nextTry(tx.store.targets(), tx.now)));
   }
 
-  /** Sets the alarm if the earliest timer is sooner than what it is set to. */
+  /**
+   * Sets the alarm if the earliest timer is sooner than what it is set to. Not while the alarm's handler runs: until it is done
+   * the platform keeps the alarm that rang, and rings it again if the process dies.
+   */
   #arm(now: number): void {
+    if (this.#alarming) return;
     const at = alarmToSet(this.#timers.values(), this.#armedAt, now);
     if (at === undefined) return;
     void this.ctx.storage.setAlarm(at);
@@ -246,28 +287,42 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
   }
 
   #begin(): Counters {
-    const known = this.#counters;
-    if (known === undefined) {
-      for (const script of KIT_MIGRATIONS) this.store.run(script);
-      for (const script of this.migrations) this.store.run(script);
-      return {
-        key: this.key,
-        kit_version: KIT_MIGRATIONS.length,
-        own_version: this.migrations.length,
-        seq: 0,
-        head_seq: 0,
-        head_hash: GENESIS,
-        last_micros: 0,
-        members: 0,
-        effects: 0,
-        shipped: 0,
-      };
-    }
-    if (known.kit_version === KIT_MIGRATIONS.length && known.own_version === this.migrations.length)
-      return { ...known };
-    for (const script of KIT_MIGRATIONS.slice(known.kit_version)) this.store.run(script);
-    for (const script of this.migrations.slice(known.own_version)) this.store.run(script);
-    return { ...known, kit_version: KIT_MIGRATIONS.length, own_version: this.migrations.length };
+    if (this.#counters !== undefined) return { ...this.#counters };
+    for (const script of KIT_MIGRATIONS) this.store.run(script);
+    for (const script of this.migrations) this.store.run(script);
+    return {
+      key: this.key,
+      kit_version: KIT_MIGRATIONS.length,
+      own_version: this.migrations.length,
+      seq: 0,
+      head_seq: 0,
+      head_hash: GENESIS,
+      last_micros: 0,
+      members: 0,
+      effects: 0,
+      shipped: 0,
+    };
+  }
+
+  /** Brings an actor that exists to the tables that this code knows, before anything reads them. */
+  #upgrade(): void {
+    const known = this.store.counters();
+    if (known === undefined) return;
+    const kit = KIT_MIGRATIONS.slice(known.kit_version);
+    const own = this.migrations.slice(known.own_version);
+    if (kit.length + own.length === 0) return;
+    this.ctx.storage.transactionSync(() => {
+      for (const script of [...kit, ...own]) this.store.run(script);
+      this.store.saveVersions(KIT_MIGRATIONS.length, this.migrations.length);
+    });
+  }
+
+  /** Forgets the journal's oldest entries; what the ledger did not acknowledge is kept whatever its age. */
+  #forget(counters: Counters): void {
+    const before = this.#counters?.seq ?? 0;
+    if (this.keepsWholeJournal || Math.trunc(counters.seq / FORGET_EVERY) === Math.trunc(before / FORGET_EVERY)) return;
+    const safe = counters.head_seq > counters.shipped ? counters.shipped : counters.seq;
+    if (safe > KEPT_ENTRIES) this.store.prune(safe - KEPT_ENTRIES);
   }
 
   #load(): void {
@@ -277,7 +332,7 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
   }
 
   #waiting(): number {
-    return this.#counters === undefined ? 0 : this.#counters.seq - this.#counters.shipped;
+    return this.#counters === undefined ? 0 : Math.max(0, this.#counters.head_seq - this.#counters.shipped);
   }
 
   #effects(): Outbox {
@@ -293,6 +348,7 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
   #ships(): Shipping {
     this.#shipping ??= new Shipping({
       source: this.key,
+      waiting: () => this.#waiting(),
       next: (limit) => this.#nextShipment(limit),
       send: (shipment) => this.sendShipment(shipment),
       acknowledged: (seq) => this.#acknowledged(seq),
@@ -302,7 +358,7 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
   }
 
   #nextShipment(limit: number): Shipment | undefined {
-    const entries = this.store.chain(this.#counters?.shipped ?? 0, limit);
+    const entries = this.store.chain(this.#counters?.shipped ?? 0, limit, CALL_CHARS);
     if (entries.length === 0) return undefined;
     return { source: this.key, entries, changes: this.project(entries) };
   }
@@ -310,10 +366,24 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
   #acknowledged(seq: number): void {
     this.#housekeep((tx) => {
       tx.shipped(seq);
-      const oldest = seq - KEPT_ENTRIES;
-      if (!this.keepsWholeJournal && oldest > 0) tx.store.prune(oldest);
       if (this.#counters !== undefined && seq >= this.#counters.head_seq) tx.timer(SHIP_TIMER, undefined);
-      if (this.store.targets().length === 0) tx.timer(EFFECTS_TIMER, undefined);
+      if (!tx.store.owes()) tx.timer(EFFECTS_TIMER, undefined);
     });
+  }
+}
+
+/** The kit's own timers come last: what other actors answer, or fail to, must not hold up a lease. */
+function isKits(timer: Timer): boolean {
+  return timer.name === SHIP_TIMER || timer.name === EFFECTS_TIMER;
+}
+
+/** Waits for `work`, but no longer than `ms`; it goes on by itself. */
+async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  try {
+    await Promise.race([work, promise]);
+  } finally {
+    clearTimeout(timer);
   }
 }

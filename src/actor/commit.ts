@@ -1,14 +1,23 @@
 /** One atomic change of an actor: state, journal, effects, timers and the stored answer, all or nothing. */
 import { type Caller, systemCaller } from "./caller.ts";
 import { canonicalJson, entryOf, type Happening, linkHash, nextMicros } from "./journal.ts";
-import type { ActorKey } from "./remote.ts";
+import { type ActorKey, addressOfKey } from "./remote.ts";
 import type { Counters, Storage } from "./storage.ts";
-import type { Timer } from "./timers.ts";
+import { stands, type Timer } from "./timers.ts";
 
 /** An effect as stored and sent: what, and on whose behalf. */
 export interface Envelope {
   readonly caller: Caller;
   readonly body: unknown;
+}
+
+/** What an actor lends to a commit: the storage in its transaction, and the memory that goes with it. */
+export interface Transaction {
+  readonly store: Storage;
+  readonly counters: Counters;
+  readonly timers: Map<string, Timer>;
+  /** Timers whose handler runs right now, as they stood when they rang. */
+  readonly ringing: ReadonlyMap<string, Timer>;
 }
 
 export const REPLAY_MS = 24 * 60 * 60 * 1000;
@@ -18,36 +27,26 @@ export class Commit {
   /** Whether the chain grew: there is something to ship. */
   audited = false;
   readonly effectTargets = new Set<ActorKey>();
+  /** What the actor runs once the commit stands. */
   readonly followUps: (() => void)[] = [];
   readonly #workspace: string;
   readonly #caller: Caller;
-  readonly #store: Storage;
-  readonly #counters: Counters;
-  readonly #timers: Map<string, Timer>;
+  #transaction: Transaction | undefined;
 
-  constructor(
-    workspace: string,
-    caller: Caller,
-    now: number,
-    store: Storage,
-    counters: Counters,
-    timers: Map<string, Timer>,
-  ) {
+  constructor(workspace: string, caller: Caller, now: number, transaction: Transaction) {
     this.#workspace = workspace;
     this.#caller = caller;
     this.now = now;
-    this.#store = store;
-    this.#counters = counters;
-    this.#timers = timers;
+    this.#transaction = transaction;
   }
 
   get store(): Storage {
-    return this.#store;
+    return this.#open.store;
   }
 
   /** Appends to the journal; audited entries are linked into the chain. Returns the entry's seq. */
   journal(happening: Happening): number {
-    const counters = this.#counters;
+    const { counters, store } = this.#open;
     counters.seq += 1;
     counters.last_micros = nextMicros(counters.last_micros, this.now);
     const entry = entryOf(
@@ -57,42 +56,50 @@ export class Commit {
     );
     const text = canonicalJson(entry);
     if (happening.audit === false) {
-      this.#store.append(counters.seq, text, null, null);
+      store.append(counters.seq, text, null, null);
       return counters.seq;
     }
     const hash = linkHash(counters.head_hash, text);
-    this.#store.append(counters.seq, text, counters.head_hash, hash);
+    store.append(counters.seq, text, counters.head_hash, hash);
     counters.head_seq = counters.seq;
     counters.head_hash = hash;
     this.audited = true;
     return counters.seq;
   }
 
-  /** Sends `body` to another actor: at least once, in order per target, after the commit. */
+  /** Sends `body` to another actor: at least once, in order per target, after the commit. Throws on what is no actor's key. */
   effect(target: ActorKey, body: unknown): void {
-    this.#counters.effects += 1;
+    const { counters, store } = this.#open;
+    // Found out only when it is sent, a wrong key would be retried for ever.
+    addressOfKey(target);
+    counters.effects += 1;
     const { idempotency: _, ...caller } = this.#caller;
     const envelope: Envelope = { caller, body };
-    this.#store.enqueue(this.#counters.effects, target, JSON.stringify(envelope));
+    store.enqueue(counters.effects, target, JSON.stringify(envelope));
     this.effectTargets.add(target);
   }
 
   /** Sets a named timer to `dueAt` (ms), or clears it. */
   timer(name: string, dueAt: number | undefined): void {
-    const current = this.#timers.get(name);
+    const { store, timers } = this.#open;
+    const current = timers.get(name);
     if (dueAt === undefined) {
       if (current === undefined) return;
-      this.#timers.delete(name);
-      this.#store.dropTimer(name);
+      timers.delete(name);
+      store.dropTimer(name);
     } else if (current?.due_at !== dueAt || current.attempts !== 0) {
       this.#put({ name, due_at: dueAt, attempts: 0 });
     }
   }
 
-  /** Makes sure that the timer rings no later than `dueAt` (ms); an earlier one is left alone and re-checks. */
+  /** Makes sure that the timer rings (again) no later than `dueAt` (ms); an earlier one is left alone and re-checks. */
   timerBy(name: string, dueAt: number): void {
-    const current = this.#timers.get(name);
-    if (current === undefined || current.due_at > dueAt) this.#put({ name, due_at: dueAt, attempts: 0 });
+    const { ringing, timers } = this.#open;
+    const current = timers.get(name);
+    const rung = ringing.get(name);
+    // One that rings right now is no earlier ring to come: it is cleared when its handler is done.
+    const spent = rung !== undefined && stands(current, rung);
+    if (current === undefined || current.due_at > dueAt || spent) this.#put({ name, due_at: dueAt, attempts: 0 });
   }
 
   /** After a failed run: the timer again later, its failures counted. */
@@ -102,13 +109,24 @@ export class Commit {
 
   /** The next member for an id within this actor. */
   member(): number {
-    this.#counters.members += 1;
-    return this.#counters.members;
+    const { counters } = this.#open;
+    counters.members += 1;
+    return counters.members;
   }
 
   /** The ledger acknowledged everything up to `seq`. */
   shipped(seq: number): void {
-    this.#counters.shipped = Math.max(this.#counters.shipped, seq);
+    const { counters } = this.#open;
+    counters.shipped = Math.max(counters.shipped, seq);
+  }
+
+  /** Keeps the answer of this request for 24 h, if it came with an Idempotency-Key. */
+  remember(value: unknown): void {
+    const { store } = this.#open;
+    const key = this.#caller.idempotency;
+    if (key === undefined) return;
+    store.dropReplaysBefore(this.now - REPLAY_MS);
+    store.saveReplay(key.scope, key.hash, this.now, value);
   }
 
   /** Runs `work` once the commit stands: where memory follows storage. */
@@ -116,18 +134,20 @@ export class Commit {
     this.followUps.push(work);
   }
 
-  /** Keeps the answer of this request for 24 h, if it came with an Idempotency-Key. */
-  remember(value: unknown): void {
-    const key = this.#caller.idempotency;
-    if (key === undefined) return;
-    this.#store.dropReplaysBefore(this.now - REPLAY_MS);
-    this.#store.saveReplay(key.scope, key.hash, this.now);
-    this.#store.write(`replay:${key.scope}`, value);
+  /** What would be done with a commit after its end would stand outside of every transaction: from here on it throws. */
+  close(): void {
+    this.#transaction = undefined;
+  }
+
+  get #open(): Transaction {
+    if (this.#transaction === undefined) throw new Error("a commit was used after its end");
+    return this.#transaction;
   }
 
   #put(timer: Timer): void {
-    this.#timers.set(timer.name, timer);
-    this.#store.saveTimer(timer);
+    const { store, timers } = this.#open;
+    timers.set(timer.name, timer);
+    store.saveTimer(timer);
   }
 }
 

@@ -3,10 +3,10 @@
  * that fails holds up its own queue, never any other. Which rows are owed is in storage; what is here only speeds it up.
  */
 import { causeOf, log } from "../log.ts";
-import type { Commit } from "./commit.ts";
 import type { ActorKey } from "./remote.ts";
 import type { Storage } from "./storage.ts";
 import { backoffMs } from "./timers.ts";
+import { Turns } from "./turns.ts";
 
 export interface EffectRow {
   readonly n: number;
@@ -32,8 +32,8 @@ const PARK_AFTER = 10;
 const PARKED_RETRY_MS = 60 * 60 * 1000;
 
 interface Dependencies {
-  readonly source: ActorKey;
-  readonly store: Storage;
+  readonly source: string;
+  readonly store: Pick<Storage, "owedTo" | "targets">;
   readonly send: (target: ActorKey, rows: readonly EffectRow[]) => Promise<Receipt>;
   readonly retryAt: (dueAt: number) => void;
 }
@@ -43,9 +43,12 @@ interface Pair {
   acked: number;
   /** everything up to this n is deleted here */
   deleted: number;
+  /** attempts in a row that got nothing across */
   failures: number;
+  /** how many of them the receiver refused, rather than being out of reach */
+  refusals: number;
   notBefore: number;
-  inFlight: Promise<boolean> | undefined;
+  readonly turns: Turns;
 }
 
 export class Outbox {
@@ -57,9 +60,9 @@ export class Outbox {
   }
 
   /** Deletes what was acknowledged since the last commit: an acknowledgement costs no commit of its own. */
-  settle(tx: Commit): void {
+  settle(store: Pick<Storage, "acknowledge">): void {
     for (const [target, pair] of this.#pairs) {
-      if (pair.acked > pair.deleted) tx.store.acknowledge(target, pair.acked);
+      if (pair.acked > pair.deleted) store.acknowledge(target, pair.acked);
     }
   }
 
@@ -67,7 +70,7 @@ export class Outbox {
   settled(): void {
     for (const [target, pair] of this.#pairs) {
       pair.deleted = pair.acked;
-      if (pair.failures === 0 && pair.inFlight === undefined) this.#pairs.delete(target);
+      if (pair.failures === 0 && pair.turns.idle) this.#pairs.delete(target);
     }
   }
 
@@ -79,48 +82,46 @@ export class Outbox {
 
   /** Delivers what is owed to `targets` and not waiting for a retry. True if nothing is owed to them afterwards. */
   async drain(now: number, targets: Iterable<ActorKey> = this.#deps.store.targets()): Promise<boolean> {
-    const results = await Promise.all([...targets].map((target) => this.#drainPair(target, now)));
+    const results = await Promise.all(
+      [...targets].map((target) => {
+        const pair = this.#pair(target);
+        return pair.turns.take(() => this.#run(target, pair, now));
+      }),
+    );
     return results.every(Boolean);
-  }
-
-  async #drainPair(target: ActorKey, now: number): Promise<boolean> {
-    const pair = this.#pair(target);
-    // The run under way may have looked for the last time already.
-    while (pair.inFlight !== undefined) if (!(await pair.inFlight)) return false;
-    const run = this.#run(target, pair, now);
-    pair.inFlight = run;
-    const done = await run;
-    if (pair.inFlight === run) pair.inFlight = undefined;
-    return done;
   }
 
   async #run(target: ActorKey, pair: Pair, now: number): Promise<boolean> {
     if (pair.notBefore > now) return false;
     for (;;) {
       const rows = this.#deps.store.owedTo(target, pair.acked, BATCH);
-      if (rows.length === 0) return true;
+      const first = rows[0];
+      if (first === undefined) return true;
+      let receipt: Receipt;
       try {
-        const receipt = await this.#deps.send(target, rows);
-        if (receipt.acked > pair.acked) {
-          pair.acked = receipt.acked;
-          pair.failures = 0;
-        }
-        if (receipt.failed !== undefined) return this.#failed(target, pair, receipt.failed, PARK_AFTER);
-        // Nothing acknowledged and nothing refused would loop for ever.
-        if (receipt.acked < (rows[0]?.n ?? 0)) return this.#failed(target, pair, "no progress", PARK_AFTER);
+        receipt = await this.#deps.send(target, rows);
       } catch (thrown) {
         // An unreachable target is no fault of the message: retried for ever, never parked.
-        return this.#failed(target, pair, causeOf(thrown), Number.POSITIVE_INFINITY);
+        return this.#failed(target, pair, causeOf(thrown), false);
       }
+      if (receipt.acked >= first.n) {
+        pair.acked = receipt.acked;
+        pair.failures = 0;
+        pair.refusals = 0;
+      }
+      // Nothing done and nothing refused would loop for ever.
+      const refused = receipt.failed ?? (receipt.acked < first.n ? "no progress" : undefined);
+      if (refused === undefined) continue;
+      pair.refusals += 1;
+      return this.#failed(target, pair, refused, pair.refusals >= PARK_AFTER);
     }
   }
 
-  #failed(target: ActorKey, pair: Pair, cause: string, parkAfter: number): false {
+  #failed(target: ActorKey, pair: Pair, cause: string, parked: boolean): false {
     pair.failures += 1;
-    const parked = pair.failures >= parkAfter;
     const wait = parked ? PARKED_RETRY_MS : backoffMs(pair.failures, Math.random());
     pair.notBefore = Date.now() + wait;
-    if (pair.failures === 1 || pair.failures === parkAfter) {
+    if (pair.failures === 1 || (parked && pair.refusals === PARK_AFTER)) {
       log("error", parked ? "effect.parked" : "effect.failed", { source: this.#deps.source, target, cause });
     }
     this.#deps.retryAt(pair.notBefore);
@@ -130,7 +131,7 @@ export class Outbox {
   #pair(target: ActorKey): Pair {
     let pair = this.#pairs.get(target);
     if (pair === undefined) {
-      pair = { acked: 0, deleted: 0, failures: 0, notBefore: 0, inFlight: undefined };
+      pair = { acked: 0, deleted: 0, failures: 0, refusals: 0, notBefore: 0, turns: new Turns() };
       this.#pairs.set(target, pair);
     }
     return pair;

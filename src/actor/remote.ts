@@ -24,7 +24,7 @@ export function addressOfKey(key: ActorKey): { kind: ActorKind; address: Address
   switch (kind) {
     case "task": {
       const parsed = parseId(name);
-      if (parsed === null) throw new Error(`not a task's key: ${key}`);
+      if (parsed?.kind !== "task" || parsed.member !== 0) throw new Error(`not a task's key: ${key}`);
       return { kind, address: parsed.address };
     }
     case "resource":

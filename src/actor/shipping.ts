@@ -5,6 +5,7 @@
 import { causeOf, log } from "../log.ts";
 import type { Shipment } from "./ledger-api.ts";
 import { backoffMs } from "./timers.ts";
+import { Turns } from "./turns.ts";
 
 export const SHIP_TIMER = "$ship";
 export const SHIP_SWEEP_MS = 30_000;
@@ -16,6 +17,8 @@ const FULL = 100;
 
 interface Dependencies {
   readonly source: string;
+  /** How far the chain's head is ahead of what the ledger acknowledged; 0 when all is safe. */
+  readonly waiting: () => number;
   /** The next shipment, or undefined when all is acknowledged. */
   readonly next: (limit: number) => Shipment | undefined;
   readonly send: (shipment: Shipment) => Promise<{ readonly acknowledged: number }>;
@@ -26,46 +29,47 @@ interface Dependencies {
 
 export class Shipping {
   readonly #deps: Dependencies;
+  readonly #turns = new Turns();
   #linger: ReturnType<typeof setTimeout> | undefined;
-  #inFlight: Promise<boolean> | undefined;
   #failures = 0;
 
   constructor(deps: Dependencies) {
     this.#deps = deps;
   }
 
-  /** Call after a commit that extended the chain; `waiting` entries are not acknowledged yet. */
-  poke(waiting: number): void {
-    if (this.#failures > 0) return;
-    if (waiting >= FULL) {
-      void this.ship();
-      return;
-    }
-    this.#linger ??= setTimeout(() => {
-      this.#linger = undefined;
-      void this.ship();
-    }, LINGER_MS);
+  /** Call after a commit that extended the chain. */
+  poke(): void {
+    const waiting = this.#deps.waiting();
+    // After a failure the retry timer is the only clock.
+    if (waiting === 0 || this.#failures > 0) return;
+    // A run under way goes on by itself while a full batch waits.
+    if (waiting >= FULL && this.#turns.idle) this.#start();
+    else this.#linger ??= setTimeout(() => this.#start(), LINGER_MS);
   }
 
-  /** Ships until nothing is left. True if all is acknowledged. Never rejects: a failure is logged and tried again. */
-  async ship(): Promise<boolean> {
-    // The run under way may have looked for the last time already.
-    while (this.#inFlight !== undefined) if (!(await this.#inFlight)) return false;
-    const run = this.#run();
-    this.#inFlight = run;
-    const done = await run;
-    if (this.#inFlight === run) this.#inFlight = undefined;
-    return done;
+  /** Ships until nothing is left. True if all is acknowledged; a failure is logged, tried again later, and false. */
+  ship(): Promise<boolean> {
+    return this.#turns.take(() => this.#run(1));
   }
 
-  async #run(): Promise<boolean> {
+  #start(): void {
+    this.#turns
+      .take(() => this.#run(FULL))
+      .catch((thrown: unknown) => log("error", "ship.stuck", { source: this.#deps.source, cause: causeOf(thrown) }));
+  }
+
+  /** Ships one batch, and on while at least `enough` entries wait: fewer have to linger, or each would be sent by itself. */
+  async #run(enough: number): Promise<boolean> {
     clearTimeout(this.#linger);
     this.#linger = undefined;
-    for (;;) {
+    do {
       try {
         const shipment = this.#deps.next(FULL);
         if (shipment === undefined) return true;
         const { acknowledged } = await this.#deps.send(shipment);
+        // Would loop for ever: a ledger that is behind what it once acknowledged has lost something.
+        if (acknowledged < (shipment.entries[0]?.entry.seq ?? 0))
+          throw new Error(`the ledger stands at ${acknowledged}`);
         this.#deps.acknowledged(acknowledged);
         this.#failures = 0;
       } catch (thrown) {
@@ -74,6 +78,8 @@ export class Shipping {
         this.#deps.retryAt(Date.now() + backoffMs(this.#failures, Math.random()));
         return false;
       }
-    }
+    } while (this.#deps.waiting() >= enough);
+    this.poke();
+    return true;
   }
 }

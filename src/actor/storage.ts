@@ -2,7 +2,7 @@
 import type { ChainedEntry, Entry } from "./journal.ts";
 import type { Timer } from "./timers.ts";
 
-/** Append-only list: an actor runs what it has not run yet, in the transaction of its next commit. */
+/** Append-only list: a new actor runs all in its first commit, one that exists runs what it has not run yet when it wakes. */
 export const KIT_MIGRATIONS: readonly string[] = [
   `CREATE TABLE actor (
      id INTEGER PRIMARY KEY CHECK (id = 0), key TEXT NOT NULL, kit_version INTEGER NOT NULL, own_version INTEGER NOT NULL,
@@ -13,12 +13,15 @@ export const KIT_MIGRATIONS: readonly string[] = [
      seq INTEGER PRIMARY KEY, entry TEXT NOT NULL, prev_hash TEXT, hash TEXT
    ) STRICT;
    CREATE TABLE outbox (n INTEGER PRIMARY KEY, target TEXT NOT NULL, message TEXT NOT NULL) STRICT;
+   CREATE INDEX outbox_target ON outbox (target);
    CREATE TABLE marks (source TEXT PRIMARY KEY, n INTEGER NOT NULL, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+   CREATE INDEX marks_at ON marks (at);
    CREATE TABLE timers (name TEXT PRIMARY KEY, due_at INTEGER NOT NULL, attempts INTEGER NOT NULL) STRICT, WITHOUT ROWID;
    CREATE TABLE documents (
      key TEXT NOT NULL, part INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (key, part)
    ) STRICT, WITHOUT ROWID;
-   CREATE TABLE replays (scope TEXT PRIMARY KEY, hash TEXT NOT NULL, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;`,
+   CREATE TABLE replays (scope TEXT PRIMARY KEY, hash TEXT NOT NULL, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+   CREATE INDEX replays_at ON replays (at);`,
 ];
 
 /** The one row of counters and heads that each commit rewrites. */
@@ -41,6 +44,9 @@ export interface Counters {
   shipped: number;
 }
 
+/** RPC takes 32 MB a call and D1 2 MB a parameter: what goes out together stays well below, one row at least. */
+export const CALL_CHARS = 500_000;
+
 /** A row may hold 2 MB; a character takes up to 3 bytes of UTF-8. */
 const PART_CHARS = 500_000;
 
@@ -61,6 +67,11 @@ export class Storage {
 
   counters(): Counters | undefined {
     return this.#sql.exec<Record<string, SqlStorageValue> & Counters>("SELECT * FROM actor").toArray()[0];
+  }
+
+  /** Never lowers a version: while a deploy rolls out, older code meets newer tables. */
+  saveVersions(kit: number, own: number): void {
+    this.#sql.exec("UPDATE actor SET kit_version = max(kit_version, ?), own_version = max(own_version, ?)", kit, own);
   }
 
   saveCounters(row: Counters): void {
@@ -87,16 +98,18 @@ export class Storage {
     this.#sql.exec("INSERT INTO journal VALUES (?, ?, ?, ?)", seq, entry, prevHash, hash);
   }
 
-  /** Audited entries above `after`, oldest first. */
-  chain(after: number, limit: number): ChainedEntry[] {
-    return this.#sql
-      .exec<{ entry: string; prev_hash: string; hash: string }>(
-        "SELECT entry, prev_hash, hash FROM journal WHERE seq > ? AND hash IS NOT NULL ORDER BY seq LIMIT ?",
-        after,
-        limit,
-      )
-      .toArray()
-      .map((row) => ({ entry: JSON.parse(row.entry) as Entry, prev_hash: row.prev_hash, hash: row.hash }));
+  /** Audited entries above `after`, oldest first: at most `limit`, and of `chars` of JSON (one entry at least). */
+  chain(after: number, limit: number, chars = Number.POSITIVE_INFINITY): ChainedEntry[] {
+    const rows = this.#sql.exec<{ entry: string; prev_hash: string; hash: string }>(
+      "SELECT entry, prev_hash, hash FROM journal WHERE seq > ? AND hash IS NOT NULL ORDER BY seq LIMIT ?",
+      after,
+      limit,
+    );
+    return fitting(rows, chars, (row) => row.entry.length).map((row) => ({
+      entry: JSON.parse(row.entry) as Entry,
+      prev_hash: row.prev_hash,
+      hash: row.hash,
+    }));
   }
 
   /** Forgets what is at or below `seq`. */
@@ -110,15 +123,15 @@ export class Storage {
     this.#sql.exec("INSERT INTO outbox VALUES (?, ?, ?)", n, target, message);
   }
 
+  /** Effects for `target` above `above`, oldest first: at most `limit`, and no more than fit one call. */
   owedTo(target: string, above: number, limit: number): { n: number; message: string }[] {
-    return this.#sql
-      .exec<{ n: number; message: string }>(
-        "SELECT n, message FROM outbox WHERE target = ? AND n > ? ORDER BY n LIMIT ?",
-        target,
-        above,
-        limit,
-      )
-      .toArray();
+    const rows = this.#sql.exec<{ n: number; message: string }>(
+      "SELECT n, message FROM outbox WHERE target = ? AND n > ? ORDER BY n LIMIT ?",
+      target,
+      above,
+      limit,
+    );
+    return fitting(rows, CALL_CHARS, (row) => row.message.length);
   }
 
   targets(): string[] {
@@ -126,6 +139,10 @@ export class Storage {
       .exec<{ target: string }>("SELECT target FROM outbox GROUP BY target ORDER BY min(n)")
       .toArray()
       .map((row) => row.target);
+  }
+
+  owes(): boolean {
+    return this.#sql.exec("SELECT 1 FROM outbox LIMIT 1").toArray().length > 0;
   }
 
   acknowledge(target: string, upTo: number): void {
@@ -172,7 +189,8 @@ export class Storage {
   }
 
   write(key: string, value: unknown): void {
-    const text = JSON.stringify(value);
+    const text: string | undefined = JSON.stringify(value);
+    if (text === undefined) throw new Error(`document ${key} is no JSON value`);
     const parts = partsOf(text, PART_CHARS);
     parts.forEach((body, part) => {
       this.#sql.exec("INSERT OR REPLACE INTO documents VALUES (?, ?, ?)", key, part, body);
@@ -186,14 +204,18 @@ export class Storage {
 
   // --- answers kept under an Idempotency-Key
 
-  replay(scope: string): { hash: string; at: number } | undefined {
-    return this.#sql
+  /** The answer stands in a wrapper: that there was none to give is an answer, too. */
+  replay<T>(scope: string): { hash: string; at: number; answer: T } | undefined {
+    const row = this.#sql
       .exec<{ hash: string; at: number }>("SELECT hash, at FROM replays WHERE scope = ?", scope)
       .toArray()[0];
+    const document = this.read<{ answer: T }>(`replay:${scope}`);
+    return row === undefined || document === undefined ? undefined : { ...row, answer: document.answer };
   }
 
-  saveReplay(scope: string, hash: string, now: number): void {
+  saveReplay(scope: string, hash: string, now: number, answer: unknown): void {
     this.#sql.exec("INSERT OR REPLACE INTO replays VALUES (?, ?, ?)", scope, hash, now);
+    this.write(`replay:${scope}`, { answer });
   }
 
   dropReplaysBefore(at: number): void {
@@ -202,7 +224,19 @@ export class Storage {
   }
 }
 
-/** Cuts `text` into pieces of at most `size` characters, never through a surrogate pair (half of one cannot be stored). */
+/** The first of `rows` that together stay within `chars`; the very first whatever its size. */
+function fitting<Row>(rows: Iterable<Row>, chars: number, charsOf: (row: Row) => number): Row[] {
+  const taken: Row[] = [];
+  let total = 0;
+  for (const row of rows) {
+    total += charsOf(row);
+    if (taken.length > 0 && total > chars) break;
+    taken.push(row);
+  }
+  return taken;
+}
+
+/** Cuts `text` into pieces of at most `size` (≥ 2) characters, never through a surrogate pair (half of one cannot be stored). */
 export function partsOf(text: string, size: number): string[] {
   const parts: string[] = [];
   for (let from = 0; from < text.length; ) {

@@ -16,6 +16,14 @@ const FIRST_RETRY_MS = 500;
 /** A timer that keeps failing is a bug or an outage: often enough to recover soon, rarely enough to not be the load. */
 const LAST_RETRY_MS = 30_000;
 
+/** An alarm this late was lost (workerd #6866): setting it again does no harm if it was not. */
+const OVERDUE_MS = 10_000;
+
+/** Whether a timer still stands as it did when `then` was taken. */
+export function stands(current: Timer | undefined, then: Timer): boolean {
+  return current?.due_at === then.due_at && current.attempts === then.attempts;
+}
+
 export function dueTimers(timers: Iterable<Timer>, now: number): Timer[] {
   return [...timers].filter((timer) => timer.due_at <= now).sort((a, b) => a.due_at - b.due_at);
 }
@@ -33,7 +41,7 @@ export function earliest(timers: Iterable<Timer>): number | undefined {
 export function alarmToSet(timers: Iterable<Timer>, armedAt: number | null, now: number): number | undefined {
   const next = earliest(timers);
   if (next === undefined) return undefined;
-  if (armedAt !== null && armedAt <= next) return undefined;
+  if (armedAt !== null && armedAt <= next && armedAt > now - OVERDUE_MS) return undefined;
   // Not in the past: an alarm set for "now" inside an alarm handler may stall (workerd #6866).
   return Math.max(next, now + 1);
 }

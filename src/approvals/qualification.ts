@@ -13,7 +13,7 @@ export interface Person {
 export interface AnsweredRequest {
   readonly reviewer_id: string;
   readonly policy_ids: readonly string[];
-  readonly on_behalf_of?: string;
+  readonly on_behalf_of?: string | undefined;
 }
 
 /** Whether somebody's roles fit a requirement: role `reviewer`, and any of `required_roles` if there are some. */
@@ -22,6 +22,15 @@ export function qualifiesByRole(requirement: Pick<Requirement, "required_roles">
   return (
     roles.includes("reviewer") && (required_roles.length === 0 || required_roles.some((role) => roles.includes(role)))
   );
+}
+
+/**
+ * Whether somebody may answer in a reviewer's stead under their own roles. An admin needs no role `reviewer` for that (02: the
+ * admin column approves and rejects), but must hold one of `required_roles` where there are some.
+ */
+export function qualifiesForOthers(requirement: Pick<Requirement, "required_roles">, person: Person): boolean {
+  if (!person.roles.includes("admin")) return qualifiesByRole(requirement, person);
+  return qualifiesByRole(requirement, { ...person, roles: [...person.roles, "reviewer"] });
 }
 
 /** Whether somebody can be asked for a requirement: by role, or named in `required_reviewers`, for which no role is needed. */
@@ -38,7 +47,7 @@ export function isCandidate(
  * who answers for somebody else never takes a required reviewer's place.
  */
 export function countsToward(requirement: Requirement, person: Person, request: AnsweredRequest): boolean {
-  if (request.reviewer_id !== person.id) return qualifiesByRole(requirement, person);
+  if (request.reviewer_id !== person.id) return qualifiesForOthers(requirement, person);
   return isCandidate(requirement, person) || carriesEligibility(requirement, request);
 }
 

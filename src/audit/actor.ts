@@ -53,7 +53,7 @@ export class LedgerActor extends Actor implements LedgerApi {
     const fresh = shipment.entries.filter(({ entry }) => entry.seq > head.seq);
     const last = fresh.at(-1);
     if (last === undefined) return { acknowledged: head.seq };
-    assertLinked(head.hash, fresh);
+    this.#assertContinues(shipment.source, head, fresh);
     this.commit(housekeeper(this.place.workspace), (tx) => {
       this.#owe(tx, { entries: fresh, changes: shipment.changes, configuration: [] });
       this.#advance(shipment.source, last);
@@ -161,6 +161,7 @@ export class LedgerActor extends Actor implements LedgerApi {
   }
 
   #nextBatch(): { numbers: number[]; flush: Flush } | undefined {
+    if (!this.exists) return undefined;
     const waiting = this.#rows<{ n: number; chars: number }>("SELECT n, chars FROM pending ORDER BY n LIMIT 1000");
     const numbers: number[] = [];
     let chars = 0;
@@ -206,7 +207,10 @@ export class LedgerActor extends Actor implements LedgerApi {
   protected override async onTimer(): Promise<void> {
     this.#notBefore = 0;
     if (!(await this.#flush())) return;
-    this.commit(housekeeper(this.place.workspace), (tx) => tx.timer(FLUSH_TIMER, undefined));
+    // Something may have been accepted since the flush looked for the last time.
+    this.commit(housekeeper(this.place.workspace), (tx) => {
+      tx.timer(FLUSH_TIMER, this.backlog().unshipped === 0 ? undefined : tx.now + FLUSH_SWEEP_MS);
+    });
   }
 
   #owe(tx: Commit, pending: Pending): void {
@@ -221,23 +225,25 @@ export class LedgerActor extends Actor implements LedgerApi {
     tx.timerBy(FLUSH_TIMER, tx.now + FLUSH_SWEEP_MS);
   }
 
+  /** A shipment that does not continue its chain was altered or lost something on the way: never let it in. */
+  #assertContinues(source: string, head: { seq: number; hash: string }, entries: readonly ChainedEntry[]): void {
+    let { seq, hash: prev } = head;
+    for (const { entry, prev_hash, hash } of entries) {
+      const own = entry.actor === source && entry.workspace === this.place.workspace && entry.seq > seq;
+      if (!own || prev_hash !== prev || linkHash(prev, canonicalJson(entry)) !== hash) {
+        throw new Error(`${source} does not link at seq ${entry.seq}`);
+      }
+      seq = entry.seq;
+      prev = hash;
+    }
+  }
+
   #advance(source: string, last: ChainedEntry): void {
     this.ctx.storage.sql.exec("INSERT OR REPLACE INTO heads VALUES (?, ?, ?)", source, last.entry.seq, last.hash);
   }
 
   #rows<Row extends object>(query: string, ...bindings: (string | number)[]): Row[] {
     return this.ctx.storage.sql.exec(query, ...bindings).toArray() as Row[];
-  }
-}
-
-/** A shipment that does not continue its chain was altered or lost something on the way: never let it in. */
-function assertLinked(head: string, entries: readonly ChainedEntry[]): void {
-  let prev = head;
-  for (const { entry, prev_hash, hash } of entries) {
-    if (prev_hash !== prev || linkHash(prev, canonicalJson(entry)) !== hash) {
-      throw new Error(`${entry.actor} does not link at seq ${entry.seq}`);
-    }
-    prev = hash;
   }
 }
 

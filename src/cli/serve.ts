@@ -2,6 +2,7 @@ import { join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { BUNDLE, build, isStale } from "./server/bundle.ts";
 import { ensureRootToken } from "./server/dev-vars.ts";
+import { isErrorCode } from "./server/error-code.ts";
 import { reportFailure } from "./server/report-failure.ts";
 import { assertAddressFree, type Runtime, startRuntime } from "./server/runtime.ts";
 import { overrideRateLimits, overrideVars, readSettings } from "./server/settings.ts";
@@ -18,6 +19,9 @@ let runtime: Runtime | undefined;
 let stopping = false;
 
 try {
+  // Not `once`: wrangler kills the process with the signal again if it finds nobody else listening.
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, stop);
+  process.stdout.on("error", ignoreLostReader);
   endWithParent();
   await serve();
 } catch (error) {
@@ -25,12 +29,7 @@ try {
 }
 
 async function serve(): Promise<void> {
-  onSignals();
   const settings = readSettings(process.env);
-  const state = await takeStateDirectory(resolve(settings.stateDir));
-  await assertAddressFree(settings);
-  if (isStale(root)) await build(root);
-
   if (!process.env.ROOT_TOKEN) {
     const token = ensureRootToken(join(root, ".dev.vars"));
     if (token !== undefined) console.log(`ROOT_TOKEN created in .dev.vars: ${token}`);
@@ -39,14 +38,13 @@ async function serve(): Promise<void> {
   const vars = overrideVars(declared.vars, process.env);
   const rateLimits = overrideRateLimits(declared.rateLimits, vars);
 
+  const state = await takeStateDirectory(resolve(settings.stateDir));
+  await assertAddressFree(settings);
+  if (isStale(root)) await build(root);
+
   runtime = await startRuntime(join(root, BUNDLE), { ...declared, vars, rateLimits }, settings, state, reportFailure);
-  onSignals();
   const { origin } = runtime.url;
   console.log(`countersign listening on ${origin} (state ${relative(process.cwd(), state.path) || "."})`);
-}
-
-function onSignals(): void {
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, stop);
 }
 
 async function stop(): Promise<void> {
@@ -65,4 +63,9 @@ function endWithParent(): void {
   if (process.env.npm_lifecycle_event !== "start") return;
   const parent = process.ppid;
   setInterval(() => process.ppid !== parent && stop(), PARENT_CHECK).unref();
+}
+
+/** Whoever read the log and went away (`npm start | head`) takes nothing else along. */
+function ignoreLostReader(error: Error): void {
+  if (!isErrorCode(error, "EPIPE")) throw error;
 }

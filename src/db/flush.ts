@@ -68,16 +68,7 @@ const READ_MODELS = {
   },
   executions: {
     key: ["task_id", "attempt"],
-    columns: [
-      "task_id",
-      "attempt",
-      "type",
-      "agent_id",
-      "started_at",
-      "completed_at",
-      "result",
-      "duration_seconds",
-    ],
+    columns: ["task_id", "attempt", "type", "agent_id", "started_at", "completed_at", "result", "duration_seconds"],
   },
 } as const;
 
@@ -127,47 +118,86 @@ const CONFIGURATION = {
   },
 } as const;
 
+/** JSON of one parameter, in bytes of UTF-8: D1 takes 2 MB. */
+const PARAMETER_BYTES = 1_000_000;
+
 export function flushStatements(db: D1Database, workspace: string, flush: Flush): D1PreparedStatement[] {
   return [
-    ...flush.configuration.map((change) => configurationStatement(db, workspace, change)),
+    ...flush.configuration.flatMap((change) => configurationStatements(db, workspace, change)),
     ...readModelStatements(db, workspace, flush.changes),
     ...auditStatements(db, workspace, flush.entries),
   ];
 }
 
-/** INSERT INTO table (workspace, columns) SELECT ?1, … FROM json_each(?2), upserting on the key. */
-function upsert(table: string, key: readonly string[], columns: readonly string[]): string {
+/** The rest of an INSERT after its table: upserts on the key, or without one takes the rows as they are. */
+interface Insertion {
+  readonly table: string;
+  readonly columns: readonly string[];
+  readonly key?: readonly string[];
+}
+
+/** Many rows a statement, as many statements as the size of a parameter asks for. */
+function inserts(
+  db: D1Database,
+  workspace: string,
+  insertion: Insertion,
+  rows: readonly object[],
+): D1PreparedStatement[] {
+  const statements: D1PreparedStatement[] = [];
+  let texts: string[] = [];
+  let bytes = 0;
+  const finish = () => {
+    if (texts.length === 0) return;
+    const values = insertion.columns.map((column) => `value ->> '${column}'`);
+    const sql = insertSql(insertion, `${values.join(", ")} FROM json_each(?2)`);
+    statements.push(db.prepare(sql).bind(workspace, `[${texts.join()}]`));
+    texts = [];
+    bytes = 0;
+  };
+  for (const row of rows.map(flat)) {
+    const text = JSON.stringify(row);
+    const size = Buffer.byteLength(text);
+    if (bytes + size > PARAMETER_BYTES) finish();
+    if (size > PARAMETER_BYTES) {
+      // Too large for a parameter together, its columns still are not one by one.
+      const values = insertion.columns.map((_, at) => `?${at + 2}`);
+      const binds = insertion.columns.map((column) => row[column] ?? null);
+      statements.push(db.prepare(insertSql(insertion, values.join(", "))).bind(workspace, ...binds));
+    } else {
+      texts.push(text);
+      bytes += size;
+    }
+  }
+  finish();
+  return statements;
+}
+
+function insertSql({ table, columns, key }: Insertion, values: string): string {
   const names = columns.map((column) => `"${column}"`).join(", ");
-  const values = columns.map((column) => `value ->> '${column}'`).join(", ");
+  const insert = `INSERT INTO ${table} ("workspace", ${names}) SELECT ?1, ${values}`;
+  if (key === undefined) return insert;
   const updates = columns
     .filter((column) => !key.includes(column))
     .map((column) => `"${column}" = excluded."${column}"`)
     .join(", ");
   const conflict = ["workspace", ...key].map((column) => `"${column}"`).join(", ");
-  return `INSERT INTO ${table} ("workspace", ${names}) SELECT ?1, ${values} FROM json_each(?2) WHERE true
-    ON CONFLICT (${conflict}) DO UPDATE SET ${updates}`;
+  // Without a WHERE, SQLite would read ON CONFLICT as a join's condition.
+  return `${insert} WHERE true ON CONFLICT (${conflict}) DO UPDATE SET ${updates}`;
 }
 
-/** Objects and arrays of a row as JSON text, so that SQLite stores exactly what was written. */
-function flat(row: object): Record<string, unknown> {
+/** Objects and arrays of a row as JSON text, so that SQLite stores exactly what was written; booleans as it has them. */
+function flat(row: object): Record<string, string | number | null> {
   return Object.fromEntries(
-    Object.entries(row).map(([column, value]) => [
-      column,
-      typeof value === "object" && value !== null ? JSON.stringify(value) : value,
-    ]),
+    Object.entries(row).map(([column, value]) => {
+      if (typeof value === "boolean") return [column, Number(value)];
+      return [column, typeof value === "object" && value !== null ? JSON.stringify(value) : value];
+    }),
   );
 }
 
 function auditStatements(db: D1Database, workspace: string, entries: readonly ChainedEntry[]): D1PreparedStatement[] {
-  if (entries.length === 0) return [];
-  const names = AUDIT_COLUMNS.map((column) => `"${column}"`).join(", ");
-  const values = AUDIT_COLUMNS.map((column) => `value ->> '${column}'`).join(", ");
-  const rows = entries.map(({ entry, prev_hash, hash }) => flat({ ...entry, prev_hash, hash }));
-  return [
-    db
-      .prepare(`INSERT INTO audit_log ("workspace", ${names}) SELECT ?1, ${values} FROM json_each(?2)`)
-      .bind(workspace, JSON.stringify(rows)),
-  ];
+  const rows = entries.map(({ entry, prev_hash, hash }) => ({ ...entry, prev_hash, hash }));
+  return inserts(db, workspace, { table: "audit_log", columns: AUDIT_COLUMNS }, rows);
 }
 
 function readModelStatements(
@@ -180,7 +210,7 @@ function readModelStatements(
     // The last change of a row wins: shipments stand in the order in which they were accepted.
     const last = new Map(changes.filter((change) => change.table === table).map((change) => [change.id, change]));
     const gone = [...last.values()].filter((change) => change.row === null).map((change) => change.id);
-    const put = [...last.values()].flatMap((change) => (change.row === null ? [] : [flat(change.row)]));
+    const put = [...last.values()].flatMap((change) => (change.row === null ? [] : [change.row]));
     if (gone.length > 0) {
       statements.push(
         db
@@ -188,10 +218,9 @@ function readModelStatements(
           .bind(workspace, JSON.stringify(gone)),
       );
     }
-    if (put.length > 0) {
-      statements.push(db.prepare(upsert(table, key, columns)).bind(workspace, JSON.stringify(put)));
-    }
-    if (table === "tasks" && last.size > 0) statements.push(...taskResourceStatements(db, workspace, [...last.values()]));
+    statements.push(...inserts(db, workspace, { table, columns, key }, put));
+    if (table === "tasks" && last.size > 0)
+      statements.push(...taskResourceStatements(db, workspace, [...last.values()]));
   }
   return statements;
 }
@@ -225,11 +254,21 @@ function taskResourceStatements(
   ];
 }
 
-function configurationStatement(db: D1Database, workspace: string, change: ConfigurationChange): D1PreparedStatement {
-  if ("put" in change) {
-    const { key, columns } = CONFIGURATION[change.put];
-    return db.prepare(upsert(change.put, key, columns)).bind(workspace, JSON.stringify([flat(change.row)]));
-  }
+function configurationStatements(
+  db: D1Database,
+  workspace: string,
+  change: ConfigurationChange,
+): D1PreparedStatement[] {
+  return "put" in change
+    ? inserts(db, workspace, { table: change.put, ...CONFIGURATION[change.put] }, [change.row])
+    : [removal(db, workspace, change)];
+}
+
+function removal(
+  db: D1Database,
+  workspace: string,
+  change: Extract<ConfigurationChange, { remove: string }>,
+): D1PreparedStatement {
   if ("principal_id" in change) {
     return db
       .prepare("DELETE FROM tokens WHERE workspace = ?1 AND principal_kind = ?2 AND principal_id = ?3")

@@ -38,6 +38,9 @@ export interface Access {
   readonly survivesOutage?: boolean;
 }
 
+/** Changes of configuration: admins, whom D1 confirms anew at every call. */
+export const ADMIN: Access = { roles: ["admin"], scope: "admin", fresh: true };
+
 export function mayCall(principal: Principal, access: Access): Result<null> {
   const { roles } = principal.who;
   if (access.scope !== undefined && principal.scopes !== null && !principal.scopes.includes(access.scope)) {

@@ -59,6 +59,9 @@ function unexpected(thrown: unknown) {
   if (platform?.retryable === true || platform?.overloaded === true) {
     return fail("UNAVAILABLE", "busy or restarting, try again", { retry_after_seconds: 1 }).error;
   }
+  if (thrown instanceof Error && thrown.message.startsWith("D1_")) {
+    return fail("UNAVAILABLE", "the database does not answer, try again", { retry_after_seconds: 2 }).error;
+  }
   return fail("INTERNAL_ERROR", "this is our fault; the request id names it in our logs").error;
 }
 

@@ -4,6 +4,8 @@ import { refuse } from "./failure.ts";
 export const MAX_BODY_BYTES = 1024 * 1024;
 /** Deeper nesting is an attack on recursive code, not a change. */
 const MAX_DEPTH = 64;
+/** Longer field paths are cut off where an error names them. */
+export const MAX_FIELD = 200;
 const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i;
 
 export interface ReadBody {
@@ -25,8 +27,10 @@ export async function readBody(request: Request): Promise<ReadBody> {
   } catch {
     refuse("MALFORMED_JSON", "the body is not valid JSON");
   }
-  const issue = forbidden(value, "", 0);
-  if (issue !== undefined) {
+  const found = forbidden(value, "", 0);
+  if (found !== undefined) {
+    // A deep or long path is the attacker's, not worth sending back.
+    const issue = { ...found, field: found.field.slice(0, MAX_FIELD) || "body" };
     refuse("VALIDATION_ERROR", `${issue.field}: ${issue.issue}`, { ...issue, issues: [issue] });
   }
   return { text, value };
@@ -61,12 +65,16 @@ interface Forbidden {
   readonly issue: string;
 }
 
-/** The first thing in a JSON value that is refused anywhere: U+0000, lone surrogates, `__proto__` keys, too deep nesting. */
+/**
+ * The first thing in a JSON value that is refused anywhere: U+0000, lone surrogates, `__proto__` keys, too deep nesting, and
+ * numbers such as 1e999, which are read as Infinity and cannot be written again.
+ */
 export function forbidden(value: unknown, field: string, depth: number): Forbidden | undefined {
   if (typeof value === "string") {
     if (value.includes("\u0000")) return { field, issue: "must not hold U+0000" };
     return value.isWellFormed() ? undefined : { field, issue: "must not hold a lone surrogate" };
   }
+  if (typeof value === "number" && !Number.isFinite(value)) return { field, issue: "is too large a number" };
   if (typeof value !== "object" || value === null) return undefined;
   if (depth >= MAX_DEPTH) return { field, issue: `is nested more than ${MAX_DEPTH} deep` };
   for (const [key, inner] of Object.entries(value)) {

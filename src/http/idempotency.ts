@@ -14,7 +14,8 @@ export function idempotencyOf(
   body: string,
 ): IdempotencyKey | undefined {
   if (header === undefined) return undefined;
-  const key = /^"(.*)"$/.exec(header.trim())?.[1] ?? header.trim();
+  const quoted = /^"(.*)"$/.exec(header.trim())?.[1];
+  const key = quoted?.replaceAll(/\\(["\\])/g, "$1") ?? header.trim();
   if (!PRINTABLE.test(key)) {
     const issue = { field: "Idempotency-Key", issue: "must be 1 to 255 printable ASCII characters" };
     refuse("VALIDATION_ERROR", `${issue.field}: ${issue.issue}`, { ...issue, issues: [issue] });

@@ -1,11 +1,18 @@
 /** Wire schemas of locks (04-locks-and-deadlocks, "Routes"). */
 import { z } from "@hono/zod-openapi";
+import { isUuidShaped } from "../actor/ids.ts";
 import { Timestamp } from "../tasks/contract.ts";
 
 export const LockKind = z.enum(["task", "resource", "agent"]);
 export type LockKind = z.infer<typeof LockKind>;
 
 export const LockModeName = z.enum(["shared", "exclusive"]);
+
+const LockId = z
+  .string()
+  .refine(isUuidShaped, "must be a UUID")
+  .transform((id) => id.toLowerCase())
+  .openapi({ type: "string", format: "uuid" });
 
 const ttl = z.number().int().min(5).max(300);
 
@@ -31,8 +38,8 @@ export type AcquireInput = z.infer<typeof AcquireInput>;
 
 export const HeartbeatInput = z
   .strictObject({
-    lock_id: z.string().optional(),
-    lock_ids: z.array(z.string()).min(1).max(100).optional(),
+    lock_id: LockId.optional(),
+    lock_ids: z.array(LockId).min(1).max(100).optional(),
     ttl_extension_seconds: ttl.default(30),
   })
   .refine((body) => (body.lock_id === undefined) !== (body.lock_ids === undefined), {
@@ -43,7 +50,7 @@ export const HeartbeatInput = z
 
 export const ReleaseInput = z
   .strictObject({
-    lock_id: z.string(),
+    lock_id: LockId,
     force: z.boolean().default(false),
     reason: z.string().min(1).max(2000).optional(),
   })

@@ -1,6 +1,6 @@
 /** The part of an actor that carries a lock: tasks, resources and agents extend it (04-locks-and-deadlocks). */
 import { Actor } from "../actor/actor.ts";
-import type { Caller } from "../actor/caller.ts";
+import { type Caller, hasRole } from "../actor/caller.ts";
 import { type Commit, housekeeper } from "../actor/commit.ts";
 import type { ChainedEntry } from "../actor/journal.ts";
 import type { ActorKey } from "../actor/remote.ts";
@@ -16,10 +16,9 @@ import { QueueFullBackoff } from "./queue-full.ts";
 import type { SagaNews } from "./saga-news.ts";
 import { Waiters } from "./waiters.ts";
 
-/** An effect that frees a lease or withdraws a claim; the same one twice frees nothing else. */
-export interface ReleaseEffect {
+/** An effect that frees what a saga's session holds here or waits for; the same one twice frees nothing else. */
+export interface ReleaseEffect extends rules.Session {
   readonly do: "lock.release";
-  readonly member: number;
 }
 
 export abstract class LockActor extends Actor implements LockApi {
@@ -77,7 +76,7 @@ export abstract class LockActor extends Actor implements LockApi {
     if (!owned.ok) return owned;
     const now = Date.now();
     const step = rules.heartbeat(this.book, member, extensionMs, now);
-    this.apply(caller, step, now);
+    this.applyStep(caller, step, now);
     return this.#standing(member, now);
   }
 
@@ -89,12 +88,14 @@ export abstract class LockActor extends Actor implements LockApi {
     const now = Date.now();
     const forced = force !== null && owned.value.agent_id !== caller.who.id;
     const step = rules.release(this.book, member, now, { forced });
-    this.apply(caller, step, now, (tx) => tx.remember(null), force?.reason);
+    this.applyStep(caller, step, now, (tx) => tx.remember(null), force?.reason);
     return step.value.kind === "unknown" ? this.#gone(member, now) : ok(null);
   }
 
-  async readLock(member: number): Promise<Result<Lock>> {
+  async readLock(caller: Caller, member: number): Promise<Result<Lock>> {
     const now = Date.now();
+    const owned = this.#owned(caller, member, hasRole(caller.who, "admin"));
+    if (!owned.ok) return owned;
     this.settleLock(now);
     return this.#standing(member, now);
   }
@@ -114,7 +115,7 @@ export abstract class LockActor extends Actor implements LockApi {
     const { value } = step;
     if (value.kind === "full") return this.#queueFull(caller, step, now);
     if (value.kind === "refused") {
-      this.apply(caller, step, now);
+      this.applyStep(caller, step, now);
       return fail("RESOURCE_LOCKED", "somebody else holds this lock", {
         ...blockerView(this.place.address, this.lockName, value.blocker),
       });
@@ -125,7 +126,7 @@ export abstract class LockActor extends Actor implements LockApi {
       ...(value.kind === "held" && value.reentrant && { reentrant: true as const }),
     };
     this.#full.calm();
-    this.apply(caller, step, now, (tx) => {
+    this.applyStep(caller, step, now, (tx) => {
       if (entry.member === request.member) tx.member();
       tx.remember(view);
     });
@@ -133,7 +134,7 @@ export abstract class LockActor extends Actor implements LockApi {
   }
 
   /** Commits a step of the book, with whatever belongs to it, and wakes those who wait for its outcome. */
-  protected apply(
+  protected applyStep(
     caller: Caller,
     step: rules.Step<unknown>,
     now: number,
@@ -142,23 +143,19 @@ export abstract class LockActor extends Actor implements LockApi {
   ): void {
     const changed = step.touched.length > 0 || step.events.length > 0;
     if (!changed && (along === undefined || caller.idempotency === undefined)) return;
-    const before = this.book;
     this.commit(
       caller,
       (tx) => {
-        this.#table.write(tx, before, step, this.lockName, reason);
-        this.#tellTasks(tx, step, reason);
+        this.applyWithin(tx, step, reason);
         along?.(tx);
       },
       now,
     );
-    this.#book = step.book;
-    this.#waiters.wake(step.events.flatMap((event) => (event.kind === "queue_full" ? [] : [entryIn(event).member])));
   }
 
   /** Drops what is over and grants what can be granted, if there is any such thing. */
   protected settleLock(now: number): void {
-    this.apply(housekeeper(this.place.workspace), rules.settle(this.book, now), now);
+    this.applyStep(housekeeper(this.place.workspace), rules.settle(this.book, now), now);
   }
 
   protected currentLock(now: number): Lock | undefined {
@@ -170,19 +167,25 @@ export abstract class LockActor extends Actor implements LockApi {
   // --- kit
 
   protected override receive(tx: Commit, caller: Caller, source: ActorKey, body: unknown): void {
-    if (!isRelease(body)) return this.receiveOther(tx, caller, source, body);
-    this.applyWithin(tx, rules.release(this.book, body.member, tx.now));
+    if (isRelease(body)) this.releaseSession(tx, body);
+    else this.receiveOther(tx, caller, source, body);
   }
 
   /** A step inside a commit that is under way; memory follows once that commit stands. */
-  protected applyWithin(tx: Commit, step: rules.Step<unknown>): void {
+  protected applyWithin(tx: Commit, step: rules.Step<unknown>, reason?: string): void {
     const before = this.book;
-    this.#table.write(tx, before, step, this.lockName);
-    this.#tellTasks(tx, step);
     tx.afterwards(() => {
       this.#book = step.book;
       this.#waiters.wake(step.events.flatMap((event) => (event.kind === "queue_full" ? [] : [entryIn(event).member])));
     });
+    this.#table.write(tx, before, step, this.lockName, reason);
+    this.#tellTasks(tx, step, reason);
+  }
+
+  /** Frees what a session holds here, or withdraws its claim. */
+  protected releaseSession(tx: Commit, session: rules.Session): void {
+    const entry = [...this.book.holders, ...this.book.queue].find((one) => rules.isSameSession(one, session));
+    if (entry !== undefined) this.applyWithin(tx, rules.release(this.book, entry.member, tx.now));
   }
 
   protected override onTimer(name: string, now: number): Promise<void> | void {
@@ -245,7 +248,7 @@ export abstract class LockActor extends Actor implements LockApi {
   #queueFull(caller: Caller, step: rules.Step<unknown>, now: number): Result<never> {
     const { retryAfterSeconds, tell } = this.#full.hit(now);
     const events = step.events.filter((event) => tell || event.kind !== "queue_full");
-    this.apply(caller, { ...step, events }, now);
+    this.applyStep(caller, { ...step, events }, now);
     return fail("QUEUE_FULL", "too many wait for this lock already", { retry_after_seconds: retryAfterSeconds });
   }
 

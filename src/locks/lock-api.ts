@@ -26,7 +26,8 @@ export interface LockApi extends ActorApi {
   /** `member` is the lease's number within the actor, as its id carries it. */
   heartbeat(caller: Caller, member: number, extensionMs: number): Promise<Result<Lock>>;
   release(caller: Caller, member: number, force: { readonly reason: string } | null): Promise<Result<null>>;
-  readLock(member: number): Promise<Result<Lock>>;
+  /** An agent reads its own leases and claims only, an admin any. */
+  readLock(caller: Caller, member: number): Promise<Result<Lock>>;
 }
 
 /** A resource as its actor knows it. */

@@ -6,15 +6,15 @@ import type { JsonObject } from "../tasks/contract.ts";
 import type { Lock } from "./contract.ts";
 import { LockActor } from "./lock-actor.ts";
 import type { AcquireCommand, ResourceApi, ResourceState } from "./lock-api.ts";
-import * as rules from "./lock-book.ts";
+import type * as rules from "./lock-book.ts";
 import type { LockName } from "./lock-table.ts";
 
 /** The end of a successful change: the resource takes its new attributes and the lease is freed, in one commit. */
-export interface AppliedEffect {
+export interface AppliedEffect extends rules.Session {
   readonly do: "resource.applied";
-  readonly member: number;
   readonly fencing_token: number;
-  readonly attributes: JsonObject;
+  /** absent: as they are */
+  readonly attributes?: JsonObject;
   readonly task_id: string;
 }
 
@@ -60,15 +60,16 @@ export class ResourceActor extends LockActor implements ResourceApi {
     const effect = body as AppliedEffect;
     if (effect.do !== "resource.applied") throw new Error(`a resource knows no ${String(effect.do)} of ${source}`);
     this.#apply(tx, effect);
-    this.applyWithin(tx, rules.release(this.book, effect.member, tx.now));
+    this.releaseSession(tx, effect);
   }
 
   protected override onOtherTimer(name: string): void {
     throw new Error(`a resource has no timer ${name}`);
   }
 
-  #apply(tx: Commit, { attributes, fencing_token, task_id }: AppliedEffect): void {
+  #apply(tx: Commit, effect: AppliedEffect): void {
     const stored = this.#stored();
+    const { attributes = stored.attributes, fencing_token, task_id } = effect;
     if (fencing_token <= stored.applied_token) return;
     const revision = stored.revision + 1;
     tx.store.write("resource", { attributes, revision, applied_token: fencing_token } satisfies Stored);

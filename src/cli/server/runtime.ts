@@ -52,18 +52,18 @@ export async function startRuntime(
   // Named by binding: the id in wrangler.toml is the deployed database's and may change without losing the local one.
   const d1Databases = Object.fromEntries([...worker.databases.keys()].map((binding) => [binding, binding]));
 
-  const miniflare = new Miniflare(
-    convertV4MiniflareOptions({
-      ...shared,
-      name: "migrations",
-      modules: true,
-      script: "export default {}",
-      d1Databases,
-    }),
+  const miniflare = withSignalsUntouched(
+    () =>
+      new Miniflare(
+        convertV4MiniflareOptions({
+          ...shared,
+          name: "migrations",
+          modules: true,
+          script: "export default {}",
+          d1Databases,
+        }),
+      ),
   );
-  // Miniflare would exit at once; who calls this stops in good order.
-  for (const signal of ["SIGINT", "SIGTERM"]) process.removeAllListeners(signal);
-
   try {
     for (const [binding, folder] of worker.databases)
       await applyMigrations(await miniflare.getD1Database(binding), readMigrations(folder));
@@ -116,6 +116,16 @@ function wrapWorkerd(state: StateDirectory): void {
   process.env.COUNTERSIGN_WORKERD = process.env.MINIFLARE_WORKERD_PATH ?? workerd.default;
   process.env.COUNTERSIGN_STATE = state.path;
   process.env.MINIFLARE_WORKERD_PATH = fileURLToPath(new URL("workerd.sh", import.meta.url));
+}
+
+/** Miniflare exits at once on a signal; who starts it here stops it in good order. */
+function withSignalsUntouched<Created>(create: () => Created): Created {
+  const signals = ["SIGINT", "SIGTERM"] as const;
+  const before = new Set(signals.flatMap((signal) => process.listeners(signal)));
+  const created = create();
+  for (const signal of signals)
+    for (const listener of process.listeners(signal)) if (!before.has(listener)) process.off(signal, listener);
+  return created;
 }
 
 async function stop(miniflare: Miniflare, state: StateDirectory): Promise<void> {

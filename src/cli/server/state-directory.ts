@@ -45,7 +45,7 @@ const held: DatabaseSync[] = [];
 function lock(path: string): void {
   const database = new DatabaseSync(join(path, "server.lock"), { timeout: HANDOVER });
   try {
-    database.exec("BEGIN EXCLUSIVE");
+    database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
   } catch (error) {
     if (!(error instanceof Error && /locked/.test(error.message))) throw error;
     const owner = numberIn(join(path, OWNER));

@@ -1,0 +1,64 @@
+/** The inbox of one reviewer: the requests that tasks addressed to them, open and closed. The tasks decide; this remembers. */
+import { Actor } from "../actor/actor.ts";
+import type { Caller } from "../actor/caller.ts";
+import type { Commit } from "../actor/commit.ts";
+import type { InboxApi, InboxEffect, InboxPage, InboxQuery } from "./inbox-api.ts";
+
+const RANK = { URGENT: 0, HIGH: 1, NORMAL: 2, LOW: 3 } as const;
+/** Closed requests that an inbox remembers; the trail keeps them all. */
+const KEPT_CLOSED = 1_000;
+
+export class InboxActor extends Actor implements InboxApi {
+  async list(key: string, query: InboxQuery): Promise<InboxPage> {
+    if (!this.identify(key) || !this.exists) return { approvals: [], total: 0 };
+    const { sql } = this.ctx.storage;
+    const where = `status IN (SELECT value FROM json_each(?1)) AND (?2 IS NULL OR task_id = ?2)`;
+    const bindings = [JSON.stringify(query.status), query.task_id ?? null];
+    const total = sql.exec<{ n: number }>(`SELECT count(*) AS n FROM requests WHERE ${where}`, ...bindings).one().n;
+    const rows = sql
+      .exec<{ body: string }>(
+        `SELECT body FROM requests WHERE ${where} ORDER BY rank, created_at, id LIMIT ?3 OFFSET ?4`,
+        ...bindings,
+        query.limit,
+        query.offset,
+      )
+      .toArray();
+    return { approvals: rows.map((row) => JSON.parse(row.body) as InboxPage["approvals"][number]), total };
+  }
+
+  protected override get migrations(): readonly string[] {
+    return [
+      `CREATE TABLE requests (
+         id TEXT PRIMARY KEY, task_id TEXT NOT NULL, status TEXT NOT NULL, rank INTEGER NOT NULL, created_at TEXT NOT NULL,
+         body TEXT NOT NULL
+       ) STRICT;
+       CREATE INDEX requests_status ON requests (status, rank, created_at, id);`,
+    ];
+  }
+
+  protected override receive(_tx: Commit, _caller: Caller, source: string, body: unknown): void {
+    const effect = body as InboxEffect;
+    if (effect.do !== "request.changed") throw new Error(`an inbox knows no such effect of ${source}`);
+    const { request, task } = effect;
+    const { sql } = this.ctx.storage;
+    sql.exec(
+      "INSERT OR REPLACE INTO requests VALUES (?, ?, ?, ?, ?, ?)",
+      request.id,
+      request.task_id,
+      request.status,
+      RANK[request.priority],
+      request.created_at,
+      JSON.stringify({ ...request, task }),
+    );
+    if (request.status === "PENDING") return;
+    sql.exec(
+      `DELETE FROM requests WHERE id IN (
+         SELECT id FROM requests WHERE status <> 'PENDING' ORDER BY created_at DESC LIMIT -1 OFFSET ?)`,
+      KEPT_CLOSED,
+    );
+  }
+
+  protected override onTimer(name: string): void {
+    throw new Error(`an inbox has no timer ${name}`);
+  }
+}

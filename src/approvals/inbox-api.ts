@@ -1,0 +1,44 @@
+/** What others may ask of a reviewer's inbox. */
+import type { ActorApi } from "../actor/actor.ts";
+import { actorOf, type Remote } from "../actor/remote.ts";
+import type { Env } from "../env.ts";
+import type { RiskLevel } from "../tasks/contract.ts";
+import type { ApprovalRequest, ApprovalStatus } from "./contract.ts";
+
+/** What a reviewer sees of the task at a glance. */
+export interface TaskGlance {
+  readonly id: string;
+  readonly type: string;
+  readonly description: string;
+  readonly author_id: string;
+  readonly risk_score: number;
+  readonly risk_level: RiskLevel;
+}
+
+/** A task's word about one of its requests: it opened, or how it ended. */
+export interface InboxEffect {
+  readonly do: "request.changed";
+  readonly request: ApprovalRequest;
+  readonly task: TaskGlance;
+}
+
+export interface InboxQuery {
+  readonly status: readonly ApprovalStatus[];
+  readonly task_id?: string | undefined;
+  readonly offset: number;
+  readonly limit: number;
+}
+
+export interface InboxPage {
+  readonly approvals: readonly (ApprovalRequest & { readonly task: TaskGlance })[];
+  readonly total: number;
+}
+
+export interface InboxApi extends ActorApi {
+  /** URGENT, HIGH, NORMAL, LOW, then oldest first. `key` is `inbox:{user id}`. */
+  list(key: string, query: InboxQuery): Promise<InboxPage>;
+}
+
+export function inboxOf(env: Env, workspace: string, reviewerId: string): Remote<InboxApi> {
+  return actorOf<InboxApi>(env, workspace, `inbox:${reviewerId}`);
+}

@@ -1,0 +1,33 @@
+/** The reviewer policies that D1 holds (03-tasks-and-approvals, "Reviewer policies"). */
+import { ReviewerPolicy } from "./contract.ts";
+
+/** A row of `policies` as D1 gives it. */
+export interface StoredPolicy {
+  readonly id: string;
+  readonly body: string;
+  readonly created_at: string;
+  readonly updated_at: string;
+}
+
+export const POLICY_COLUMNS = "id, body, created_at, updated_at";
+
+/**
+ * The policy of a row. Throws on one that is no policy: passing it over would let tasks through that somebody meant to
+ * have reviewed.
+ */
+export function policyOf({ body, ...row }: StoredPolicy): ReviewerPolicy {
+  return ReviewerPolicy.parse({ ...(JSON.parse(body) as object), ...row });
+}
+
+/** The enabled policies of a workspace, ordered by id: what assignment starts from. */
+export async function readPolicies(db: D1Database, workspace: string): Promise<ReviewerPolicy[]> {
+  const { results } = await enabledPolicies(db, workspace).all<StoredPolicy>();
+  return results.map(policyOf);
+}
+
+/** The statement behind {@link readPolicies}, for those who batch it with others. */
+export function enabledPolicies(db: D1Database, workspace: string): D1PreparedStatement {
+  return db
+    .prepare(`SELECT ${POLICY_COLUMNS} FROM policies WHERE workspace = ?1 AND body ->> 'enabled' = 1 ORDER BY id`)
+    .bind(workspace);
+}

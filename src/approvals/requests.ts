@@ -1,0 +1,105 @@
+/** Opening and closing a task's approval requests. Pure; the task's actor owns them, inboxes and the trail are told. */
+import type { Happening } from "../actor/journal.ts";
+import type { RiskLevel } from "../tasks/contract.ts";
+import type { Request, TaskRecord } from "../tasks/task.ts";
+import type { Effect } from "../tasks/transition.ts";
+import type { AskedReviewer } from "./assignment.ts";
+import type { ApprovalPriority, ApprovalStatus } from "./contract.ts";
+import type { InboxEffect } from "./inbox-api.ts";
+
+const PRIORITY: Readonly<Record<RiskLevel, ApprovalPriority>> = {
+  LOW: "LOW",
+  MEDIUM: "NORMAL",
+  HIGH: "HIGH",
+  CRITICAL: "URGENT",
+};
+
+export interface RequestChange {
+  readonly requests: readonly Request[];
+  readonly happenings: readonly Happening[];
+  readonly effects: readonly Effect[];
+}
+
+/** One request per person asked. `mint` gives ids of this task's actor; `now` in ms. */
+export function openRequests(
+  task: TaskRecord,
+  asked: readonly AskedReviewer[],
+  mint: () => string,
+  now: number,
+): RequestChange {
+  const opened = asked.map(({ reviewer, policy_ids, timeout_seconds }): Request => {
+    return {
+      id: mint(),
+      task_id: task.id,
+      reviewer_id: reviewer.id,
+      reviewer_name: reviewer.name,
+      revision: task.revision,
+      status: "PENDING",
+      priority: PRIORITY[task.risk.level],
+      due_at: new Date(now + timeout_seconds * 1000).toISOString(),
+      escalation_level: 0,
+      created_at: new Date(now).toISOString(),
+      policy_ids,
+    };
+  });
+  return {
+    requests: [...task.requests, ...opened],
+    happenings: opened.map((request) => about(request, "approval.requested", { priority: request.priority })),
+    effects: opened.map((request) => inbox(request, task)),
+  };
+}
+
+/** Closes one request with its outcome. */
+export function closeRequest(task: TaskRecord, id: string, status: ApprovalStatus, now: number): RequestChange {
+  const responded_at = new Date(now).toISOString();
+  const closed = task.requests.filter((request) => request.id === id).map((one) => ({ ...one, status, responded_at }));
+  return {
+    requests: task.requests.map((request) => closed.find(({ id: other }) => other === request.id) ?? request),
+    happenings: [],
+    effects: closed.map((request) => inbox(request, task)),
+  };
+}
+
+/** Closes whatever is still open: the task left REVIEWING, or its revision is over. */
+export function supersedeOpen(task: TaskRecord, outcome: string): RequestChange {
+  const open = task.requests.filter(({ status }) => status === "PENDING");
+  const closed = open.map((request): Request => ({ ...request, status: "SUPERSEDED" }));
+  return {
+    requests: task.requests.map((request) => closed.find(({ id }) => id === request.id) ?? request),
+    happenings: closed.map((request) => about(request, "approval.superseded", { outcome })),
+    effects: closed.map((request) => inbox(request, task)),
+  };
+}
+
+/** An audit row about a request; it belongs to its task's chain. */
+export function about(request: Request, action: string, details: Record<string, unknown> = {}): Happening {
+  return {
+    action,
+    subject_type: "approval",
+    subject_id: request.id,
+    details: {
+      task_id: request.task_id,
+      reviewer_id: request.reviewer_id,
+      revision: request.revision,
+      policy_ids: request.policy_ids,
+      ...details,
+    },
+  };
+}
+
+function inbox(request: Request, task: TaskRecord): Effect {
+  const { policy_ids: _, ...shown } = request;
+  const body: InboxEffect = {
+    do: "request.changed",
+    request: shown,
+    task: {
+      id: task.id,
+      type: task.config.type,
+      description: task.config.description.slice(0, 200),
+      author_id: task.metadata.author_id,
+      risk_score: task.risk.score,
+      risk_level: task.risk.level,
+    },
+  };
+  return { target: `inbox:${request.reviewer_id}`, body };
+}

@@ -1,0 +1,418 @@
+import { env } from "cloudflare:workers";
+import { evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import {
+  crash,
+  databaseWith,
+  failingDatabase,
+  gate,
+  giveDatabase,
+  inLedger,
+  ledgerStub,
+} from "../../test/support/ledger.ts";
+import type { Caller } from "../actor/caller.ts";
+import type { ChainedEntry } from "../actor/journal.ts";
+import { ReviewerPolicyInput } from "../approvals/contract.ts";
+import type { TaskRow } from "../db/read-model.ts";
+import { caller, chain } from "./chain.fixture.ts";
+import type { ConfigurationCommand } from "./configuration.ts";
+
+/** Alarms are set by this clock, so none rings by itself: a test runs them when it says so. */
+let now = Date.parse("2090-01-01T00:00:00Z");
+let tests = 0;
+let workspace = "";
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ["Date"], now });
+  tests += 1;
+  workspace = `ledger-${tests}`;
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+function laterBy(ms: number): void {
+  now += ms;
+  vi.setSystemTime(now);
+}
+
+function seqs(from: number, to: number): number[] {
+  return Array.from({ length: to - from + 1 }, (_, at) => from + at);
+}
+
+function accept(source: string, entries: readonly ChainedEntry[]) {
+  return inLedger(workspace, (ledger) => ledger.accept({ source, entries, changes: [] }));
+}
+
+function flushed(): Promise<boolean> {
+  return inLedger(workspace, (ledger) => ledger.flushed());
+}
+
+function unshipped(): Promise<number> {
+  return inLedger(workspace, (ledger) => ledger.backlog().unshipped);
+}
+
+/** `actor seq` of every row, in D1's order. */
+async function trail(): Promise<string[]> {
+  const { results } = await env.DB.prepare("SELECT actor, seq FROM audit_log WHERE workspace = ? ORDER BY id")
+    .bind(workspace)
+    .all<{ actor: string; seq: number }>();
+  return results.map(({ actor, seq }) => `${actor} ${seq}`);
+}
+
+describe("the ledger's intake", () => {
+  it("acknowledges what it stored, and brings it to the database", async () => {
+    const entries = chain(workspace, "task:a", seqs(1, 3));
+    expect(await accept("task:a", entries)).toEqual({ acknowledged: 3 });
+    expect(await flushed()).toBe(true);
+    expect(await trail()).toEqual(["task:a 1", "task:a 2", "task:a 3"]);
+    expect(await unshipped()).toBe(0);
+  });
+
+  it("drops what it has, whether all of a shipment or its beginning", async () => {
+    const entries = chain(workspace, "task:a", seqs(1, 5));
+    await accept("task:a", entries.slice(0, 3));
+    expect(await accept("task:a", entries.slice(0, 3))).toEqual({ acknowledged: 3 });
+    expect(await accept("task:a", entries.slice(0, 2))).toEqual({ acknowledged: 3 });
+    expect(await accept("task:a", entries.slice(1, 5))).toEqual({ acknowledged: 5 });
+    expect(await flushed()).toBe(true);
+    expect(await trail()).toEqual(seqs(1, 5).map((seq) => `task:a ${seq}`));
+  });
+
+  it("takes one of several identical shipments that arrive at once", async () => {
+    const entries = chain(workspace, "task:a", seqs(1, 4));
+    const acknowledged = await Promise.all(seqs(1, 5).map(() => accept("task:a", entries)));
+    expect(acknowledged).toEqual(acknowledged.map(() => ({ acknowledged: 4 })));
+    expect(await flushed()).toBe(true);
+    expect(await trail()).toHaveLength(4);
+  });
+
+  it("takes chains with gaps in seq, as entries outside the chain leave them", async () => {
+    await accept("task:a", chain(workspace, "task:a", [2, 5, 11]));
+    expect(await flushed()).toBe(true);
+    expect(await trail()).toEqual(["task:a 2", "task:a 5", "task:a 11"]);
+  });
+
+  it("refuses a shipment that does not continue its chain, and goes on where it was", async () => {
+    const entries = chain(workspace, "task:a", seqs(1, 6));
+    const other = chain(workspace, "task:b", seqs(1, 6));
+    const foreign = chain("somebody-else", "task:a", seqs(1, 6));
+    const [first, second, third] = entries;
+    if (first === undefined || second === undefined || third === undefined) throw new Error("six entries");
+    await accept("task:a", [first]);
+    const bad: Record<string, readonly ChainedEntry[]> = {
+      "one is missing": [third],
+      "one is missing within": [second, ...entries.slice(3)],
+      "one was altered": [{ ...second, entry: { ...second.entry, action: "lock.forged" } }],
+      "one was altered after a good one": [second, { ...third, entry: { ...third.entry, details: {} } }],
+      "a hash is another": [{ ...second, hash: first.hash }],
+      "a link is another": [{ ...second, prev_hash: third.hash }],
+      "it is another actor's": other.slice(1, 3),
+      "it is another workspace's": foreign.slice(1, 3),
+      "its order is another": [third, second],
+    };
+    for (const [why, shipment] of Object.entries(bad)) {
+      const refused = await inLedger(workspace, (ledger) =>
+        ledger.accept({ source: "task:a", entries: shipment, changes: [] }).catch((thrown: Error) => thrown.message),
+      );
+      expect(refused, why).toMatch(/does not link/);
+    }
+    // Linked well, under a name that is not theirs.
+    const borrowed = inLedger(workspace, (ledger) =>
+      ledger.accept({ source: "task:c", entries: other, changes: [] }).catch((thrown: Error) => thrown.message),
+    );
+    expect(await borrowed).toMatch(/does not link/);
+    expect(await inLedger(workspace, (ledger) => ledger.headOf("task:c"))).toBeNull();
+    expect(await accept("task:a", entries)).toEqual({ acknowledged: 6 });
+    expect(await flushed()).toBe(true);
+    expect(await trail()).toEqual(seqs(1, 6).map((seq) => `task:a ${seq}`));
+  });
+
+  it("keeps the head of every chain, also while the database is down", async () => {
+    await giveDatabase(workspace, failingDatabase());
+    const chains = new Map(["task:a", "task:b", "inbox:ann"].map((source) => [source, chain(workspace, source, [1, 4])]));
+    for (const [source, entries] of chains) await accept(source, entries);
+    const heads = await inLedger(workspace, (ledger) => ledger.heads("", 10));
+    expect(heads).toEqual(
+      ["inbox:ann", "task:a", "task:b"].map((source) => ({ source, seq: 4, hash: chains.get(source)?.at(-1)?.hash })),
+    );
+    expect(await inLedger(workspace, (ledger) => ledger.heads("inbox:ann", 1))).toMatchObject([{ source: "task:a" }]);
+    expect(await inLedger(workspace, (ledger) => ledger.heads("task:b", 10))).toEqual([]);
+    expect(await inLedger(workspace, (ledger) => ledger.headOf("task:b"))).toMatchObject({ seq: 4 });
+    expect(await inLedger(workspace, (ledger) => ledger.headOf("task:x"))).toBeNull();
+  });
+});
+
+describe("group commit", () => {
+  it("takes to the database in one batch what arrived while a flush was under way", async () => {
+    const first = gate();
+    const statements: number[] = [];
+    await giveDatabase(
+      workspace,
+      databaseWith((number, count) => {
+        statements.push(count);
+        return number === 1 ? first.opened : undefined;
+      }),
+    );
+    const sources = seqs(1, 9).map((n) => `task:${n}`);
+    for (const source of sources) await accept(source, chain(workspace, source, [1, 2]));
+    expect(await trail()).toEqual([]);
+    expect(await unshipped()).toBe(18);
+    first.open();
+    expect(await flushed()).toBe(true);
+    expect(statements).toEqual([1, 1]);
+    expect(await trail()).toEqual(sources.flatMap((source) => [`${source} 1`, `${source} 2`]));
+  });
+
+  it("keeps the order in which shipments of several chains were accepted", async () => {
+    const a = chain(workspace, "task:a", seqs(1, 4));
+    const b = chain(workspace, "task:b", seqs(1, 2));
+    await giveDatabase(workspace, failingDatabase());
+    await accept("task:a", a.slice(0, 1));
+    await accept("task:b", b.slice(0, 1));
+    await accept("task:a", a.slice(1, 3));
+    await accept("task:b", b.slice(1));
+    await accept("task:a", a.slice(3));
+    await giveDatabase(workspace, env.DB);
+    expect(await flushed()).toBe(true);
+    expect(await trail()).toEqual(["task:a 1", "task:b 1", "task:a 2", "task:a 3", "task:b 2", "task:a 4"]);
+  });
+
+  it("splits a large backlog into batches of about 1 MB, in order", async () => {
+    const entries = chain(workspace, "task:a", seqs(1, 30), () => ({ details: { note: "x".repeat(100_000) } }));
+    await giveDatabase(workspace, failingDatabase());
+    for (const entry of entries) await accept("task:a", [entry]);
+    let batches = 0;
+    await giveDatabase(
+      workspace,
+      databaseWith(() => {
+        batches += 1;
+      }),
+    );
+    expect(await flushed()).toBe(true);
+    expect(batches).toBe(4);
+    expect(await trail()).toEqual(seqs(1, 30).map((seq) => `task:a ${seq}`));
+  });
+
+  it("takes a single shipment of several MB", async () => {
+    const entries = chain(workspace, "task:a", seqs(1, 60), () => ({ details: { note: "界".repeat(30_000) } }));
+    expect(await accept("task:a", entries)).toEqual({ acknowledged: 60 });
+    expect(await flushed()).toBe(true);
+    expect(await trail()).toHaveLength(60);
+  });
+});
+
+describe("while the database is down", () => {
+  it("nothing is lost, and all arrives in order, once, when the alarm finds it up again", async () => {
+    await giveDatabase(workspace, failingDatabase());
+    const entries = chain(workspace, "task:a", seqs(1, 5));
+    for (const entry of entries) {
+      expect(await accept("task:a", [entry])).toEqual({ acknowledged: entry.entry.seq });
+      laterBy(1_000);
+    }
+    expect(await flushed()).toBe(false);
+    expect(await trail()).toEqual([]);
+    laterBy(60_000);
+    expect(await runDurableObjectAlarm(ledgerStub(workspace))).toBe(true);
+    expect(await unshipped()).toBe(5);
+
+    await giveDatabase(workspace, env.DB);
+    laterBy(60_000);
+    expect(await runDurableObjectAlarm(ledgerStub(workspace))).toBe(true);
+    expect(await trail()).toEqual(seqs(1, 5).map((seq) => `task:a ${seq}`));
+    expect(await unshipped()).toBe(0);
+    // Nothing is owed any more, so nothing will ring.
+    laterBy(60_000);
+    await runDurableObjectAlarm(ledgerStub(workspace));
+    expect(await runDurableObjectAlarm(ledgerStub(workspace))).toBe(false);
+  });
+
+  it("it is tried again ever more seldom, at most every half a minute", async () => {
+    let tries = 0;
+    await giveDatabase(
+      workspace,
+      databaseWith(() => {
+        tries += 1;
+        throw new Error("D1_ERROR: down");
+      }),
+    );
+    await accept("task:a", chain(workspace, "task:a", [1]));
+    for (let minute = 0; minute < 10; minute += 1) {
+      laterBy(60_000);
+      expect(await runDurableObjectAlarm(ledgerStub(workspace))).toBe(true);
+    }
+    expect(tries).toBe(11);
+    // Traffic does not hammer it either.
+    const more = chain(workspace, "task:b", seqs(1, 20));
+    for (const entry of more) await accept("task:b", [entry]);
+    expect(tries).toBe(11);
+  });
+
+  it("what fails half-way leaves nothing of its batch", async () => {
+    await giveDatabase(workspace, failingDatabase());
+    await accept("task:a", chain(workspace, "task:a", [1]));
+    const shapeless = { id: "t", resources: [] } as unknown as TaskRow;
+    await inLedger(workspace, (ledger) =>
+      ledger.accept({
+        source: "task:b",
+        entries: chain(workspace, "task:b", [1]),
+        changes: [{ table: "tasks", id: "t", row: shapeless }],
+      }),
+    );
+    await giveDatabase(workspace, env.DB);
+    expect(await flushed()).toBe(false);
+    expect(await trail()).toEqual([]);
+    expect(await unshipped()).toBe(2);
+  });
+});
+
+describe("a crash of the ledger", () => {
+  it("between acceptance and flush loses nothing: the alarm flushes", async () => {
+    const never = gate();
+    await giveDatabase(workspace, databaseWith(() => never.opened));
+    await accept("task:a", chain(workspace, "task:a", seqs(1, 3)));
+    await accept("task:b", chain(workspace, "task:b", [1]));
+    expect(await trail()).toEqual([]);
+    await crash(workspace);
+    laterBy(60_000);
+    expect(await runDurableObjectAlarm(ledgerStub(workspace))).toBe(true);
+    expect(await trail()).toEqual(["task:a 1", "task:a 2", "task:a 3", "task:b 1"]);
+    expect(await unshipped()).toBe(0);
+  });
+
+  it("between the batch and its note that it is done writes nothing twice", async () => {
+    const never = gate();
+    const database = {
+      prepare: (query: string) => env.DB.prepare(query),
+      batch: async (statements: D1PreparedStatement[]) => {
+        await env.DB.batch(statements);
+        await never.opened;
+      },
+    } as unknown as D1Database;
+    await giveDatabase(workspace, database);
+    const entries = chain(workspace, "task:a", seqs(1, 4));
+    await accept("task:a", entries.slice(0, 2));
+    await vi.waitFor(async () => expect(await trail()).toHaveLength(2));
+    await accept("task:a", entries.slice(2));
+    expect(await trail()).toEqual(["task:a 1", "task:a 2"]);
+    await crash(workspace);
+    expect(await unshipped()).toBe(4);
+    laterBy(60_000);
+    expect(await runDurableObjectAlarm(ledgerStub(workspace))).toBe(true);
+    expect(await trail()).toEqual(seqs(1, 4).map((seq) => `task:a ${seq}`));
+    expect(await unshipped()).toBe(0);
+  });
+
+  it("does not lose the heads: a chain continues after an eviction, and only where it ended", async () => {
+    const entries = chain(workspace, "task:a", seqs(1, 4));
+    await accept("task:a", entries.slice(0, 2));
+    expect(await flushed()).toBe(true);
+    await evictDurableObject(ledgerStub(workspace));
+    expect(await accept("task:a", entries)).toEqual({ acknowledged: 4 });
+    expect(await flushed()).toBe(true);
+    expect(await trail()).toHaveLength(4);
+  });
+});
+
+describe("a change of configuration", () => {
+  const policy = (id: string, name = "Databases"): ConfigurationCommand => {
+    const { id: _, ...body } = ReviewerPolicyInput.parse({ name });
+    return { of: "policy", command: { do: "create", id, policy: body } };
+  };
+  const configure = (command: ConfigurationCommand, by: Caller = caller(workspace)) =>
+    inLedger(workspace, (ledger) => ledger.configure(by, command));
+  const policies = async () => {
+    const { results } = await env.DB.prepare("SELECT id FROM policies WHERE workspace = ? ORDER BY id")
+      .bind(workspace)
+      .all<{ id: string }>();
+    return results.map(({ id }) => id);
+  };
+
+  it("stands in the database with its audit row before it is answered", async () => {
+    expect(await configure(policy("a"))).toMatchObject({ ok: true, value: { id: "a", name: "Databases" } });
+    expect(await policies()).toEqual(["a"]);
+    expect(await trail()).toEqual(["config 1"]);
+    const row = await env.DB.prepare("SELECT * FROM audit_log WHERE workspace = ?").bind(workspace).first();
+    expect(row).toMatchObject({ action: "policy.created", subject_type: "policy", subject_id: "a", who_id: "ann" });
+  });
+
+  it("that is refused leaves no trace", async () => {
+    await configure(policy("a"));
+    expect(await configure(policy("a"))).toMatchObject({ ok: false, error: { code: "ALREADY_EXISTS" } });
+    expect(await trail()).toEqual(["config 1"]);
+  });
+
+  it("waits for its turn: of several that make the same thing at once, one does", async () => {
+    const results = await inLedger(workspace, (ledger) =>
+      Promise.all(seqs(1, 5).map(() => ledger.configure(caller(workspace), policy("a")))),
+    );
+    expect(results.filter(({ ok }) => ok)).toHaveLength(1);
+    expect(await trail()).toEqual(["config 1"]);
+  });
+
+  it("is UNAVAILABLE, and changes nothing, while the database does not answer", async () => {
+    await giveDatabase(workspace, failingDatabase());
+    expect(await configure(policy("a"))).toMatchObject({ ok: false, error: { code: "UNAVAILABLE" } });
+    await giveDatabase(workspace, env.DB);
+    expect(await flushed()).toBe(true);
+    expect(await policies()).toEqual([]);
+    expect(await trail()).toEqual([]);
+    expect(await configure(policy("a"))).toMatchObject({ ok: true });
+  });
+
+  it("is UNAVAILABLE while an earlier one still waits for the database, whose outcome it could not see", async () => {
+    await accept("task:a", chain(workspace, "task:a", [1]));
+    expect(await flushed()).toBe(true);
+    await giveDatabase(workspace, failingDatabase());
+    await accept("task:b", chain(workspace, "task:b", [1]));
+    expect(await configure(policy("a"))).toMatchObject({ ok: false, error: { code: "UNAVAILABLE" } });
+    expect(await unshipped()).toBe(1);
+  });
+
+  it("is durable once it was committed, though the database fails just then", async () => {
+    // The first batch reads what the plan needs; the second would write it.
+    const failsToWrite = databaseWith((number) => {
+      if (number > 1) throw new Error("D1_ERROR: down again");
+    });
+    await giveDatabase(workspace, failsToWrite);
+    expect(await configure(policy("a"))).toMatchObject({ ok: true, value: { id: "a" } });
+    expect(await policies()).toEqual([]);
+    expect(await configure(policy("b"))).toMatchObject({ ok: false, error: { code: "UNAVAILABLE" } });
+    await crash(workspace);
+    laterBy(60_000);
+    expect(await runDurableObjectAlarm(ledgerStub(workspace))).toBe(true);
+    expect(await policies()).toEqual(["a"]);
+    expect(await trail()).toEqual(["config 1"]);
+  });
+
+  it("sees what the one before it wrote, also when that reached the database only now", async () => {
+    const failsOnce = databaseWith((number) => {
+      if (number === 2) throw new Error("D1_ERROR: down for a moment");
+    });
+    await giveDatabase(workspace, failsOnce);
+    expect(await configure(policy("a"))).toMatchObject({ ok: true });
+    expect(await configure(policy("a"))).toMatchObject({ ok: false, error: { code: "ALREADY_EXISTS" } });
+    expect(await trail()).toEqual(["config 1"]);
+  });
+
+  it("is answered again under its Idempotency-Key, across an eviction, and never done twice", async () => {
+    const key = { key: "k", scope: "scope", hash: "body" };
+    const by = { ...caller(workspace), idempotency: key };
+    const first = await configure(policy("a"), by);
+    await evictDurableObject(ledgerStub(workspace));
+    expect(await configure(policy("a"), by)).toEqual({ ...first, replayed: true });
+    const other = { ...by, idempotency: { ...key, hash: "another body" } };
+    expect(await configure(policy("b"), other)).toMatchObject({ ok: false, error: { code: "IDEMPOTENCY_KEY_REUSED" } });
+    expect(await policies()).toEqual(["a"]);
+    expect(await trail()).toEqual(["config 1"]);
+  });
+
+  it("stands in one chain with the others, which the ledger heads", async () => {
+    for (const id of ["a", "b", "c"]) await configure(policy(id));
+    const head = await inLedger(workspace, (ledger) => ledger.head());
+    expect(head).toMatchObject({ seq: 3 });
+    expect(await inLedger(workspace, (ledger) => ledger.headOf("config"))).toEqual({ source: "config", ...head });
+    expect(await trail()).toEqual(["config 1", "config 2", "config 3"]);
+  });
+});

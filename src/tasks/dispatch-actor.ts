@@ -1,0 +1,154 @@
+/** The workspace's dispatch: the APPROVED tasks that wait for an agent, and which agent was offered which. */
+import { Actor } from "../actor/actor.ts";
+import type { Caller } from "../actor/caller.ts";
+import type { Commit } from "../actor/commit.ts";
+import { ok, type Result } from "../actor/result.ts";
+import type { Env } from "../env.ts";
+import type { ClaimCommand, DispatchApi, DispatchEffect, ReadyTask } from "./dispatch-api.ts";
+import { nextChangeAt, nextFor, OFFER_MS, type Offer } from "./dispatch-queue.ts";
+
+interface Waiting {
+  readonly command: ClaimCommand;
+  readonly give: (taskId: string | null) => void;
+}
+
+export class DispatchActor extends Actor implements DispatchApi {
+  readonly #ready = new Map<string, ReadyTask>();
+  /** Memory only: after a crash an offer is as good as lapsed, and the task itself refuses a second agent. */
+  readonly #offers = new Map<string, Offer>();
+  /** Tasks whose locks came after a wait, by the agent that will find them with its next claim. */
+  readonly #granted = new Map<string, string>();
+  /** Claims held open, longest waiting first. */
+  readonly #waiting = new Set<Waiting>();
+  #alarm: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.identify("dispatch");
+    if (!this.exists) return;
+    for (const row of ctx.storage.sql.exec<{ body: string }>("SELECT body FROM ready")) {
+      const task = JSON.parse(row.body) as ReadyTask;
+      this.#ready.set(task.task_id, task);
+    }
+    for (const row of ctx.storage.sql.exec<{ task_id: string; agent_id: string }>("SELECT * FROM granted")) {
+      this.#granted.set(row.task_id, row.agent_id);
+    }
+  }
+
+  async claim(caller: Caller, command: ClaimCommand): Promise<Result<{ readonly task_id: string } | null>> {
+    const replay = this.replayed<{ task_id: string }>(caller);
+    if (replay !== undefined) return replay;
+    const task_id = this.#offer(command, Date.now()) ?? (await this.#wait(command));
+    if (task_id === null) return ok(null);
+    if (caller.idempotency !== undefined) this.commit(caller, (tx) => tx.remember({ task_id }));
+    return ok({ task_id });
+  }
+
+  async decline(taskId: string, agentId: string): Promise<void> {
+    if (this.#offers.get(taskId)?.agent_id === agentId) this.#offers.delete(taskId);
+    this.#serve();
+  }
+
+  protected override get migrations(): readonly string[] {
+    return [
+      `CREATE TABLE ready (task_id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOUT ROWID;
+       CREATE TABLE granted (task_id TEXT PRIMARY KEY, agent_id TEXT NOT NULL) STRICT, WITHOUT ROWID;`,
+    ];
+  }
+
+  protected override receive(tx: Commit, _caller: Caller, source: string, body: unknown): void {
+    const effect = body as DispatchEffect;
+    const { sql } = this.ctx.storage;
+    switch (effect.do) {
+      case "task.ready": {
+        const { task } = effect;
+        sql.exec("INSERT OR REPLACE INTO ready VALUES (?, ?)", task.task_id, JSON.stringify(task));
+        tx.afterwards(() => {
+          this.#offers.delete(task.task_id);
+          this.#ready.set(task.task_id, task);
+          this.#serve();
+        });
+        return;
+      }
+      case "task.gone":
+        this.#forget(tx, effect.task_id);
+        return;
+      case "task.granted": {
+        const { task_id, agent_id } = effect;
+        this.#forget(tx, task_id);
+        sql.exec("INSERT OR REPLACE INTO granted VALUES (?, ?)", task_id, agent_id);
+        tx.afterwards(() => {
+          this.#granted.set(task_id, agent_id);
+          this.#serve();
+        });
+        return;
+      }
+      default:
+        throw new Error(`the dispatch knows no such effect of ${source}`);
+    }
+  }
+
+  protected override onTimer(name: string): void {
+    throw new Error(`the dispatch has no timer ${name}`);
+  }
+
+  #forget(tx: Commit, taskId: string): void {
+    const { sql } = this.ctx.storage;
+    sql.exec("DELETE FROM ready WHERE task_id = ?", taskId);
+    sql.exec("DELETE FROM granted WHERE task_id = ?", taskId);
+    tx.afterwards(() => {
+      this.#ready.delete(taskId);
+      this.#offers.delete(taskId);
+      this.#granted.delete(taskId);
+    });
+  }
+
+  /** What this agent gets now: first what its own waiting applies were granted, then the queue. */
+  #offer(command: ClaimCommand, now: number): string | null {
+    for (const [taskId, agentId] of this.#granted) {
+      if (agentId !== command.agent_id) continue;
+      this.#granted.delete(taskId);
+      return taskId;
+    }
+    const next = nextFor({ ready: this.#ready, offers: this.#offers }, command, now);
+    if (next === undefined) return null;
+    this.#offers.set(next.task_id, { agent_id: command.agent_id, until: now + OFFER_MS });
+    return next.task_id;
+  }
+
+  #wait(command: ClaimCommand): Promise<string | null> {
+    if (command.wait_ms <= 0) return Promise.resolve(null);
+    return new Promise((resolve) => {
+      const waiting: Waiting = {
+        command,
+        give: (taskId) => {
+          clearTimeout(timeout);
+          this.#waiting.delete(waiting);
+          resolve(taskId);
+        },
+      };
+      const timeout = setTimeout(() => waiting.give(null), command.wait_ms);
+      this.#waiting.add(waiting);
+      this.#wakeLater();
+    });
+  }
+
+  /** Gives open claims what there is, longest waiting first. */
+  #serve(): void {
+    const now = Date.now();
+    for (const waiting of [...this.#waiting]) {
+      const taskId = this.#offer(waiting.command, now);
+      if (taskId !== null) waiting.give(taskId);
+    }
+    this.#wakeLater();
+  }
+
+  /** Only while somebody waits: a task whose pause ends, or whose offer lapses, is theirs at once. */
+  #wakeLater(): void {
+    clearTimeout(this.#alarm);
+    if (this.#waiting.size === 0) return;
+    const now = Date.now();
+    const at = nextChangeAt({ ready: this.#ready, offers: this.#offers }, now);
+    if (at !== undefined) this.#alarm = setTimeout(() => this.#serve(), at - now);
+  }
+}

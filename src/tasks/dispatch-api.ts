@@ -1,0 +1,71 @@
+/** The workspace's dispatch: which APPROVED task an agent is offered next. */
+import type { ActorApi } from "../actor/actor.ts";
+import type { Caller } from "../actor/caller.ts";
+import { actorOf, type Remote } from "../actor/remote.ts";
+import type { Result } from "../actor/result.ts";
+import type { Env } from "../env.ts";
+import type { TaskRecord } from "./task.ts";
+import type { Effect } from "./transition.ts";
+
+/** A task that waits to be claimed. */
+export interface ReadyTask {
+  readonly task_id: string;
+  readonly type: string;
+  readonly priority: number;
+  readonly apply_immediately: boolean;
+  /** RFC 3339; the older one goes first */
+  readonly approved_at: string;
+  /** ms; passed by until then */
+  readonly not_before: number;
+}
+
+/** What tasks tell the dispatch. */
+export type DispatchEffect =
+  | { readonly do: "task.ready"; readonly task: ReadyTask }
+  /** it is no longer to be claimed: applying, taken by a waiting apply, or over */
+  | { readonly do: "task.gone"; readonly task_id: string }
+  /** its locks came after a wait: the agent finds it with its next claim */
+  | { readonly do: "task.granted"; readonly task_id: string; readonly agent_id: string };
+
+export interface ClaimCommand {
+  readonly agent_id: string;
+  /** task-type patterns; empty = every type */
+  readonly capabilities: readonly string[];
+  /** How long to hold the call open for a task (ms). */
+  readonly wait_ms: number;
+}
+
+export interface DispatchApi extends ActorApi {
+  /** The task offered to this agent, for 5 s; null if none came in time. */
+  claim(caller: Caller, command: ClaimCommand): Promise<Result<{ readonly task_id: string } | null>>;
+  /** The agent could not start it (it waits, or is not applicable any more): others may be offered it. */
+  decline(taskId: string, agentId: string): Promise<void>;
+}
+
+export function dispatchOf(env: Env, workspace: string): Remote<DispatchApi> {
+  return actorOf<DispatchApi>(env, workspace, "dispatch");
+}
+
+export function readyEffect(task: TaskRecord, notBefore = 0): Effect {
+  const ready: ReadyTask = {
+    task_id: task.id,
+    type: task.config.type,
+    priority: task.config.priority,
+    apply_immediately: task.apply_immediately,
+    approved_at: task.metadata.approved_at ?? task.metadata.updated_at,
+    not_before: notBefore,
+  };
+  return tell({ do: "task.ready", task: ready });
+}
+
+export function goneEffect(taskId: string): Effect {
+  return tell({ do: "task.gone", task_id: taskId });
+}
+
+export function grantedEffect(taskId: string, agentId: string): Effect {
+  return tell({ do: "task.granted", task_id: taskId, agent_id: agentId });
+}
+
+function tell(body: DispatchEffect): Effect {
+  return { target: "dispatch", body };
+}

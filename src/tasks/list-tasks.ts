@@ -1,0 +1,75 @@
+/** `GET /tasks`: filters and orders over the tasks' read model (03, "Routes"). */
+import { z } from "@hono/zod-openapi";
+import { condition, oneOf, type Page, paged, type SqlFragment } from "../http/pagination.ts";
+import { PageQuery, queryBoolean, queryList, queryTime } from "../http/validation.ts";
+import { ResourceType, RiskLevel, TaskState } from "./contract.ts";
+import type { Task } from "./task-contract.ts";
+
+export const ListTasks = z.strictObject({
+  ...PageQuery,
+  state: queryList(TaskState).optional(),
+  author_id: z.string().max(64).optional(),
+  resource_type: ResourceType.optional(),
+  resource_id: z.string().max(512).optional(),
+  risk_level: RiskLevel.optional(),
+  created_after: queryTime.optional(),
+  created_before: queryTime.optional(),
+  tags: queryList(z.string().min(1).max(64)).optional(),
+  type: z.string().max(100).optional(),
+  needs_my_approval: queryBoolean.optional(),
+  sort_by: z.enum(["created_at", "updated_at", "risk_score", "state"]).default("created_at"),
+  sort_order: z.enum(["asc", "desc"]).default("desc"),
+});
+export type ListTasks = z.infer<typeof ListTasks>;
+
+/** Tasks without preview, comments and output: those are read from the task itself. */
+export async function listTasks(
+  db: D1Database,
+  workspace: string,
+  callerId: string,
+  query: ListTasks,
+): Promise<{ readonly tasks: Task[]; readonly pagination: Page<object>["pagination"] }> {
+  const { rows, pagination } = await paged<{ body: string }>(
+    db,
+    {
+      select: "body",
+      from: "tasks",
+      where: filters(workspace, callerId, query),
+      order: { column: query.sort_by, direction: query.sort_order, tiebreaker: "id" },
+    },
+    query,
+  );
+  return { tasks: rows.map(({ body }) => JSON.parse(body) as Task), pagination };
+}
+
+function filters(workspace: string, callerId: string, query: ListTasks): SqlFragment[] {
+  const { resource_type, resource_id } = query;
+  const given: (SqlFragment | undefined | false)[] = [
+    condition("workspace = ?", workspace),
+    query.state && oneOf("state", query.state),
+    query.author_id !== undefined && condition("author_id = ?", query.author_id),
+    query.type !== undefined && condition("type = ?", query.type),
+    query.risk_level !== undefined && condition("risk_level = ?", query.risk_level),
+    query.created_after !== undefined && condition("created_at > ?", query.created_after),
+    query.created_before !== undefined && condition("created_at < ?", query.created_before),
+    ...(query.tags ?? []).map((tag) => condition("EXISTS (SELECT 1 FROM json_each(tags) WHERE value = ?)", tag)),
+    (resource_type !== undefined || resource_id !== undefined) && touching(workspace, resource_type, resource_id),
+    query.needs_my_approval !== undefined && awaiting(workspace, callerId, query.needs_my_approval),
+  ];
+  return given.filter((fragment): fragment is SqlFragment => typeof fragment === "object");
+}
+
+function touching(workspace: string, type: string | undefined, id: string | undefined): SqlFragment {
+  const conditions = [
+    "workspace = ?",
+    ...(type === undefined ? [] : ["type = ?"]),
+    ...(id === undefined ? [] : ["resource_id = ?"]),
+  ];
+  const binds = [workspace, type, id].filter((bind) => bind !== undefined);
+  return condition(`id IN (SELECT task_id FROM task_resources WHERE ${conditions.join(" AND ")})`, ...binds);
+}
+
+function awaiting(workspace: string, reviewerId: string, wanted: boolean): SqlFragment {
+  const asked = "SELECT task_id FROM approvals WHERE workspace = ? AND reviewer_id = ? AND status = 'PENDING'";
+  return condition(`id ${wanted ? "" : "NOT "}IN (${asked})`, workspace, reviewerId);
+}

@@ -1,0 +1,79 @@
+/** What others may ask of a task's actor. `id` is the task's id; an actor that stands for no task answers TASK_NOT_FOUND. */
+import type { Caller } from "../actor/caller.ts";
+import type { Address } from "../actor/ids.ts";
+import { actorAt, type Remote } from "../actor/remote.ts";
+import type { Result } from "../actor/result.ts";
+import type { ApprovalRequest } from "../approvals/contract.ts";
+import type { Eligibility } from "../approvals/eligibility.ts";
+import type { Env } from "../env.ts";
+import type { Lease } from "../locks/contract.ts";
+import type { LockApi } from "../locks/lock-api.ts";
+import type { Preview, Risk, TaskState } from "./contract.ts";
+import type {
+  CompleteTask,
+  CreateTask,
+  HeartbeatTask,
+  PatchTask,
+  RespondInput,
+  SubmitTask,
+  Task,
+} from "./task-contract.ts";
+
+export interface ApplyAnswer {
+  readonly task: Task;
+  /** held leases once APPLYING, else empty */
+  readonly leases: readonly Lease[];
+  readonly queue: readonly {
+    readonly resource_type: string;
+    readonly resource_id: string;
+    readonly queue_position: number;
+  }[];
+}
+
+export interface HeartbeatAnswer {
+  readonly task_id: string;
+  readonly state: TaskState;
+  readonly leases: readonly { readonly lock_id: string; readonly expires_at: string }[];
+  readonly commands: readonly never[];
+}
+
+export interface ApprovalAnswer {
+  readonly approval: ApprovalRequest;
+  readonly task: {
+    readonly id: string;
+    readonly state: TaskState;
+    readonly revision: number;
+    readonly type: string;
+    readonly description: string;
+    readonly author_id: string;
+  };
+  readonly preview: Preview;
+  readonly risk: Risk;
+  readonly eligibility: Eligibility;
+}
+
+export interface RespondAnswer {
+  readonly success: true;
+  readonly approval_id: string;
+  readonly task_id: string;
+  readonly task_state: TaskState;
+}
+
+export interface TaskApi extends LockApi {
+  create(caller: Caller, input: CreateTask): Promise<Result<Task>>;
+  get(): Promise<Result<Task>>;
+  edit(caller: Caller, patch: PatchTask, ifMatch: number | null): Promise<Result<Task>>;
+  remove(caller: Caller): Promise<Result<null>>;
+  submit(caller: Caller, input: SubmitTask): Promise<Result<Task>>;
+  cancel(caller: Caller, reason: string | null): Promise<Result<Task>>;
+  comment(caller: Caller, body: string): Promise<Result<Task["comments"][number]>>;
+  apply(caller: Caller, agentId: string): Promise<Result<ApplyAnswer>>;
+  heartbeatTask(caller: Caller, input: HeartbeatTask): Promise<Result<HeartbeatAnswer>>;
+  complete(caller: Caller, input: CompleteTask): Promise<Result<Task>>;
+  approval(caller: Caller, member: number): Promise<Result<ApprovalAnswer>>;
+  respond(caller: Caller, member: number, input: RespondInput): Promise<Result<RespondAnswer>>;
+}
+
+export function taskAt(env: Env, workspace: string, address: Address): Remote<TaskApi> {
+  return actorAt<TaskApi>(env, workspace, "task", address);
+}

@@ -1,0 +1,70 @@
+/** A task's rows in D1's read models, from its state as it is (docs/design/journal-and-ledger.md). Pure. */
+import type { ReadModelChange } from "../db/read-model.ts";
+import { resourcesByKey } from "./resource-key.ts";
+import { requestView, type TaskRecord, taskView, timestamp } from "./task.ts";
+
+/** Everything that a reader of lists sees of this task. Comments, output and preview are read from the task itself. */
+export function taskRows(task: TaskRecord): ReadModelChange[] {
+  const { id, config, metadata, execution } = task;
+  if (task.deleted) return [{ table: "tasks", id, row: null }];
+  const { preview: _, ...body } = taskView({ ...task, comments: [] });
+  const shown = body.execution === undefined ? body : { ...body, execution: { ...body.execution, output: undefined } };
+  return [
+    {
+      table: "tasks",
+      id,
+      row: {
+        id,
+        state: task.state,
+        revision: task.revision,
+        type: config.type,
+        author_id: metadata.author_id,
+        priority: config.priority,
+        risk_score: task.risk.score,
+        risk_level: task.risk.level,
+        created_at: metadata.created_at,
+        updated_at: metadata.updated_at,
+        tags: metadata.tags,
+        resources: [...resourcesByKey(config.resources)].map(([key, ref]) => ({ key, type: ref.type, id: ref.id })),
+        body: shown,
+      },
+    },
+    ...task.requests.map((request): ReadModelChange => {
+      const view = requestView(request);
+      return {
+        table: "approvals",
+        id: view.id,
+        row: {
+          id: view.id,
+          task_id: id,
+          reviewer_id: view.reviewer_id,
+          revision: view.revision,
+          status: view.status,
+          priority: view.priority,
+          created_at: view.created_at,
+          responded_at: view.responded_at ?? null,
+          body: view,
+        },
+      };
+    }),
+    ...(execution === undefined
+      ? []
+      : [
+          {
+            table: "executions" as const,
+            id: `${id}:${execution.attempt}`,
+            row: {
+              task_id: id,
+              attempt: execution.attempt,
+              type: config.type,
+              agent_id: execution.agent_id,
+              started_at: timestamp(execution.started_at),
+              completed_at: execution.completed_at === undefined ? null : timestamp(execution.completed_at),
+              result: execution.result ?? null,
+              duration_seconds:
+                execution.completed_at === undefined ? null : (execution.completed_at - execution.started_at) / 1000,
+            },
+          },
+        ]),
+  ];
+}

@@ -1,0 +1,168 @@
+/** The task as its actor keeps it, the table of its states, and the Task of the API (03-tasks-and-approvals). Pure. */
+import { fail, type Result } from "../actor/result.ts";
+import type { ApprovalRequest, Requirement } from "../approvals/contract.ts";
+import { currentApprovals, requiredApprovals } from "../approvals/quorum.ts";
+import type { Lease } from "../locks/contract.ts";
+import type { Preview, Risk, TaskConfig, TaskState } from "./contract.ts";
+import type { Task } from "./task-contract.ts";
+
+export type Decision = Task["approvals"][number];
+export type Comment = Task["comments"][number];
+export type Metadata = Task["metadata"];
+
+/** An approval request with the policies whose requirements it serves. */
+export interface Request extends ApprovalRequest {
+  readonly policy_ids: readonly string[];
+}
+
+export interface Execution {
+  readonly attempt: number;
+  readonly agent_id: string;
+  readonly session_id: string;
+  /** ms */
+  readonly started_at: number;
+  readonly completed_at?: number;
+  readonly result?: "success" | "failure" | "timeout" | "cancelled";
+  readonly output?: unknown;
+  readonly error?: unknown;
+  readonly rollback?: { readonly status: "unavailable" };
+  /** Every lease of the task as last heard of; empty once they are given back. */
+  readonly leases: readonly Lease[];
+}
+
+/** An apply that gathers its locks (docs/design/apply-saga.md). While it exists the task is still APPROVED. */
+export interface Saga {
+  readonly agent_id: string;
+  readonly attempt: number;
+  readonly session_id: string;
+  /** tells one try from the next: what an older one still hears counts for nothing */
+  readonly nonce: string;
+  /** ms; when this try gives up waiting */
+  readonly deadline: number;
+  /** Tries so far that gave up. */
+  readonly tries: number;
+  readonly waiting?: { readonly resource_type: string; readonly resource_id: string; readonly queue_position: number };
+  /** ms; the pause after a try that gave up: nothing is held or awaited until then */
+  readonly resting_until?: number;
+  readonly skip_drift: boolean;
+}
+
+export interface TaskRecord {
+  readonly id: string;
+  readonly state: TaskState;
+  readonly revision: number;
+  readonly config: TaskConfig;
+  readonly metadata: Metadata;
+  /** Everybody who authored, filed or edited this change: none of them may decide on it. */
+  readonly authors: readonly string[];
+  readonly author_roles: readonly string[];
+  readonly preview: Preview;
+  readonly risk: Risk;
+  readonly requirements: readonly Requirement[];
+  readonly requests: readonly Request[];
+  readonly decisions: readonly Decision[];
+  readonly comments: readonly Comment[];
+  readonly auto_approved: boolean;
+  readonly apply_immediately: boolean;
+  /** Executions started so far. */
+  readonly attempts: number;
+  readonly execution?: Execution;
+  readonly saga?: Saga;
+  /** ms; after a lapse: not before then */
+  readonly retry_at?: number;
+  /** Agents that lost a lease of this task: what they still send is TASK_LEASE_LOST. */
+  readonly lost_by?: readonly string[];
+  readonly resubmitted_from?: string;
+  readonly deleted?: true;
+}
+
+export type Command =
+  | "edit"
+  | "delete"
+  | "submit"
+  | "cancel"
+  | "comment"
+  | "respond"
+  | "apply"
+  | "heartbeat"
+  | "complete";
+
+/** Every command that a state takes; anything else is 409 INVALID_STATE (03, "State machine"). */
+export const ALLOWED: Readonly<Record<TaskState, readonly Command[]>> = {
+  DRAFT: ["edit", "delete", "submit", "cancel"],
+  SUBMITTED: ["cancel", "comment"],
+  REVIEWING: ["edit", "respond", "cancel", "comment"],
+  APPROVED: ["apply", "cancel", "comment"],
+  APPLYING: ["heartbeat", "complete", "comment"],
+  COMPLETED: [],
+  REJECTED: [],
+  CANCELLED: [],
+};
+
+export function allows(task: TaskRecord, command: Command): Result<null> {
+  if (task.deleted) return fail("TASK_NOT_FOUND", "this task was deleted");
+  if (ALLOWED[task.state].includes(command)) return { ok: true, value: null };
+  return invalidState(task, `a task in ${task.state} takes no ${command}`);
+}
+
+export function invalidState(task: TaskRecord, message: string, more: Record<string, unknown> = {}): Result<never> {
+  return fail("INVALID_STATE", message, { state: task.state, allowed: ALLOWED[task.state], ...more });
+}
+
+export function isFinished(state: TaskState): boolean {
+  return state === "COMPLETED" || state === "REJECTED" || state === "CANCELLED";
+}
+
+export function timestamp(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+/** The Task of the API. */
+export function taskView(task: TaskRecord): Task {
+  const lock = task.execution?.leases.find((lease) => lease.resource_type === "task");
+  const before = task.requirements.length === 0 && !task.auto_approved;
+  return {
+    id: task.id,
+    state: task.state,
+    revision: task.revision,
+    config: task.config,
+    metadata: task.metadata,
+    risk: task.risk,
+    preview: task.preview,
+    requirements: [...task.requirements],
+    approval_requests: task.requests.map(requestView),
+    approvals: [...task.decisions],
+    required_approvals: task.auto_approved ? 0 : before ? 1 : requiredApprovals(task.requirements),
+    current_approvals: currentApprovals(task.requirements),
+    comments: [...task.comments],
+    ...(lock !== undefined &&
+      task.execution !== undefined && {
+        lock_info: {
+          acquired_at: timestamp(task.execution.started_at),
+          expires_at: lock.expires_at,
+          agent_id: task.execution.agent_id,
+        },
+      }),
+    ...(task.execution !== undefined && { execution: executionView(task.execution) }),
+    ...(task.retry_at !== undefined && { retry_at: timestamp(task.retry_at) }),
+    ...(task.resubmitted_from !== undefined && { resubmitted_from: task.resubmitted_from }),
+  };
+}
+
+export function requestView({ policy_ids: _, ...request }: Request): ApprovalRequest {
+  return request;
+}
+
+function executionView(execution: Execution): NonNullable<Task["execution"]> {
+  const { attempt, agent_id, started_at, completed_at, result, output, error, rollback } = execution;
+  return {
+    attempt,
+    agent_id,
+    started_at: timestamp(started_at),
+    ...(completed_at !== undefined && { completed_at: timestamp(completed_at) }),
+    ...(result !== undefined && { result }),
+    ...(output !== undefined && { output }),
+    ...(error !== undefined && { error }),
+    ...(rollback !== undefined && { rollback }),
+  };
+}

@@ -1,0 +1,29 @@
+/** Entry of the worker: the HTTP app and every Durable Object class. */
+import { agentRoutes } from "./agents/routes.ts";
+import { policyRoutes } from "./approvals/policy-routes.ts";
+import { approvalRoutes } from "./approvals/routes.ts";
+import { auditRoutes } from "./audit/routes.ts";
+import { createApp } from "./http/app.ts";
+import { lockRoutes } from "./locks/routes.ts";
+import { catalogueRoutes } from "./tasks/catalogue-routes.ts";
+import { taskRoutes } from "./tasks/routes.ts";
+import { userRoutes } from "./users/routes.ts";
+
+export { AgentActor } from "./agents/actor.ts";
+export { InboxActor } from "./approvals/inbox-actor.ts";
+export { LedgerActor } from "./audit/actor.ts";
+export { CoordinatorActor } from "./deadlocks/actor.ts";
+export { ResourceActor } from "./locks/resource-actor.ts";
+export { TaskActor } from "./tasks/actor.ts";
+export { DispatchActor } from "./tasks/dispatch-actor.ts";
+
+export default createApp([
+  userRoutes,
+  agentRoutes,
+  taskRoutes,
+  catalogueRoutes,
+  approvalRoutes,
+  policyRoutes,
+  lockRoutes,
+  auditRoutes,
+]);

@@ -1,0 +1,116 @@
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import {
+  isRunning,
+  ROOT_TOKEN,
+  runToEnd,
+  type Server,
+  startServer,
+  temporaryFolder,
+  until,
+} from "../support/server.ts";
+
+const asRoot = { Authorization: `Bearer ${ROOT_TOKEN}`, "Content-Type": "application/json" };
+
+async function createUser(server: Server, id: string): Promise<number> {
+  const body = JSON.stringify({ id, name: "Ada", roles: ["author"] });
+  return (await fetch(`${server.url}/api/v1/users`, { method: "POST", headers: asRoot, body })).status;
+}
+
+async function readUser(server: Server, id: string): Promise<number> {
+  return (await fetch(`${server.url}/api/v1/users/${id}`, { headers: asRoot })).status;
+}
+
+test("a server answers within 10 s, ends within 3 s of SIGTERM with code 0, and keeps its state for the next", async () => {
+  const begun = Date.now();
+  const server = await startServer();
+  expect(Date.now() - begun).toBeLessThan(10_000);
+  expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
+  expect(server.stdout()).toContain(`countersign listening on ${server.url} (state `);
+  expect(await createUser(server, "ada")).toBe(201);
+
+  const workerd = server.workerd();
+  const ended = await server.end("SIGTERM");
+  expect(ended).toMatchObject({ code: 0, stderr: "" });
+  expect(ended.after).toBeLessThan(3_000);
+  expect(isRunning(workerd)).toBe(false);
+
+  const again = await server.restart();
+  expect(again.url).toBe(server.url);
+  expect(await readUser(again, "ada")).toBe(200);
+  expect((await again.end("SIGINT")).code).toBe(0);
+});
+
+test("kill -9 leaves no workerd behind and loses nothing that was acknowledged", async () => {
+  const server = await startServer();
+  const workerd = server.workerd();
+  expect(isRunning(workerd)).toBe(true);
+  expect(await createUser(server, "grace")).toBe(201);
+  await server.end("SIGKILL");
+  await until(() => !isRunning(workerd));
+
+  const again = await server.restart();
+  expect(await readUser(again, "grace")).toBe(200);
+  await again.end();
+});
+
+test("a workerd that crashes is replaced, on the same port and state", async () => {
+  const server = await startServer();
+  const crashed = server.workerd();
+  process.kill(crashed, "SIGKILL");
+  await until(() => server.workerd() !== crashed);
+  await until(() =>
+    fetch(`${server.url}/readyz`).then(
+      (answer) => answer.ok,
+      () => false,
+    ),
+  );
+  const replaced = server.workerd();
+  await server.end();
+  expect(isRunning(replaced)).toBe(false);
+});
+
+test("a state directory has one server at a time: a second one says whose it is and leaves the first alone", async () => {
+  const server = await startServer();
+  const second = await runToEnd({ STATE_DIR: server.stateDir });
+  expect(second.code).toBe(1);
+  expect(second.stderr).toMatch(/^countersign: STATE_DIR \S+ is in use by a running server \(process \d+\)\n$/);
+  expect((await fetch(`${server.url}/readyz`)).status).toBe(200);
+  await server.end();
+});
+
+test("what cannot work is refused in one line with code 1", async () => {
+  const file = join(temporaryFolder(), "file");
+  writeFileSync(file, "");
+  const taken = createServer().listen(0, "127.0.0.1");
+  await once(taken, "listening");
+  const address = taken.address();
+  const port = typeof address === "object" ? String(address?.port) : "";
+
+  const refused = await Promise.all([
+    runToEnd({ PORT: "abc" }),
+    runToEnd({ RATE_LIMIT_READS: "-1" }),
+    runToEnd({ ROOT_TOKEN: "too short" }),
+    runToEnd({ STATE_DIR: file }),
+    runToEnd({ PORT: port }),
+    runToEnd({ HOST: "203.0.113.1" }),
+  ]);
+  taken.close();
+  const lines = [
+    "PORT must be",
+    "RATE_LIMIT_READS must be",
+    "ROOT_TOKEN must have",
+    "STATE_DIR cannot",
+    `PORT ${port} on`,
+    "HOST ",
+  ];
+  for (const [at, ended] of refused.entries()) {
+    expect(ended.code).toBe(1);
+    expect(ended.stdout).toBe("");
+    expect(ended.stderr.startsWith(`countersign: ${lines[at]}`), ended.stderr).toBe(true);
+    expect(ended.stderr.trimEnd()).not.toContain("\n");
+  }
+});

@@ -1,0 +1,73 @@
+/** Whether real answers are what the OpenAPI document says: status, media type and body (02-http-and-auth, "OpenAPI"). */
+import { z } from "zod";
+
+interface Operation {
+  readonly responses: Readonly<
+    Record<string, { readonly content?: Readonly<Record<string, { readonly schema: object }>> }>
+  >;
+}
+
+export interface OpenApiDocument {
+  readonly openapi: string;
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly components: {
+    readonly schemas: Readonly<Record<string, object>>;
+    readonly securitySchemes: Readonly<Record<string, object>>;
+  };
+}
+
+const JSON_TYPE = "application/json";
+
+export class Conformity {
+  readonly #document: OpenApiDocument;
+  readonly #schemas = new Map<object, z.ZodType>();
+
+  constructor(document: OpenApiDocument) {
+    this.#document = document;
+  }
+
+  /** Throws unless the document declares this answer. 404 and 405 of what is no route are declared nowhere. */
+  check(method: string, path: string, status: number, body: unknown): void {
+    const told = `${method} ${path} answered ${status} ${JSON.stringify(body)}`;
+    const operation = this.#operation(method, path);
+    if (operation === undefined) {
+      if (status === 404 || status === 405) return;
+      throw new Error(`${told}, and the document knows no such operation`);
+    }
+    const response = operation.responses[status];
+    if (response === undefined) throw new Error(`${told}, a status that the document does not have`);
+    const schema = response.content?.[JSON_TYPE]?.schema;
+    if (schema === undefined) {
+      if (body !== undefined) throw new Error(`${told}, and the document has no body for it`);
+      return;
+    }
+    const parsed = this.#compiled(schema).safeParse(body);
+    if (!parsed.success) throw new Error(`${told}, against its schema: ${parsed.error.message}`);
+  }
+
+  #operation(method: string, path: string): Operation | undefined {
+    const parts = path.split("/");
+    const fitting = Object.keys(this.#document.paths)
+      .filter((template) => fits(template.split("/"), parts))
+      // As routes do: what is spelled out goes before what is a parameter.
+      .sort((a, b) => a.split("{").length - b.split("{").length);
+    return fitting
+      .map((template) => this.#document.paths[template]?.[method.toLowerCase()])
+      .find((found) => found !== undefined);
+  }
+
+  #compiled(schema: object): z.ZodType {
+    const known = this.#schemas.get(schema);
+    if (known !== undefined) return known;
+    const whole = { ...schema, $defs: this.#document.components.schemas };
+    const compiled = z.fromJSONSchema(
+      JSON.parse(JSON.stringify(whole).replaceAll("#/components/schemas/", "#/$defs/")),
+    );
+    this.#schemas.set(schema, compiled);
+    return compiled;
+  }
+}
+
+function fits(template: readonly string[], path: readonly string[]): boolean {
+  return template.length === path.length && template.every((part, at) => part.startsWith("{") || part === path[at]);
+}

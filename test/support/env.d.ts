@@ -1,0 +1,11 @@
+/** What tests find in `env` of cloudflare:workers: the worker's bindings, and the migrations that vitest.config.ts adds. */
+import type { D1Migration } from "cloudflare:test";
+import type { Env as WorkerEnv } from "../../src/env.ts";
+
+declare global {
+  namespace Cloudflare {
+    interface Env extends WorkerEnv {
+      readonly TEST_MIGRATIONS: D1Migration[];
+    }
+  }
+}
