@@ -137,7 +137,7 @@ describe("GET /agents", () => {
     expect(await ids("capability=deploy:web:eu")).toEqual(["f-any"]);
     expect(await ids("capability=database.migrate")).toEqual(["f-any", "f-db"]);
     expect(await ids("scope=tasks:read")).toEqual(["f-any", "f-deploy"]);
-    expect(await ids("scope=locks:read&capability=rollback")).toEqual([]);
+    expect(await ids("scope=locks:read&capability=rollback")).toEqual(["f-any"]);
     expect((await root.get<List>("/agents?name=100%25")).body.agents.map(({ id }) => id)).toEqual(["f-db"]);
     expect((await root.get<List>("/agents?name=_ilter")).body.agents).toEqual([]);
     const first = await root.get<List>("/agents?name=filter&limit=2");
@@ -301,7 +301,7 @@ describe("POST /agents/:id/heartbeat", () => {
     const other = await newAgent("other-keeper");
     const mine = await leaseOf("keeper", "orders");
     const theirs = await leaseOf(other.id, "customers");
-    const nothing = [crypto.randomUUID(), idOf(freshTaskAddress(Date.now())), mine.slice(0, -8) + "000000ff"];
+    const nothing = [crypto.randomUUID(), idOf(freshTaskAddress(Date.now())), `${mine.slice(0, -8)}000000ff`];
     const before = Date.now();
     const { status, body } = await agent.api.post<Beat>("/agents/keeper/heartbeat", {
       lock_ids: [mine.toUpperCase(), theirs, ...nothing],

@@ -1,6 +1,7 @@
 /** A workspace's ledger from the inside, and databases for it that fail, wait or count. */
-import { env } from "cloudflare:workers";
+
 import { runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
 import { actorName, singletonAddress } from "../../src/actor/ids.ts";
 import type { LedgerActor } from "../../src/audit/actor.ts";
 
@@ -16,7 +17,9 @@ export function inLedger<T>(workspace: string, work: (ledger: LedgerActor) => T 
 
 /** Ends the ledger's instance where it stands, as a crash would: what it committed stays, what it was doing does not. */
 export async function crash(workspace: string): Promise<void> {
-  await runInDurableObject(ledgerStub(workspace), (_ledger, state) => state.abort("a crash, for a test")).catch(() => {});
+  await runInDurableObject(ledgerStub(workspace), (_ledger, state) => state.abort("a crash, for a test")).catch(
+    () => {},
+  );
 }
 
 /** Gives the ledger's instance another database, until it is evicted or given the next one. */
