@@ -3,6 +3,7 @@ import { DurableObject } from "cloudflare:workers";
 import type { ReadModelChange } from "../db/read-model.ts";
 import type { Env } from "../env.ts";
 import { causeOf, log } from "../log.ts";
+import { Alarm } from "./alarm.ts";
 import type { Caller } from "./caller.ts";
 import { Commit, type Envelope, housekeeper, REPLAY_MS } from "./commit.ts";
 import { type ActorPlace, placeOf } from "./ids.ts";
@@ -13,7 +14,7 @@ import { type ActorKey, actorOf } from "./remote.ts";
 import { fail, type Result } from "./result.ts";
 import { SHIP_SWEEP_MS, SHIP_TIMER, Shipping } from "./shipping.ts";
 import { CALL_CHARS, type Counters, KIT_MIGRATIONS, Storage } from "./storage.ts";
-import { alarmToSet, backoffMs, dueTimers, stands, type Timer } from "./timers.ts";
+import { backoffMs, stands, type Timer } from "./timers.ts";
 
 /** What every actor answers to other actors. */
 export interface ActorApi {
@@ -32,19 +33,16 @@ const MARK_MS = 24 * 60 * 60 * 1000;
 const KEPT_ENTRIES = 1_000;
 /** Older ones are forgotten that many at a time: the journal is not scanned at every commit. */
 const FORGET_EVERY = 100;
-/** How long an alarm waits for what others answer. What takes longer goes on, but holds up no timer. */
-const PATIENCE_MS = 2_000;
 
 export abstract class Actor extends DurableObject<Env> implements ActorApi {
   protected readonly place: ActorPlace;
   protected readonly store: Storage;
   #key: ActorKey | undefined;
   #counters: Counters | undefined;
-  #timers = new Map<string, Timer>();
+  readonly #alarm: Alarm;
+  /** Timers whose handler runs right now, as they stood when they rang. */
   readonly #ringing = new Map<string, Timer>();
   #committing = false;
-  #armedAt: number | null = null;
-  #alarming = false;
   #outbox: Outbox | undefined;
   #shipping: Shipping | undefined;
 
@@ -52,17 +50,11 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
     super(ctx, env);
     this.place = placeOf(ctx.id.name);
     this.store = new Storage(ctx.storage.sql);
+    this.#alarm = new Alarm(ctx.storage);
     if (!this.store.exists()) return;
     this.#upgrade();
     this.#load();
-    if (this.#timers.size > 0) {
-      // An alarm that was lost, or stands unfired in the past, would let an actor without traffic sleep for ever.
-      void ctx.blockConcurrencyWhile(async () => {
-        const armed = await ctx.storage.getAlarm();
-        this.#armedAt = armed !== null && armed > Date.now() ? armed : null;
-        this.#arm(Date.now());
-      });
-    }
+    if (this.#alarm.timers.size > 0) void ctx.blockConcurrencyWhile(() => this.#alarm.recover(Date.now()));
   }
 
   // --- what an actor says of itself
@@ -141,7 +133,7 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
 
   #transact<T>(caller: Caller, work: (tx: Commit) => T, now: number): { tx: Commit; value: T } {
     const counters = this.#begin();
-    const transaction = { store: this.store, counters, timers: this.#timers, ringing: this.#ringing };
+    const transaction = { store: this.store, counters, timers: this.#alarm.timers, ringing: this.#ringing };
     const tx = new Commit(this.place.workspace, caller, now, transaction);
     try {
       this.#outbox?.settle(this.store);
@@ -153,7 +145,7 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
       this.#forget(counters);
       this.store.saveCounters(counters);
       this.#counters = counters;
-      this.#arm(now);
+      this.#alarm.arm(now);
       return { tx, value };
     } finally {
       tx.close();
@@ -218,30 +210,20 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
 
   override async alarm(): Promise<void> {
     const now = Date.now();
-    this.#alarming = true;
-    try {
-      const due = dueTimers(this.#timers.values(), now);
-      for (const timer of due) if (!isKits(timer)) await this.#ring(timer, now);
-      const sweeps = due.filter(isKits).map((timer) => this.#ring(timer, now));
-      if (sweeps.length > 0) await atMost(PATIENCE_MS, Promise.all(sweeps));
-    } finally {
-      this.#alarming = false;
-      this.#armedAt = null;
-      this.#arm(Date.now());
-    }
+    await this.#alarm.handle(now, callsOthers, (timer) => this.#ring(timer, now));
   }
 
   async #ring(timer: Timer, now: number): Promise<void> {
     const { name } = timer;
     // One that rang before it may have moved or cleared it.
-    if (!stands(this.#timers.get(name), timer)) return;
+    if (!stands(this.#alarm.timers.get(name), timer)) return;
     this.#ringing.set(name, timer);
     try {
       if (name === SHIP_TIMER) await this.#sweepShipping(now);
       else if (name === EFFECTS_TIMER) await this.#sweepEffects(now);
       else await this.onTimer(name, now);
       // A handler that neither moved nor cleared its timer is done with it.
-      if (stands(this.#timers.get(name), timer)) this.#housekeep((tx) => tx.timer(name, undefined));
+      if (stands(this.#alarm.timers.get(name), timer)) this.#housekeep((tx) => tx.timer(name, undefined));
     } catch (thrown) {
       const attempts = timer.attempts + 1;
       if (attempts === 1)
@@ -266,18 +248,6 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
     if (!owes) return;
     await this.#effects().drain(now);
     this.#housekeep((tx) => tx.timer(EFFECTS_TIMER, this.#effects().nextTry(tx.store.targets(), tx.now)));
-  }
-
-  /**
-   * Sets the alarm if the earliest timer is sooner than what it is set to. Not while the alarm's handler runs: until it is done
-   * the platform keeps the alarm that rang, and rings it again if the process dies.
-   */
-  #arm(now: number): void {
-    if (this.#alarming) return;
-    const at = alarmToSet(this.#timers.values(), this.#armedAt, now);
-    if (at === undefined) return;
-    void this.ctx.storage.setAlarm(at);
-    this.#armedAt = at;
   }
 
   // --- internals
@@ -327,8 +297,7 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
 
   #load(): void {
     this.#counters = this.store.exists() ? this.store.counters() : undefined;
-    this.#timers = new Map(this.exists ? this.store.timers().map((timer) => [timer.name, timer]) : []);
-    this.#armedAt = null;
+    this.#alarm.load(this.exists ? this.store.timers() : []);
   }
 
   #waiting(): number {
@@ -372,18 +341,7 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
   }
 }
 
-/** The kit's own timers come last: what other actors answer, or fail to, must not hold up a lease. */
-function isKits(timer: Timer): boolean {
-  return timer.name === SHIP_TIMER || timer.name === EFFECTS_TIMER;
-}
-
-/** Waits for `work`, but no longer than `ms`; it goes on by itself. */
-async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  try {
-    await Promise.race([work, promise]);
-  } finally {
-    clearTimeout(timer);
-  }
+/** The kit's own timers wait for other actors. */
+function callsOthers({ name }: Timer): boolean {
+  return name === SHIP_TIMER || name === EFFECTS_TIMER;
 }

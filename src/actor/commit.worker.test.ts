@@ -340,13 +340,13 @@ describe("a document", () => {
     await within(freshKey(), (probe) => {
       const big = { text: `a${"😀€".repeat(900_000)}` };
       probe.run((tx) => tx.store.write("doc", big));
-      expect(probe.store.read("doc")).toEqual(big);
+      expect(probe.tables.read("doc")).toEqual(big);
       expect(probe.rows("SELECT count(*) AS parts FROM documents")).not.toEqual([{ parts: 1 }]);
       probe.run((tx) => tx.store.write("doc", { text: "small" }));
-      expect(probe.store.read("doc")).toEqual({ text: "small" });
+      expect(probe.tables.read("doc")).toEqual({ text: "small" });
       expect(probe.rows("SELECT count(*) AS parts FROM documents")).toEqual([{ parts: 1 }]);
       probe.run((tx) => tx.store.erase("doc"));
-      expect(probe.store.read("doc")).toBeUndefined();
+      expect(probe.tables.read("doc")).toBeUndefined();
     });
   });
 

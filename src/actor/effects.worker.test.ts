@@ -75,7 +75,7 @@ describe("effects", () => {
   it("cost no commit when they are acknowledged: the next commit deletes them, else the sweep", async () => {
     const [from, to] = [freshKey(), freshKey("inbox")];
     await within(from, async (probe) => {
-      const commits = vi.spyOn(probe.store, "saveCounters");
+      const commits = vi.spyOn(probe.tables, "saveCounters");
       probe.run((tx) => tx.effect(to, "1"));
       expect(await probe.drain()).toBe(true);
       expect(probe.rows("SELECT n FROM outbox")).toEqual([{ n: 1 }]);

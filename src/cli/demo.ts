@@ -10,7 +10,6 @@ import { join } from "node:path";
 import type { ApprovalRequest } from "../approvals/contract.ts";
 import type { AuditRow } from "../audit/contract.ts";
 import type { Lease, Lock } from "../locks/contract.ts";
-import type { RespondAnswer } from "../tasks/task-api.ts";
 import type { Task } from "../tasks/task-contract.ts";
 import { Session, verifiedLocally } from "./demo/session.ts";
 import { Timeline } from "./demo/timeline.ts";
@@ -68,7 +67,7 @@ async function main(root: Session): Promise<void> {
   timeline.tell("alice", `tried to approve her own change: ${own.error.code}`);
   for (const reviewer of [bob, carol]) {
     const inbox = await reviewer.until<Inbox>("/approvals", (page) => page.approvals.length > 0);
-    const answer = await reviewer.post<RespondAnswer>(`/approvals/${first(inbox.approvals).id}/respond`, 200, {
+    const answer = await reviewer.post<{ task_state: string }>(`/approvals/${first(inbox.approvals).id}/respond`, 200, {
       action: "approve",
       reason: "diff read, looks right",
       revision: submitted.revision,

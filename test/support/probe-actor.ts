@@ -8,6 +8,7 @@ import type { LedgerIntake, Shipment } from "../../src/actor/ledger-api.ts";
 import type { EffectRow, Receipt } from "../../src/actor/outbox.ts";
 import { type ActorKey, addressOfKey, namespaceOf } from "../../src/actor/remote.ts";
 import type { Result } from "../../src/actor/result.ts";
+import type { Storage } from "../../src/actor/storage.ts";
 import type { Env } from "../../src/env.ts";
 
 /** The workspace of every probe. */
@@ -63,6 +64,10 @@ export class ProbeActor extends Actor {
 
   be(key: ActorKey): boolean {
     return this.identify(key);
+  }
+
+  get tables(): Storage {
+    return this.store;
   }
 
   isThere(): boolean {

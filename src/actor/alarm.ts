@@ -1,0 +1,71 @@
+/** An actor's timers as it remembers them, and the one alarm that rings for all of them. */
+import { alarmToSet, dueTimers, type Timer } from "./timers.ts";
+
+/** How long the alarm's handler waits for what others answer. What takes longer goes on, but holds up no timer. */
+const PATIENCE_MS = 2_000;
+
+export class Alarm {
+  timers = new Map<string, Timer>();
+  readonly #storage: Pick<DurableObjectStorage, "getAlarm" | "setAlarm">;
+  #setTo: number | null = null;
+  #handling = false;
+
+  constructor(storage: Pick<DurableObjectStorage, "getAlarm" | "setAlarm">) {
+    this.#storage = storage;
+  }
+
+  /** Takes over what storage says; nothing is taken for granted about the alarm, which a rolled-back commit may have set. */
+  load(timers: readonly Timer[]): void {
+    this.timers = new Map(timers.map((timer) => [timer.name, timer]));
+    this.#setTo = null;
+  }
+
+  /** Sets an alarm that was lost, or stands unfired in the past: without traffic the actor would sleep for ever. */
+  async recover(now: number): Promise<void> {
+    const setTo = await this.#storage.getAlarm();
+    this.#setTo = setTo !== null && setTo > now ? setTo : null;
+    this.arm(now);
+  }
+
+  /**
+   * Sets the alarm if the earliest timer is sooner than what it is set to. Not while its handler runs: until that is done the
+   * platform keeps the alarm that rang, and rings it again if the process dies.
+   */
+  arm(now: number): void {
+    if (this.#handling) return;
+    const at = alarmToSet(this.timers.values(), this.#setTo, now);
+    if (at === undefined) return;
+    void this.#storage.setAlarm(at);
+    this.#setTo = at;
+  }
+
+  /** Rings what is due: first, one by one, what is the actor's own, then what `callsOthers`; sets the alarm anew in any case. */
+  async handle(
+    now: number,
+    callsOthers: (timer: Timer) => boolean,
+    ring: (timer: Timer) => Promise<void>,
+  ): Promise<void> {
+    this.#handling = true;
+    try {
+      const due = dueTimers(this.timers.values(), now);
+      for (const timer of due) if (!callsOthers(timer)) await ring(timer);
+      const sweeps = due.filter(callsOthers).map(ring);
+      if (sweeps.length > 0) await atMost(PATIENCE_MS, Promise.all(sweeps));
+    } finally {
+      this.#handling = false;
+      this.#setTo = null;
+      this.arm(Date.now());
+    }
+  }
+}
+
+/** Waits for `work`, but no longer than `ms`; it goes on by itself. */
+async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  try {
+    await Promise.race([work, promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
