@@ -10,6 +10,7 @@ import { join } from "node:path";
 import type { ApprovalRequest } from "../approvals/contract.ts";
 import type { AuditRow } from "../audit/contract.ts";
 import type { Lease, Lock } from "../locks/contract.ts";
+import type { Preview, Risk } from "../tasks/contract.ts";
 import type { Task } from "../tasks/task-contract.ts";
 import { Session, verifiedLocally } from "./demo/session.ts";
 import { Timeline } from "./demo/timeline.ts";
@@ -18,7 +19,7 @@ const READY_WITHIN_MS = 60_000;
 const ORDERS = "database:prod/orders";
 const CHECKOUT = "service:prod/checkout";
 
-type Drafted = Task & Required<Pick<Task, "preview" | "risk">>;
+type Drafted = Task & { preview: Preview; risk: Risk };
 type Inbox = { approvals: ApprovalRequest[] };
 type Refused = { error: { code: string; details?: { holder: { agent_id: string } } } };
 
