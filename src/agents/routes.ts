@@ -25,7 +25,7 @@ import { extendLeases } from "./leases.ts";
 import { listAgents } from "./list-agents.ts";
 import { agentView, findAgent } from "./stored-agent.ts";
 
-const tag = "agents";
+const tag = "Agents";
 const params = z.strictObject({ id: z.string() });
 const READ = { roles: "any", scope: "agents:read" } as const;
 

@@ -11,7 +11,7 @@ import { findUser, type StoredUser, USER_COLUMNS, userOf, userView } from "./sto
 import { mintToken, shownOnce, tokenRoutes } from "./token-routes.ts";
 import { noSuchPrincipal } from "./tokens.ts";
 
-const tag = "users";
+const tag = "Users";
 const params = z.strictObject({ id: z.string() });
 
 export function userRoutes(app: App): void {

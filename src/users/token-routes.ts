@@ -30,7 +30,7 @@ export function shownOnce(result: Result<unknown>, token: string): { token: stri
 
 export function tokenRoutes(app: App, kind: PrincipalKind): void {
   const path = `/${kind}s/{id}/tokens`;
-  const tag = `${kind}s`;
+  const tag = kind === "user" ? "Users" : "Agents";
   const notFound = NOT_FOUND[kind];
   // People may see which tokens they have.
   const readers: Access = kind === "user" ? { roles: "any" } : { roles: ["admin"], scope: "admin" };

@@ -132,7 +132,7 @@ export class ProbeLedger extends DurableObject<Env> implements LedgerIntake {
 /** The stub of an actor; a fresh one at each call, since an aborted object breaks the stubs that it had. */
 export function stubOf<O extends DurableObject>(key: ActorKey): DurableObjectStub<O> {
   const { kind, address } = addressOfKey(key);
-  const namespace = namespaceOf(env as unknown as Env, kind) as unknown as DurableObjectNamespace<O>;
+  const namespace = namespaceOf(env, kind) as unknown as DurableObjectNamespace<O>;
   return namespace.get(namespace.idFromName(`${WORKSPACE}/${kind}/${address}`));
 }
 
