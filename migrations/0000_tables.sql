@@ -60,6 +60,8 @@ CREATE INDEX `audit_task` ON `audit_log` (`workspace`,`task_id`,`id`);--> statem
 CREATE INDEX `audit_who` ON `audit_log` (`workspace`,`who_id`,`id`);--> statement-breakpoint
 CREATE INDEX `audit_request` ON `audit_log` (`workspace`,`request_id`);--> statement-breakpoint
 CREATE INDEX `audit_at` ON `audit_log` (`workspace`,`at`);--> statement-breakpoint
+CREATE INDEX `audit_workspace` ON `audit_log` (`workspace`,`id`);--> statement-breakpoint
+CREATE INDEX `audit_action` ON `audit_log` (`workspace`,`action`,`id`);--> statement-breakpoint
 CREATE TABLE `catalogue` (
 	`workspace` text NOT NULL,
 	`key` text NOT NULL,

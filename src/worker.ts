@@ -5,6 +5,7 @@ import { approvalRoutes } from "./approvals/routes.ts";
 import { auditRoutes } from "./audit/routes.ts";
 import { createApp } from "./http/app.ts";
 import { lockRoutes } from "./locks/routes.ts";
+import { statsRoutes } from "./stats/routes.ts";
 import { catalogueRoutes } from "./tasks/catalogue-routes.ts";
 import { taskRoutes } from "./tasks/routes.ts";
 import { userRoutes } from "./users/routes.ts";
@@ -26,4 +27,5 @@ export default createApp([
   policyRoutes,
   lockRoutes,
   auditRoutes,
+  statsRoutes,
 ]);

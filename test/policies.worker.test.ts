@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { api, type Answer, type ErrorBody, newAgent, newUser, root, trailOf } from "./support/api.ts";
+import { type Answer, api, type ErrorBody, newAgent, newUser, root, trailOf } from "./support/api.ts";
 
 function codeOf(answer: Answer<unknown>): [number, string] {
   return [answer.status, (answer.body as ErrorBody).error.code];
@@ -79,7 +79,12 @@ describe("POST /policies", () => {
 
 describe("PUT /policies/{id}", () => {
   it("replaces the policy as a whole", async () => {
-    const first = await root.post<Policy>("/policies", { id: "replaced", name: "A", min_approvers: 3, risk_threshold: 50 });
+    const first = await root.post<Policy>("/policies", {
+      id: "replaced",
+      name: "A",
+      min_approvers: 3,
+      risk_threshold: 50,
+    });
     const { status, body } = await root.put<Policy>("/policies/replaced", { name: "B" });
     expect(status).toBe(200);
     expect(body).toMatchObject({ id: "replaced", name: "B", min_approvers: 1, risk_threshold: 0 });
@@ -114,7 +119,8 @@ describe("DELETE /policies/{id}", () => {
 describe("GET /policies", () => {
   it("lists them by id, page by page, each once", async () => {
     const workspace = { "X-Workspace": "policy-list" };
-    for (const id of ["c", "a", "e", "b", "d"]) await root.post("/policies", { id, name: id, enabled: id !== "b" }, workspace);
+    for (const id of ["c", "a", "e", "b", "d"])
+      await root.post("/policies", { id, name: id, enabled: id !== "b" }, workspace);
     const ids: string[] = [];
     let cursor = "";
     do {

@@ -1,7 +1,7 @@
+import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { caller } from "../src/audit/chain.fixture.ts";
 import { resourceOf } from "../src/locks/lock-api.ts";
-import { env } from "cloudflare:workers";
 import { type Answer, type ErrorBody, newAgent, newUser, root, trailOf } from "./support/api.ts";
 
 function codeOf(answer: Answer<unknown>): [number, string] {
@@ -72,7 +72,10 @@ describe("ids of resources", () => {
     await root.put("/resources/network/prod%2Fedge", { name: "without" });
     await root.put("/resources/network/edge?namespace=prod", { name: "within" });
     const keys = ["network:/prod/edge", "network:prod/edge"];
-    const reads = [await root.get("/resources/network/prod%2Fedge"), await root.get("/resources/network/edge?namespace=prod")];
+    const reads = [
+      await root.get("/resources/network/prod%2Fedge"),
+      await root.get("/resources/network/edge?namespace=prod"),
+    ];
     expect(reads.map(({ body }) => [body.key, body.name])).toEqual([
       [keys[0], "without"],
       [keys[1], "within"],

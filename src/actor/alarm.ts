@@ -8,7 +8,6 @@ export class Alarm {
   timers = new Map<string, Timer>();
   readonly #storage: Pick<DurableObjectStorage, "getAlarm" | "setAlarm">;
   #setTo: number | null = null;
-  #handling = false;
 
   constructor(storage: Pick<DurableObjectStorage, "getAlarm" | "setAlarm">) {
     this.#storage = storage;
@@ -28,11 +27,10 @@ export class Alarm {
   }
 
   /**
-   * Sets the alarm if the earliest timer is sooner than what it is set to. Not while its handler runs: until that is done the
-   * platform keeps the alarm that rang, and rings it again if the process dies.
+   * Sets the alarm if the earliest timer is sooner than what it is set to. While its handler runs, that is the time that rang:
+   * the platform keeps that alarm until the handler is done, and rings it again if the process dies.
    */
   arm(now: number): void {
-    if (this.#handling) return;
     const at = alarmToSet(this.timers.values(), this.#setTo, now);
     if (at === undefined) return;
     void this.#storage.setAlarm(at);
@@ -45,14 +43,12 @@ export class Alarm {
     callsOthers: (timer: Timer) => boolean,
     ring: (timer: Timer) => Promise<void>,
   ): Promise<void> {
-    this.#handling = true;
     try {
       const due = dueTimers(this.timers.values(), now);
       for (const timer of due) if (!callsOthers(timer)) await ring(timer);
       const sweeps = due.filter(callsOthers).map(ring);
       if (sweeps.length > 0) await atMost(PATIENCE_MS, Promise.all(sweeps));
     } finally {
-      this.#handling = false;
       this.#setTo = null;
       this.arm(Date.now());
     }

@@ -2,6 +2,7 @@ import { abortAllDurableObjects, evictDurableObject } from "cloudflare:test";
 import { createHash } from "node:crypto";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { caller, freshKey, ProbeActor, stubOf, within } from "../../test/support/probe-actor.ts";
+import type { Commit } from "./commit.ts";
 import { canonicalJson, GENESIS } from "./journal.ts";
 
 const NOW = 1_900_000_000_000;
@@ -63,7 +64,32 @@ describe("a commit", () => {
 
       expect(probe.run((tx) => [tx.journal(happening), tx.member()])).toEqual([2, 1]);
       expect(probe.chain(0, 10).map(({ entry }) => entry.seq)).toEqual([1, 2]);
-      expect(probe.rows("SELECT name FROM timers WHERE name NOT LIKE '$%'")).toEqual([{ name: "late" }]);
+    });
+  });
+
+  it("that throws gives back the timers that it moved, set or cleared", async () => {
+    await within(freshKey(), (probe) => {
+      probe.run((tx) => {
+        tx.timer("kept", NOW);
+        tx.timer("moved", NOW);
+      });
+      const timers = (tx: Commit): void => {
+        tx.timer("kept", undefined);
+        tx.timer("moved", NOW + 1);
+        tx.timer("new", NOW);
+      };
+      expect(() =>
+        probe.run((tx) => {
+          timers(tx);
+          throw new Error("a bug");
+        }),
+      ).toThrow("a bug");
+      // The same again must reach storage, though memory once said that it was so.
+      probe.run(timers);
+      expect(probe.rows("SELECT name, due_at FROM timers")).toEqual([
+        { name: "moved", due_at: NOW + 1 },
+        { name: "new", due_at: NOW },
+      ]);
     });
   });
 

@@ -124,6 +124,22 @@ describe("shipping", () => {
     expect(await arrived(key)).toEqual([2, 2, 1]);
   });
 
+  it("clears away in the same commit what other actors acknowledged: nothing is left to wake for", async () => {
+    const to = freshKey("inbox");
+    await within(freshKey(), async (probe) => {
+      probe.run((tx) => {
+        tx.journal(happening);
+        tx.effect(to, "hello");
+      });
+      await probe.drain();
+      const commits = vi.spyOn(probe.tables, "saveCounters");
+      await probe.ship();
+      expect(commits).toHaveBeenCalledTimes(1);
+      expect(probe.rows("SELECT * FROM outbox")).toEqual([]);
+      expect(probe.rows("SELECT * FROM timers")).toEqual([]);
+    });
+  });
+
   it("sets an alarm at most 30 s away while anything is unshipped, but only one", async () => {
     await ledgerFails(true);
     await within(freshKey(), async (probe, state) => {

@@ -21,7 +21,9 @@ export function respond(before: TaskRecord, requestId: string, input: RespondInp
   if (request === undefined || before.deleted) return fail("APPROVAL_NOT_FOUND", "there is no such approval request");
   const { who } = turn.caller;
   const { authors, requirements } = before;
-  const may = mayDecide({ who, action: input.action, request, authors, requirements });
+  // Of a request that is over everybody who was let near it learns just that, whether or not their approval would count now.
+  const action = request.status === "PENDING" ? input.action : "reject";
+  const may = mayDecide({ who, action, request, authors, requirements });
   if (!may.ok) return may;
   const open = isOpen(before, request, input);
   if (!open.ok) return open;

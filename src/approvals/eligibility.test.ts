@@ -74,7 +74,16 @@ describe("an admin", () => {
     for (const action of ACTIONS) expect(verdict(user("adm", "admin", "reviewer", "dba"), { action })).toBe("admin");
   });
 
-  test.each([[["admin"]], [["admin", "dba"]], [["admin", "reviewer"]]])(
+  test("needs no role reviewer for that where a required role is held, or none is required", () => {
+    const open = [requirement("open")];
+    for (const action of ACTIONS) {
+      expect(verdict(user("adm", "admin", "dba"), { action })).toBe("admin");
+      expect(verdict(user("adm", "admin"), { action, requirements: open })).toBe("admin");
+      expect(verdict(user("adm", "dba"), { action })).toBe("FORBIDDEN");
+    }
+  });
+
+  test.each([[["admin"]], [["admin", "security"]], [["admin", "reviewer"]]])(
     "with the roles %j qualifies nowhere and is refused, whatever the action",
     (roles) => {
       for (const action of ACTIONS) expect(verdict(user("adm", ...roles), { action })).toBe("FORBIDDEN");

@@ -2,7 +2,8 @@
 import { z } from "@hono/zod-openapi";
 import { ledgerOf } from "../audit/ledger-api.ts";
 import type { Access } from "../http/access.ts";
-import { type App, endpoint, reply } from "../http/endpoint.ts";
+import { endpoint, reply } from "../http/endpoint.ts";
+import type { App } from "../http/endpoint-spec.ts";
 import { refuse } from "../http/failure.ts";
 import { condition, paged } from "../http/pagination.ts";
 import { PageQuery, Pagination } from "../http/validation.ts";

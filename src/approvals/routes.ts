@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { fail } from "../actor/result.ts";
-import { type App, endpoint, reply, unwrap } from "../http/endpoint.ts";
+import { endpoint, reply, unwrap } from "../http/endpoint.ts";
+import type { App } from "../http/endpoint-spec.ts";
 import { approvalId, Id, IdParams } from "../http/ids.ts";
 import { PageQuery, Pagination, queryList } from "../http/validation.ts";
 import { Preview, Risk, RiskLevel, Slug, TaskState } from "../tasks/contract.ts";

@@ -6,6 +6,7 @@ import { type ChainedEntry, canonicalJson, GENESIS, linkHash } from "../actor/jo
 import type { Shipment } from "../actor/ledger-api.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
 import { backoffMs } from "../actor/timers.ts";
+import { Turns } from "../actor/turns.ts";
 import type { ConfigurationChange } from "../db/configuration.ts";
 import { type Flush, flushStatements } from "../db/flush.ts";
 import type { ReadModelChange } from "../db/read-model.ts";
@@ -28,7 +29,7 @@ const FLUSH_SWEEP_MS = 5_000;
 const FLUSH_CHARS = 1_000_000;
 
 export class LedgerActor extends Actor implements LedgerApi {
-  #flushing: Promise<boolean> | undefined;
+  readonly #flushes = new Turns();
   #failures = 0;
   #notBefore = 0;
   /** Tail of the queue of configuration changes: one at a time. */
@@ -129,15 +130,9 @@ export class LedgerActor extends Actor implements LedgerApi {
 
   // --- flush
 
-  /** Brings everything that waits to D1. True if nothing is left; never rejects. */
-  async #flush(): Promise<boolean> {
-    // The run under way may have looked for the last time already.
-    while (this.#flushing !== undefined) if (!(await this.#flushing)) return false;
-    const run = this.#run();
-    this.#flushing = run;
-    const done = await run;
-    if (this.#flushing === run) this.#flushing = undefined;
-    return done;
+  /** Brings everything that waits to D1. True if nothing is left, false when D1 does not take it now. */
+  #flush(): Promise<boolean> {
+    return this.#flushes.take(() => this.#run());
   }
 
   async #run(): Promise<boolean> {

@@ -72,7 +72,9 @@ describe("the audit trail after all migrations", () => {
   });
 
   it("has the three triggers and no other", async () => {
-    const { results } = await env.DB.prepare("SELECT name FROM sqlite_master WHERE type = 'trigger' ORDER BY name").all();
+    const { results } = await env.DB.prepare(
+      "SELECT name FROM sqlite_master WHERE type = 'trigger' ORDER BY name",
+    ).all();
     expect(results).toEqual([
       { name: "audit_log_insert_once" },
       { name: "audit_log_no_delete" },

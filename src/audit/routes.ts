@@ -1,7 +1,8 @@
 /** The audit trail over HTTP (05-realtime-and-audit, "Audit"). */
 import { z } from "@hono/zod-openapi";
 import type { Access } from "../http/access.ts";
-import { type App, endpoint, unwrap } from "../http/endpoint.ts";
+import { endpoint, unwrap } from "../http/endpoint.ts";
+import type { App } from "../http/endpoint-spec.ts";
 import { type Order, paged, readCursor, writeCursor } from "../http/pagination.ts";
 import { PageQuery, Pagination, queryInteger } from "../http/validation.ts";
 import { AuditFilters, AuditRow, ChainVerdict, TrailVerdict, VerifyQuery } from "./contract.ts";

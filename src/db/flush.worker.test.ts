@@ -111,8 +111,14 @@ describe("a flush", () => {
 
   it("touches no other workspace", async () => {
     await flush("mine", { changes: [task("t1")], configuration: [agent("a1")] });
-    await flush("theirs", { changes: [task("t1", { state: "CANCELLED" })], configuration: [agent("a1", { name: "X" })] });
-    await flush("theirs", { changes: [{ table: "tasks", id: "t1", row: null }], configuration: [{ remove: "agents", id: "a1" }] });
+    await flush("theirs", {
+      changes: [task("t1", { state: "CANCELLED" })],
+      configuration: [agent("a1", { name: "X" })],
+    });
+    await flush("theirs", {
+      changes: [{ table: "tasks", id: "t1", row: null }],
+      configuration: [{ remove: "agents", id: "a1" }],
+    });
     expect(await rows("mine", "tasks")).toMatchObject([{ id: "t1", state: "DRAFT" }]);
     expect(await rows("mine", "agents")).toMatchObject([{ id: "a1", name: "Deployer", active: 1 }]);
     expect(await rows("mine", "task_resources")).toHaveLength(1);
@@ -121,13 +127,19 @@ describe("a flush", () => {
   it("is all or nothing", async () => {
     const broken = task("t2", { state: null as unknown as string });
     await expect(
-      flush("atomic", { entries: chain("atomic", "task:t1", [1]), changes: [task("t1"), broken], configuration: [agent("a1")] }),
+      flush("atomic", {
+        entries: chain("atomic", "task:t1", [1]),
+        changes: [task("t1"), broken],
+        configuration: [agent("a1")],
+      }),
     ).rejects.toThrow();
     for (const table of ["audit_log", "tasks", "agents"]) expect(await rows("atomic", table)).toEqual([]);
   });
 
   it("carries configuration out in the order in which it was decided", async () => {
-    await flush("order", { configuration: [agent("a1"), { remove: "agents", id: "a1" }, agent("a1", { name: "Again" })] });
+    await flush("order", {
+      configuration: [agent("a1"), { remove: "agents", id: "a1" }, agent("a1", { name: "Again" })],
+    });
     expect(await rows("order", "agents")).toMatchObject([{ name: "Again" }]);
     await flush("order", { configuration: [agent("a1", { active: false }), { remove: "agents", id: "a1" }] });
     expect(await rows("order", "agents")).toEqual([]);
@@ -175,9 +187,14 @@ describe("a flush larger than a parameter may be", () => {
   }
 
   const notes = (count: number, chars: number, letter: string) =>
-    chain("large", "task:t", Array.from({ length: count }, (_, at) => at + 1), () => ({
-      details: { note: letter.repeat(chars) },
-    }));
+    chain(
+      "large",
+      "task:t",
+      Array.from({ length: count }, (_, at) => at + 1),
+      () => ({
+        details: { note: letter.repeat(chars) },
+      }),
+    );
 
   it("goes in several statements of about 1 MB, counted in bytes and not in characters", async () => {
     const entries = notes(100, 20_000, "界");
@@ -198,7 +215,12 @@ describe("a flush larger than a parameter may be", () => {
     await flush("huge", { changes });
     const stored = await rows<{ id: string; body: string; tags: string; risk_score: null }>("huge", "tasks");
     expect(stored.map(({ id }) => id)).toEqual(["small", "huge"]);
-    expect(stored[1]).toMatchObject({ body: JSON.stringify({ quotes }), tags: '["a","b"]', risk_score: null, revision: 1 });
+    expect(stored[1]).toMatchObject({
+      body: JSON.stringify({ quotes }),
+      tags: '["a","b"]',
+      risk_score: null,
+      revision: 1,
+    });
     expect(await rows("huge", "approvals")).toHaveLength(1);
   });
 

@@ -138,6 +138,8 @@ export const auditLog = sqliteTable(
     index("audit_who").on(t.workspace, t.who_id, t.id),
     index("audit_request").on(t.workspace, t.request_id),
     index("audit_at").on(t.workspace, t.at),
+    index("audit_workspace").on(t.workspace, t.id),
+    index("audit_action").on(t.workspace, t.action, t.id),
   ],
 );
 

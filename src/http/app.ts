@@ -6,7 +6,7 @@ import type { Context } from "hono";
 import { isUuidShaped } from "../actor/ids.ts";
 import { fail } from "../actor/result.ts";
 import { causeOf, log } from "../log.ts";
-import type { App, AppEnv } from "./endpoint.ts";
+import type { App, AppEnv } from "./endpoint-spec.ts";
 import { envelope, RequestFailure } from "./failure.ts";
 import { readiness } from "./health.ts";
 import { openApiDocument } from "./openapi.ts";

@@ -2,49 +2,21 @@
  * One way to declare a route: what it takes and answers as zod schemas, which validate, type the handler and become the
  * OpenAPI document; who may call it; and a handler that gets only what was checked.
  */
-import { type OpenAPIHono, z } from "@hono/zod-openapi";
+import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { Caller } from "../actor/caller.ts";
-import { type ErrorCode, STATUS_OF } from "../actor/error-codes.ts";
+import { STATUS_OF } from "../actor/error-codes.ts";
 import type { Result } from "../actor/result.ts";
 import type { Env } from "../env.ts";
 import { type Access, mayCall, type Principal } from "./access.ts";
 import { readBody } from "./body.ts";
+import type { AnySchema, App, AppEnv, EndpointSpec } from "./endpoint-spec.ts";
 import { RequestFailure } from "./failure.ts";
 import { idempotencyOf } from "./idempotency.ts";
 import { describeEndpoint } from "./openapi.ts";
 import { authenticate } from "./principal.ts";
 import { limitAddress, limitPrincipal } from "./rate-limit.ts";
 import { queryOf, validate } from "./validation.ts";
-
-export interface AppEnv {
-  Bindings: Env;
-  Variables: { requestId: string; principal?: Principal; route?: string };
-}
-export type App = OpenAPIHono<AppEnv>;
-
-export type AnySchema = z.ZodObject;
-
-export interface EndpointSpec<P extends AnySchema, Q extends AnySchema, B extends AnySchema> {
-  readonly method: "get" | "post" | "put" | "patch" | "delete";
-  /** OpenAPI style: `/tasks/{id}`, below /api/v1 */
-  readonly path: string;
-  readonly tag: string;
-  readonly summary: string;
-  readonly description?: string;
-  readonly access: Access;
-  /** Heartbeats are exempt from the rate limits. */
-  readonly unlimited?: boolean;
-  readonly params?: P;
-  readonly query?: Q;
-  readonly body?: B;
-  /** Request headers beyond the common ones, by name: what they are for. */
-  readonly headers?: Readonly<Record<string, string>>;
-  /** What it answers when it succeeds: status → schema, null for no body. */
-  readonly answers: Readonly<Record<number, z.ZodType | null>>;
-  /** Error codes of its own, beyond those every route can give. */
-  readonly errors?: readonly ErrorCode[];
-}
 
 export interface Call<P, Q, B> {
   readonly caller: Caller;
@@ -131,7 +103,7 @@ function callerOf(
 ): Caller {
   const { cf } = c.req.raw;
   const ip = c.req.header("CF-Connecting-IP");
-  const userAgent = c.req.header("User-Agent")?.slice(0, 256);
+  const userAgent = c.req.header("User-Agent")?.slice(0, 256).toWellFormed();
   const idempotency =
     spec.method === "post" ? idempotencyOf(c.req.header("Idempotency-Key"), principal, pathname, bodyText) : undefined;
   return {

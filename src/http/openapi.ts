@@ -1,7 +1,7 @@
 /** The OpenAPI 3.1 document, from the very schemas that validate (02, "OpenAPI"). */
 import { z } from "@hono/zod-openapi";
 import { type ErrorCode, STATUS_OF } from "../actor/error-codes.ts";
-import type { AnySchema, App, EndpointSpec } from "./endpoint.ts";
+import type { AnySchema, App, EndpointSpec } from "./endpoint-spec.ts";
 
 const ErrorEnvelope = z
   .strictObject({

@@ -19,6 +19,9 @@ export interface Turn {
   readonly mint: () => string;
 }
 
+/** A revision on which nobody has decided yet: nothing of an earlier one counts, neither decisions nor their wishes. */
+const UNDECIDED = { requirements: [], decisions: [], auto_approved: false, apply_immediately: false } as const;
+
 /** Authors must be themselves; an admin may file on somebody's behalf, and then both count as authors. */
 export function mayFile(caller: Caller, authorId: string): Result<null> {
   if (authorId === caller.who.id || hasRole(caller.who, "admin")) return ok(null);
@@ -49,12 +52,9 @@ export function create(
     author_roles: facts.author_roles,
     preview: assessment.preview,
     risk: assessment.risk,
-    requirements: [],
+    ...UNDECIDED,
     requests: [],
-    decisions: [],
     comments: [],
-    auto_approved: false,
-    apply_immediately: false,
     attempts: 0,
   };
   const details = { ...summary(task), author_id: task.metadata.author_id };
@@ -102,6 +102,7 @@ export function edit(
   const edited: TaskRecord = {
     ...before,
     ...next,
+    ...UNDECIDED,
     metadata: { ...next.metadata, updated_at: timestamp(turn.now) },
     revision: before.revision + 1,
     authors: distinct(...before.authors, turn.caller.who.id),
@@ -138,6 +139,7 @@ export function submit(
   const at = timestamp(turn.now);
   const task: TaskRecord = {
     ...before,
+    ...UNDECIDED,
     revision: before.revision + (again ? 1 : 0),
     metadata: { ...before.metadata, submitted_at: at, updated_at: at },
     preview: assessment.preview,
@@ -175,12 +177,10 @@ export function startReview(
   const { approved_at: _, ...metadata } = from.metadata;
   const task: TaskRecord = {
     ...from,
+    ...UNDECIDED,
     state: "REVIEWING",
     metadata,
     requirements,
-    decisions: [],
-    auto_approved: false,
-    apply_immediately: false,
   };
   const opened = openRequests(task, asked, turn.mint, turn.now);
   const entered = from.state === "SUBMITTED" ? [reviewing(task)] : [];
@@ -211,8 +211,6 @@ function autoApprove(from: TaskRecord, { auto, matched }: Assessment, now: numbe
     ...from,
     state: "APPROVED",
     metadata: { ...from.metadata, approved_at: timestamp(now) },
-    requirements: [],
-    decisions: [],
     auto_approved: true,
   };
   const approved = happened(task, "task.auto_approved", {
@@ -260,10 +258,10 @@ export function cancel(before: TaskRecord, reason: string | undefined, { caller,
 
 /** A draft may vanish; its chain ends with task.deleted and stays. */
 export function remove(before: TaskRecord, { caller }: Turn): Result<Transition> {
-  const allowed = allows(before, "delete");
-  if (!allowed.ok) return allowed;
   const may = mayAuthor(caller, before);
   if (!may.ok) return may;
+  const allowed = allows(before, "delete");
+  if (!allowed.ok) return allowed;
   const task: TaskRecord = { ...before, deleted: true };
   const deleted = happened(task, "task.deleted", { from_state: "DRAFT", details: { revision: task.revision } });
   return ok({ task, happenings: [deleted], effects: [] });
@@ -342,6 +340,6 @@ function invalidPatch(
   });
 }
 
-function distinct(...ids: readonly string[]): string[] {
+export function distinct(...ids: readonly string[]): string[] {
   return [...new Set(ids)];
 }

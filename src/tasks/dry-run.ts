@@ -2,39 +2,36 @@
 import type { Caller } from "../actor/caller.ts";
 import { freshTaskAddress, idOf } from "../actor/ids.ts";
 import { ok, type Result } from "../actor/result.ts";
-import { requiredApprovals } from "../approvals/quorum.ts";
 import type { Env } from "../env.ts";
-import { assess, assignReviewers } from "./assess.ts";
-import { create, mayFile } from "./drafting.ts";
-import { gatherFacts } from "./gather.ts";
+import { create, distinct, mayFile } from "./drafting.ts";
+import { forecast } from "./forecast.ts";
 import { taskView } from "./task.ts";
 import type { CreateTask, DryRun } from "./task-contract.ts";
 
 export async function dryRun(env: Env, caller: Caller, input: CreateTask): Promise<Result<DryRun>> {
-  const filed = mayFile(caller, input.metadata.author_id);
-  if (!filed.ok) return filed;
   const { author_id } = input.metadata;
-  const author = { id: author_id, roles: author_id === caller.who.id ? caller.who.roles : [] };
-  const facts = await gatherFacts(env, caller.workspace, { config: input.config, author });
-  if (!facts.ok) return facts;
+  const filed = mayFile(caller, author_id);
+  if (!filed.ok) return filed;
   const now = Date.now();
-  const assessment = assess(input.config, facts.value, now);
+  const outlook = await forecast(env, caller.workspace, {
+    config: input.config,
+    author: { id: author_id, roles: author_id === caller.who.id ? caller.who.roles : [] },
+    authors: distinct(author_id, caller.who.id),
+    requested_reviewers: [],
+    now,
+  });
+  if (!outlook.ok) return outlook;
+  const { assessment, assignment, facts, reasons } = outlook.value;
   const id = idOf(freshTaskAddress(now));
-  const { task } = create(id, input, assessment, facts.value, { caller, now, mint: () => id });
-  if (assessment.auto.approvable) {
-    return ok({ ...taskView({ ...task, auto_approved: true }), reviewers: [], reasons: assessment.auto.reasons });
-  }
-  const assigned = assignReviewers(assessment, facts.value, task.authors, []);
-  if (!assigned.ok) return ok({ ...taskView(task), reviewers: [], reasons: [assigned.error.message] });
-  const { requirements, asked } = assigned.value;
+  const { task } = create(id, input, assessment, facts, { caller, now, mint: () => id });
+  const { requirements, asked } = assignment;
   return ok({
-    ...taskView({ ...task, requirements }),
-    required_approvals: requiredApprovals(requirements),
+    ...taskView({ ...task, requirements, auto_approved: assessment.auto.approvable }),
     reviewers: asked.map(({ reviewer, policy_ids }) => ({
       id: reviewer.id,
       name: reviewer.name,
       policy_ids: [...policy_ids],
     })),
-    reasons: [...assessment.auto.reasons],
+    reasons: [...reasons],
   });
 }

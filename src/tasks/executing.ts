@@ -19,7 +19,7 @@ const LAST_RETRY_S = 60;
 
 /** All locks are held and nothing drifted: the attempt begins. */
 export function beginExecution(before: TaskRecord, saga: Saga, leases: readonly Lease[], now: number): Transition {
-  const { saga: _s, retry_at: _r, ...rest } = before;
+  const { saga: _s, retry_at: _r, lost_by = [], ...rest } = before;
   const execution: Execution = {
     attempt: saga.attempt,
     agent_id: saga.agent_id,
@@ -32,6 +32,8 @@ export function beginExecution(before: TaskRecord, saga: Saga, leases: readonly 
     state: "APPLYING",
     attempts: saga.attempt,
     execution,
+    // Whoever lost an earlier attempt and begins anew is heard again.
+    lost_by: lost_by.filter((agent) => agent !== saga.agent_id),
     metadata: { ...before.metadata, updated_at: timestamp(now) },
   };
   const applying = happened(task, "task.applying", {
@@ -63,7 +65,7 @@ export function drifted(
   facts: Facts,
   turn: Turn,
 ): Result<Transition> {
-  const { saga: _, ...rest } = before;
+  const { saga: _s, retry_at: _r, ...rest } = before;
   const from: TaskRecord = {
     ...rest,
     revision: before.revision + 1,
@@ -91,13 +93,16 @@ export function drifted(
 /** Whether the caller works on this task now: its agent, or an admin. */
 export function working(task: TaskRecord, { who }: Caller, command: "heartbeat" | "complete"): Result<Execution> {
   const { execution } = task;
-  const mine = execution?.agent_id === who.id || hasRole(who, "admin");
-  if (task.state === "APPLYING" && execution !== undefined && mine) return ok(execution);
+  if (task.state === "APPLYING" && execution !== undefined && isTheirs(execution, who)) return ok(execution);
   if (task.lost_by?.includes(who.id)) {
     return fail("TASK_LEASE_LOST", "a lease of this task lapsed; the attempt was taken away", { state: task.state });
   }
   const allowed = allows(task, command);
   return allowed.ok ? fail("FORBIDDEN", "another agent applies this task") : allowed;
+}
+
+function isTheirs(execution: Execution, who: Caller["who"]): boolean {
+  return execution.agent_id === who.id || hasRole(who, "admin");
 }
 
 /** The earliest end of a lease of this execution (ms). */
@@ -112,12 +117,14 @@ export function lapse(before: TaskRecord, cause: string, now: number, random: nu
   const lost_by = [...new Set([...(before.lost_by ?? []), execution.agent_id])];
   const error = `a lease lapsed: ${cause}`;
   const left = before.config.max_attempts - execution.attempt;
-  if (left <= 0)
+  if (left <= 0) {
     return finish({ ...before, lost_by }, { ...execution, error }, "failure", "task.completed", now, SYSTEM);
+  }
   const ended: Execution = { ...execution, error, completed_at: now, leases: [] };
   const pause = Math.min(LAST_RETRY_S, 2 ** execution.attempt) * (0.8 + random * 0.4);
   const retry_at = now + Math.min(LAST_RETRY_S * 1000, Math.round(pause * 1000));
-  const task: TaskRecord = { ...before, state: "APPROVED", execution: ended, retry_at, lost_by };
+  const metadata = { ...before.metadata, updated_at: timestamp(now) };
+  const task: TaskRecord = { ...before, state: "APPROVED", metadata, execution: ended, retry_at, lost_by };
   const retrying = happened(task, "task.retrying", {
     from_state: "APPLYING",
     to_state: "APPROVED",
@@ -146,8 +153,9 @@ export function complete(
   caller: Caller,
   now: number,
 ): Result<Transition | null> {
-  const { execution: last } = before;
-  if (before.state === "COMPLETED" && last?.agent_id === caller.who.id && last.result === input.result) return ok(null);
+  const { execution: last, lost_by = [] } = before;
+  const said = before.state === "COMPLETED" && last?.result === input.result;
+  if (said && isTheirs(last, caller.who) && !lost_by.includes(caller.who.id)) return ok(null);
   const work = working(before, caller, "complete");
   if (!work.ok) return work;
   const unknown = Object.keys(input.resources ?? {}).find((key) => !mutated(before).includes(key));

@@ -50,13 +50,18 @@ function filters(workspace: string, callerId: string, query: ListTasks): SqlFrag
     query.author_id !== undefined && condition("author_id = ?", query.author_id),
     query.type !== undefined && condition("type = ?", query.type),
     query.risk_level !== undefined && condition("risk_level = ?", query.risk_level),
-    query.created_after !== undefined && condition("created_at > ?", query.created_after),
-    query.created_before !== undefined && condition("created_at < ?", query.created_before),
+    query.created_after !== undefined && condition("created_at > ?", inMillis(query.created_after)),
+    query.created_before !== undefined && condition("created_at < ?", inMillis(query.created_before)),
     ...(query.tags ?? []).map((tag) => condition("EXISTS (SELECT 1 FROM json_each(tags) WHERE value = ?)", tag)),
     (resource_type !== undefined || resource_id !== undefined) && touching(workspace, resource_type, resource_id),
     query.needs_my_approval !== undefined && awaiting(workspace, callerId, query.needs_my_approval),
   ];
   return given.filter((fragment): fragment is SqlFragment => typeof fragment === "object");
+}
+
+/** Tasks' times have three fractional digits, those of a query six; as text only like with like compares. */
+function inMillis(time: string): string {
+  return new Date(time).toISOString();
 }
 
 function touching(workspace: string, type: string | undefined, id: string | undefined): SqlFragment {

@@ -3,13 +3,15 @@ import { freshTaskAddress, hashedAddress } from "../actor/ids.ts";
 import { fail, type Result } from "../actor/result.ts";
 import { AuditRow } from "../audit/contract.ts";
 import { taskTrail } from "../audit/task-trail.ts";
-import { type App, type Call, endpoint, type Reply, replayHeader, reply, unwrap } from "../http/endpoint.ts";
+import { type Call, endpoint, type Reply, replayHeader, reply, unwrap } from "../http/endpoint.ts";
+import type { App } from "../http/endpoint-spec.ts";
 import { IdParams, taskId } from "../http/ids.ts";
 import { Pagination } from "../http/validation.ts";
 import { claimTask } from "./claim.ts";
 import { Preview } from "./contract.ts";
 import { dryRun } from "./dry-run.ts";
 import { ListTasks, listTasks } from "./list-tasks.ts";
+import { SimulateTask, Simulation, simulate } from "./simulate.ts";
 import { taskAt } from "./task-api.ts";
 import {
   Applied,
@@ -65,6 +67,21 @@ function draftingRoutes(app: App): void {
           : hashedAddress("task", workspace, `${who.kind}:${who.id}`, key);
       return withETag(await taskAt(env, workspace, address).create(caller, body), 201);
     },
+  );
+
+  endpoint(
+    app,
+    {
+      method: "post",
+      path: "/tasks/simulate",
+      tag,
+      summary: "What would happen to a change, under the stored policies or others; nothing is stored",
+      access: { roles: ["author", "reviewer", "admin"], scope: "tasks:read" },
+      body: SimulateTask,
+      answers: { 200: Simulation },
+      errors: ["REVIEWER_NOT_ELIGIBLE"],
+    },
+    async ({ env, caller, body }) => reply(await simulate(env, caller, body), 200),
   );
 
   endpoint(

@@ -7,6 +7,7 @@ import type { ReleaseEffect } from "../locks/lock-actor.ts";
 import type { TaskConfig } from "./contract.ts";
 import { goneEffect, readyEffect } from "./dispatch-api.ts";
 import { resourcesByKey } from "./resource-key.ts";
+import { sameJson } from "./stable-json.ts";
 import { allows, invalidState, type Saga, type TaskRecord, timestamp } from "./task.ts";
 import type { Effect, Transition } from "./transition.ts";
 
@@ -35,7 +36,10 @@ export function stepsOf(config: TaskConfig, agentId: string): Step[] {
   return [{ kind: "agent", target: `agent:${agentId}` }, { kind: "task" }, ...resources];
 }
 
-/** Begins (or finds under way) the apply of an approved task by this agent. `fresh` is false if the saga was there already. */
+/**
+ * Begins (or finds under way) the apply of an approved task by this agent. `fresh` is false if the saga was there already: it
+ * runs, or it rests and begins again by itself. While it rests, another agent may take the task over.
+ */
 export function beginSaga(
   before: TaskRecord,
   agentId: string,
@@ -48,11 +52,9 @@ export function beginSaga(
   if (retry_at !== undefined && retry_at > now) {
     return invalidState(before, "this task waits for its retry", { retry_at: timestamp(retry_at) });
   }
-  const resting = (running?.resting_until ?? 0) > now;
-  if (running !== undefined && running.agent_id === agentId && running.resting_until === undefined) {
-    return ok({ task: before, saga: running, fresh: false });
-  }
-  if (running !== undefined && running.agent_id !== agentId && !resting) {
+  const rested = running?.resting_until !== undefined && running.resting_until <= now;
+  if (running?.agent_id === agentId && !rested) return ok({ task: before, saga: running, fresh: false });
+  if (running !== undefined && running.agent_id !== agentId && running.resting_until === undefined) {
     return invalidState(before, `agent ${running.agent_id} is applying this task`, { agent_id: running.agent_id });
   }
   const attempt = before.attempts + 1;
@@ -73,7 +75,7 @@ export function waitsFor(before: TaskRecord, waiting: NonNullable<Saga["waiting"
   const { saga } = before;
   if (saga === undefined) return null;
   const known = saga.waiting;
-  if (known?.resource_id === waiting.resource_id && known.queue_position === waiting.queue_position) return null;
+  if (sameJson(known, waiting)) return null;
   const task: TaskRecord = { ...before, saga: { ...saga, waiting } };
   return { task, happenings: [], effects: known === undefined ? [goneEffect(task.id)] : [] };
 }

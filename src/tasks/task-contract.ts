@@ -79,9 +79,12 @@ export function jsonBytes(value: unknown): number {
 const fits = (config: unknown) => jsonBytes(config) <= MAX_CONFIG_BYTES;
 const tooLarge = `must be at most ${MAX_CONFIG_BYTES} bytes of JSON`;
 
+/** A config that is small enough to be filed. */
+export const FiledConfig = TaskConfig.refine(fits, tooLarge);
+
 export const CreateTask = z
   .strictObject({
-    config: TaskConfig.refine(fits, tooLarge),
+    config: FiledConfig,
     metadata: MetadataInput,
     dry_run: z.boolean().default(false),
   })

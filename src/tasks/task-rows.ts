@@ -3,10 +3,13 @@ import type { ReadModelChange } from "../db/read-model.ts";
 import { resourcesByKey } from "./resource-key.ts";
 import { requestView, type TaskRecord, taskView, timestamp } from "./task.ts";
 
-/** Everything that a reader of lists sees of this task. Comments, output and preview are read from the task itself. */
+/**
+ * Everything that a reader of lists sees of this task. Of a deleted one nothing but its executions, which tell the next task
+ * of its type how likely it fails. Comments, output and preview are read from the task itself.
+ */
 export function taskRows(task: TaskRecord): ReadModelChange[] {
   const { id, config, metadata, execution } = task;
-  if (task.deleted) return [{ table: "tasks", id, row: null }];
+  if (task.deleted) return rowsGone(task);
   const { preview: _, ...body } = taskView({ ...task, comments: [] });
   const shown = body.execution === undefined ? body : { ...body, execution: { ...body.execution, output: undefined } };
   return [
@@ -66,5 +69,12 @@ export function taskRows(task: TaskRecord): ReadModelChange[] {
             },
           },
         ]),
+  ];
+}
+
+function rowsGone({ id, requests }: TaskRecord): ReadModelChange[] {
+  return [
+    { table: "tasks", id, row: null },
+    ...requests.map((one) => ({ table: "approvals" as const, id: one.id, row: null })),
   ];
 }

@@ -2,7 +2,8 @@
 import { z } from "@hono/zod-openapi";
 import { ledgerOf } from "../audit/ledger-api.ts";
 import { ADMIN } from "../http/access.ts";
-import { type App, endpoint, reply, unwrap } from "../http/endpoint.ts";
+import { endpoint, reply, unwrap } from "../http/endpoint.ts";
+import type { App } from "../http/endpoint-spec.ts";
 import { condition, paged } from "../http/pagination.ts";
 import { PageQuery } from "../http/validation.ts";
 import { CreateUser, Me, UpdateUser, User, UserCreated, UserList } from "./contract.ts";

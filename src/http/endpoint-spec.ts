@@ -1,0 +1,34 @@
+/** What a route declares of itself; `endpoint` serves it, `openapi` describes it. */
+import type { OpenAPIHono, z } from "@hono/zod-openapi";
+import type { ErrorCode } from "../actor/error-codes.ts";
+import type { Env } from "../env.ts";
+import type { Access, Principal } from "./access.ts";
+
+export interface AppEnv {
+  Bindings: Env;
+  Variables: { requestId: string; principal?: Principal; route?: string };
+}
+export type App = OpenAPIHono<AppEnv>;
+
+export type AnySchema = z.ZodObject;
+
+export interface EndpointSpec<P extends AnySchema, Q extends AnySchema, B extends AnySchema> {
+  readonly method: "get" | "post" | "put" | "patch" | "delete";
+  /** OpenAPI style: `/tasks/{id}`, below /api/v1 */
+  readonly path: string;
+  readonly tag: string;
+  readonly summary: string;
+  readonly description?: string;
+  readonly access: Access;
+  /** Heartbeats are exempt from the rate limits. */
+  readonly unlimited?: boolean;
+  readonly params?: P;
+  readonly query?: Q;
+  readonly body?: B;
+  /** Request headers beyond the common ones, by name: what they are for. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** What it answers when it succeeds: status → schema, null for no body. */
+  readonly answers: Readonly<Record<number, z.ZodType | null>>;
+  /** Error codes of its own, beyond those every route can give. */
+  readonly errors?: readonly ErrorCode[];
+}

@@ -1,0 +1,83 @@
+/** `GET /stats`: the workspace at a glance (03, "Routes"). */
+import { z } from "@hono/zod-openapi";
+import { agentOf } from "../agents/agent-api.ts";
+import { ledgerOf } from "../audit/ledger-api.ts";
+import type { Env } from "../env.ts";
+import { endpoint } from "../http/endpoint.ts";
+import type { App } from "../http/endpoint-spec.ts";
+import { TaskState } from "../tasks/contract.ts";
+import { medianOf } from "../tasks/facts.ts";
+
+/** Agents whose presence is asked of their actors; more would make the answer slow. */
+const MAX_AGENTS = 500;
+/** Decisions that the median looks back on. */
+const MAX_DECISIONS = 1_000;
+
+const count = z.number().int().min(0);
+
+export const Stats = z
+  .strictObject({
+    tasks: z.strictObject({ by_state: z.record(TaskState, count), failure_rate: z.number().min(0).max(1) }),
+    approvals: z.strictObject({ pending: count, median_seconds: z.number() }),
+    locks: z.strictObject({ held: count, queued: count }),
+    agents: z.strictObject({ online: count, stale: count, offline: count }),
+    audit: z.strictObject({ rows: count, unshipped: count.optional(), lag_ms: z.number().optional() }),
+  })
+  .openapi("Stats");
+
+const BY_STATE = "SELECT state, count(*) AS n FROM tasks WHERE workspace = ?1 GROUP BY state";
+const ENDED = `
+  SELECT count(*) AS total, coalesce(sum(result IN ('failure', 'timeout')), 0) AS failed
+  FROM executions WHERE workspace = ?1 AND result IS NOT NULL`;
+const PENDING = "SELECT count(*) AS n FROM approvals WHERE workspace = ?1 AND status = 'PENDING'";
+const DECIDED = `
+  SELECT (julianday(responded_at) - julianday(created_at)) * 86400 AS seconds FROM approvals
+  WHERE workspace = ?1 AND responded_at IS NOT NULL ORDER BY responded_at DESC LIMIT ${MAX_DECISIONS}`;
+const LOCKS = "SELECT status, count(*) AS n FROM locks WHERE workspace = ?1 GROUP BY status";
+const AGENTS = `SELECT id FROM agents WHERE workspace = ?1 AND active = 1 ORDER BY id LIMIT ${MAX_AGENTS}`;
+const ROWS = "SELECT count(*) AS n FROM audit_log WHERE workspace = ?1";
+
+export function statsRoutes(app: App): void {
+  endpoint(
+    app,
+    {
+      method: "get",
+      path: "/stats",
+      tag: "Stats",
+      summary: "The workspace at a glance",
+      access: { roles: "any", scope: "tasks:read" },
+      answers: { 200: Stats },
+    },
+    async ({ env, caller }) => ({ status: 200, body: await readStats(env, caller.workspace) }),
+  );
+}
+
+async function readStats(env: Env, workspace: string): Promise<z.infer<typeof Stats>> {
+  const statements = [BY_STATE, ENDED, PENDING, DECIDED, LOCKS, AGENTS, ROWS].map((query) =>
+    env.DB.prepare(query).bind(workspace),
+  );
+  const [answers, backlog] = await Promise.all([env.DB.batch(statements), ledgerOf(env, workspace).backlog()]);
+  const rows = <Row>(at: number) => (answers[at]?.results ?? []) as Row[];
+  const total = (at: number) => rows<{ n: number }>(at)[0]?.n ?? 0;
+  const ended = rows<{ total: number; failed: number }>(1)[0] ?? { total: 0, failed: 0 };
+  const decided = rows<{ seconds: number }>(3).map(({ seconds }) => seconds);
+  const locks = new Map(rows<{ status: string; n: number }>(4).map(({ status, n }) => [status, n]));
+  const states = new Map(rows<{ state: string; n: number }>(0).map(({ state, n }) => [state, n]));
+  const presence = await Promise.all(
+    rows<{ id: string }>(5).map(({ id }) => agentOf(env, workspace, id).presence(`agent:${id}`)),
+  );
+  const present = (status: string) => presence.filter((agent) => agent.status === status).length;
+  return {
+    tasks: {
+      by_state: Object.fromEntries(TaskState.options.map((state) => [state, states.get(state) ?? 0])) as Record<
+        TaskState,
+        number
+      >,
+      failure_rate: ended.total === 0 ? 0 : ended.failed / ended.total,
+    },
+    approvals: { pending: total(2), median_seconds: Math.round((medianOf(decided) ?? 0) * 1000) / 1000 },
+    locks: { held: locks.get("held") ?? 0, queued: locks.get("queued") ?? 0 },
+    agents: { online: present("online"), stale: present("stale"), offline: present("offline") },
+    audit: { rows: total(6), unshipped: backlog.unshipped },
+  };
+}

@@ -1,0 +1,182 @@
+import { describe, expect, test } from "vitest";
+import { fail, ok, type Result } from "../actor/result.ts";
+import { respond } from "../approvals/decide.ts";
+import { policy, requirement } from "../approvals/policy.fixture.ts";
+import type { TaskState } from "./contract.ts";
+import { cancel, comment, remove } from "./drafting.ts";
+import { complete, working } from "./executing.ts";
+import { beginSaga } from "./saga.ts";
+import {
+  adm,
+  alice,
+  ann,
+  applying,
+  approved,
+  bot,
+  done,
+  draft,
+  editing,
+  gathering,
+  rejected,
+  requestOf,
+  reviewing,
+  submitting,
+  T0,
+  turn,
+} from "./task.fixture.ts";
+import { ALLOWED, allows, type Command, invalidState, isFinished, type TaskRecord, taskView } from "./task.ts";
+import { RespondInput, Task } from "./task-contract.ts";
+
+const AS: Readonly<Record<TaskState, TaskRecord>> = {
+  DRAFT: draft(),
+  SUBMITTED: { ...draft(), state: "SUBMITTED" },
+  REVIEWING: reviewing(),
+  APPROVED: approved(),
+  APPLYING: applying(),
+  COMPLETED: done(complete(applying(), { result: "failure" }, bot, T0)).task,
+  REJECTED: rejected(),
+  CANCELLED: done(cancel(draft(), undefined, turn(alice))).task,
+};
+const STATES = Object.keys(AS) as TaskState[];
+
+/** The states as 03 tells them: what each takes, and where that leads in the same commit. */
+const TABLE: Readonly<Record<TaskState, Partial<Record<Command, TaskState | "gone">>>> = {
+  DRAFT: { edit: "DRAFT", delete: "gone", submit: "REVIEWING", cancel: "CANCELLED" },
+  SUBMITTED: { cancel: "CANCELLED", comment: "SUBMITTED" },
+  REVIEWING: { edit: "REVIEWING", respond: "REVIEWING", cancel: "CANCELLED", comment: "REVIEWING" },
+  APPROVED: { apply: "APPROVED", cancel: "CANCELLED", comment: "APPROVED" },
+  APPLYING: { heartbeat: "APPLYING", complete: "COMPLETED", comment: "APPLYING" },
+  COMPLETED: {},
+  REJECTED: {},
+  CANCELLED: {},
+};
+
+/** A task whose only request would still be open, whatever became of the task: only its state may stop an answer. */
+function asked(task: TaskRecord): TaskRecord {
+  const request = { ...requestOf(reviewing(), "ann"), policy_ids: ["two"] };
+  return { ...task, requests: [request], requirements: [requirement("two", { min_approvers: 2 })] };
+}
+
+/** Each command by somebody who may give it; the task afterwards. */
+const GIVE: Readonly<Record<Command, (task: TaskRecord) => Result<{ readonly task: TaskRecord }>>> = {
+  edit: (task) => {
+    const edited = editing(task, { config: { description: "Otherwise." } });
+    return edited.ok ? ok(done(edited)) : edited;
+  },
+  delete: (task) => remove(task, turn(alice)),
+  submit: (task) => submitting(task),
+  cancel: (task) => cancel(task, "no longer", turn(alice)),
+  comment: (task) => comment(task, "Why?", turn(ann)),
+  respond: (task) => {
+    const open = asked(task);
+    return respond(open, requestOf(open, "ann").id, RespondInput.parse({ action: "approve" }), turn(ann));
+  },
+  apply: (task) => beginSaga(task, "bot", "nonce", T0),
+  heartbeat: (task) => {
+    const work = working(task, bot, "heartbeat");
+    return work.ok ? ok({ task }) : work;
+  },
+  complete: (task) => {
+    const ended = complete(task, { result: "success" }, bot, T0);
+    return ended.ok ? ok(done(ended)) : ended;
+  },
+};
+const COMMANDS = Object.keys(GIVE) as Command[];
+const pairs = STATES.flatMap((state) => COMMANDS.map((command) => ({ state, command, to: TABLE[state][command] })));
+
+describe("the state machine", () => {
+  test.each(pairs.filter(({ to }) => to !== undefined))("$state takes $command and is $to then", (pair) => {
+    const after = done(GIVE[pair.command](AS[pair.state])).task;
+    expect(after.deleted ? "gone" : after.state).toBe(pair.to);
+  });
+
+  test.each(pairs.filter(({ to }) => to === undefined))("$state takes no $command: 409 says what it takes", (pair) => {
+    const { state, command } = pair;
+    const before = structuredClone(AS[state]);
+    const refused = GIVE[command](AS[state]);
+    expect(refused).toMatchObject({ ok: false, error: { code: "INVALID_STATE" } });
+    expect(!refused.ok && refused.error.details).toEqual({ state, allowed: Object.keys(TABLE[state]) });
+    expect(AS[state]).toEqual(before);
+  });
+
+  test("takes nothing at all once a draft was deleted, and does not say what it was", () => {
+    const gone = done(remove(draft(), turn(alice))).task;
+    for (const command of COMMANDS.filter((one) => one !== "respond" && one !== "heartbeat" && one !== "complete")) {
+      expect(GIVE[command](gone)).toMatchObject({ ok: false, error: { code: "TASK_NOT_FOUND" } });
+    }
+    expect(GIVE.respond(gone)).toMatchObject({ ok: false, error: { code: "APPROVAL_NOT_FOUND" } });
+    expect(GIVE.heartbeat(gone)).toMatchObject({ ok: false, error: { code: "TASK_NOT_FOUND" } });
+    expect(GIVE.complete(gone)).toMatchObject({ ok: false, error: { code: "TASK_NOT_FOUND" } });
+  });
+
+  test("ends in COMPLETED, REJECTED and CANCELLED, which take nothing, and nowhere else", () => {
+    expect(STATES.filter(isFinished)).toEqual(["COMPLETED", "REJECTED", "CANCELLED"]);
+    expect(STATES.filter((state) => ALLOWED[state].length === 0)).toEqual(STATES.filter(isFinished));
+  });
+
+  test("adds what a refusal knows besides the state", () => {
+    const refused = invalidState(AS.APPROVED, "not yet", { retry_at: "soon" });
+    expect(refused).toEqual(
+      fail("INVALID_STATE", "not yet", {
+        state: "APPROVED",
+        allowed: ["apply", "cancel", "comment"],
+        retry_at: "soon",
+      }),
+    );
+    expect(allows(AS.APPROVED, "apply")).toEqual(ok(null));
+  });
+});
+
+describe("the Task of the API", () => {
+  test.each(STATES)("is what the contract says in %s, to the last field", (state) => {
+    const view = taskView(AS[state]);
+    expect(Task.parse(JSON.parse(JSON.stringify(view)))).toEqual(JSON.parse(JSON.stringify(view)));
+  });
+
+  test("requires 1 and has 0 approvals before its submission, and after an edit of what was sent back", () => {
+    expect(taskView(AS.DRAFT)).toMatchObject({ required_approvals: 1, current_approvals: 0, requirements: [] });
+    expect(taskView(AS.REVIEWING)).toMatchObject({ required_approvals: 2, current_approvals: 0 });
+    expect(taskView(AS.APPROVED)).toMatchObject({ required_approvals: 2, current_approvals: 2 });
+    const sentBack = done(
+      respond(
+        AS.REVIEWING,
+        requestOf(AS.REVIEWING, "ann").id,
+        RespondInput.parse({ action: "request_changes", reason: "smaller" }),
+        turn(ann),
+      ),
+    ).task;
+    expect(taskView(sentBack).approvals).toMatchObject([{ action: "request_changes", reason: "smaller", revision: 1 }]);
+    const edited = done(editing(sentBack, { config: { parameters: { size: 1 } } })).task;
+    expect(taskView(edited)).toMatchObject({
+      state: "DRAFT",
+      revision: 2,
+      approvals: [],
+      requirements: [],
+      required_approvals: 1,
+      current_approvals: 0,
+    });
+  });
+
+  test("requires 0 and has 0 approvals when it approved itself", () => {
+    const auto = policy("small", { auto_approve_if: { risk_below: 100 } });
+    const task = reviewing({ facts: { policies: [auto] } });
+    expect(taskView(task)).toMatchObject({ state: "APPROVED", required_approvals: 0, current_approvals: 0 });
+  });
+
+  test("tells its lock while an agent applies it, and no longer", () => {
+    expect(taskView(AS.APPLYING).lock_info).toEqual({
+      acquired_at: "2026-11-20T12:00:00.000Z",
+      expires_at: "2026-11-20T12:00:30.000Z",
+      agent_id: "bot",
+    });
+    expect(taskView(AS.COMPLETED).lock_info).toBeUndefined();
+    expect(taskView(gathering(AS.APPROVED).task).lock_info).toBeUndefined();
+  });
+
+  test("shows nothing of what only the rules need: policies of a request, sagas, fencing tokens, sessions", () => {
+    const text = JSON.stringify([taskView(AS.APPLYING), taskView(gathering(AS.APPROVED, adm.who.id).task)]);
+    for (const inner of ["policy_ids", "saga", "nonce", "fencing_token", "session_id", "lost_by", '"authors"']) {
+      expect(text).not.toContain(inner);
+    }
+  });
+});
