@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import type { AuditRow } from "../src/audit/contract.ts";
 import type { Lock } from "../src/locks/contract.ts";
 import type { Task } from "../src/tasks/task-contract.ts";
-import { approve, type Claimed, eventually, ok, ORDERS, orders, refusal, Stage, WEB, web } from "./support/stage.ts";
+import { approve, type Claimed, eventually, ORDERS, ok, orders, refusal, Stage, WEB, web } from "./support/stage.ts";
 
 it("the main job: drafted, previewed, countersigned, applied under locks, released, and provable", async () => {
   const stage = new Stage();

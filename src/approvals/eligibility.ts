@@ -55,9 +55,11 @@ export function mayDecide({ who, action, request, authors, requirements }: Decis
 /** What GET /approvals/:id tells a caller before they try: whether they could approve now, and if not, why. */
 export function eligibility(attempt: Omit<DecisionAttempt, "action">, status: ApprovalStatus): Eligibility {
   const verdict = mayDecide({ ...attempt, action: "approve" });
-  if (!verdict.ok) return { can_decide: false, why_not: verdict.error.message };
-  if (status !== "PENDING") return { can_decide: false, why_not: `This request is no longer open: it is ${status}.` };
-  return { can_decide: true };
+  const barred = !verdict.ok && verdict.error.code === "SELF_APPROVAL";
+  if (status !== "PENDING" && !barred) {
+    return { can_decide: false, why_not: `This request is no longer open: it is ${status}.` };
+  }
+  return verdict.ok ? { can_decide: true } : { can_decide: false, why_not: verdict.error.message };
 }
 
 function forbidden(message: string) {

@@ -1,6 +1,6 @@
 import { Actor } from "../actor/actor.ts";
-import type { Commit } from "../actor/commit.ts";
 import type { Caller } from "../actor/caller.ts";
+import type { Commit } from "../actor/commit.ts";
 import type { CoordinatorApi } from "./coordinator-api.ts";
 
 /** The wait-for graph of a workspace will live here; so far it only answers that it is there (GET /readyz). */

@@ -12,8 +12,9 @@ import { LockActor, type ReleaseEffect } from "../locks/lock-actor.ts";
 import type { LockName } from "../locks/lock-table.ts";
 import type { SagaNews } from "../locks/saga-news.ts";
 import { type Assessment, assess, type Facts } from "./assess.ts";
+import { complete } from "./completion.ts";
 import { cancel, comment, create, edit, mayAuthor, mayFile, patched, remove, submit, type Turn } from "./drafting.ts";
-import { complete, lapse, leasesEndAt, timeOut, timeoutAt, working } from "./executing.ts";
+import { lapse, leasesEndAt, timeOut, timeoutAt, working } from "./executing.ts";
 import { gatherFacts } from "./gather.ts";
 import { RENEW_MS } from "./saga.ts";
 import { SagaRun } from "./saga-run.ts";
@@ -76,38 +77,23 @@ export class TaskActor extends LockActor implements TaskApi {
   }
 
   async get(): Promise<Result<Task>> {
+    // Whether it is over is not known while a lock does not answer: then it is shown as it was.
+    await this.#overdue(Date.now());
     const task = this.#present();
     return task.ok ? ok(taskView(task.value)) : task;
   }
 
   async edit(caller: Caller, patch: PatchTask, ifMatch: number | null): Promise<Result<Task>> {
-    return this.#reviewed(
-      caller,
-      "edit",
-      (task) => patched(task, patch),
-      [],
-      (task, next, assessment, facts, turn) => {
-        const may = mayAuthor(caller, task);
-        if (!may.ok) return may;
-        if (ifMatch !== null && ifMatch !== task.revision) {
-          return fail("PRECONDITION_FAILED", `this is revision ${task.revision} now`, { revision: task.revision });
-        }
-        return edit(task, next, assessment, facts, turn);
-      },
-    );
+    const prepare = (task: TaskRecord) =>
+      ifMatch === null || ifMatch === task.revision
+        ? patched(task, patch)
+        : fail("PRECONDITION_FAILED", `this is revision ${task.revision} now`, { revision: task.revision });
+    return this.#reviewed(caller, "edit", prepare, [], edit);
   }
 
   async submit(caller: Caller, input: SubmitTask): Promise<Result<Task>> {
-    const people = input.requested_reviewers;
-    return this.#reviewed(
-      caller,
-      "submit",
-      (task) => ok(task),
-      people,
-      (task, _, assessment, facts, turn) => {
-        const may = mayAuthor(caller, task);
-        return may.ok ? submit(task, input, assessment, facts, turn) : may;
-      },
+    return this.#reviewed(caller, "submit", ok, input.requested_reviewers, (task, _, assessment, facts, turn) =>
+      submit(task, input, assessment, facts, turn),
     );
   }
 
@@ -116,6 +102,7 @@ export class TaskActor extends LockActor implements TaskApi {
   }
 
   async cancel(caller: Caller, reason: string | null): Promise<Result<Task>> {
+    await this.#overdue(Date.now());
     return this.#command(caller, (task, turn) => cancel(task, reason ?? undefined, turn), taskView);
   }
 
@@ -133,7 +120,7 @@ export class TaskActor extends LockActor implements TaskApi {
     const id = idOf(this.place.address, member);
     const task = this.#task;
     const request = task?.requests.find((one) => one.id === id);
-    if (task === undefined || request === undefined)
+    if (task === undefined || task.deleted || request === undefined)
       return fail("APPROVAL_NOT_FOUND", "there is no such approval request");
     const { authors, requirements, preview, risk, config, metadata } = task;
     return ok({
@@ -167,7 +154,8 @@ export class TaskActor extends LockActor implements TaskApi {
   async apply(caller: Caller, agentId: string): Promise<Result<ApplyAnswer>> {
     const replay = this.replayed<ApplyAnswer>(caller);
     if (replay !== undefined) return replay;
-    await this.#overdue(Date.now());
+    const known = await this.#overdue(Date.now());
+    if (!known.ok) return known;
     const task = this.#present();
     if (!task.ok) return task;
     const answer = await this.#saga.apply(caller, task.value, agentId);
@@ -176,12 +164,14 @@ export class TaskActor extends LockActor implements TaskApi {
   }
 
   async heartbeatTask(caller: Caller, input: HeartbeatTask): Promise<Result<HeartbeatAnswer>> {
-    await this.#overdue(Date.now());
+    const known = await this.#overdue(Date.now());
+    if (!known.ok) return known;
     const task = this.#present();
     if (!task.ok) return task;
     const work = working(task.value, caller, "heartbeat");
     if (!work.ok) return work;
-    const leases = await this.#saga.renew(caller, work.value, input.ttl_extension_seconds * 1000);
+    const leases = await this.#saga.renew(work.value, input.ttl_extension_seconds * 1000);
+    if (!leases.ok && leases.error.code === "UNAVAILABLE") return leases;
     const after = this.#task;
     if (after?.state !== "APPLYING" || after.execution?.session_id !== work.value.session_id) {
       return fail("TASK_LEASE_LOST", "the attempt ended meanwhile", { state: after?.state });
@@ -200,7 +190,8 @@ export class TaskActor extends LockActor implements TaskApi {
   }
 
   async complete(caller: Caller, input: CompleteTask): Promise<Result<Task>> {
-    await this.#overdue(Date.now());
+    const known = await this.#overdue(Date.now());
+    if (!known.ok) return known;
     const done = this.#command(caller, (task, turn) => complete(task, input, caller, turn.now), taskView);
     if (done.ok) await this.deliverEffects();
     return done;
@@ -243,9 +234,10 @@ export class TaskActor extends LockActor implements TaskApi {
   }
 
   protected override async onOtherTimer(_name: string, now: number): Promise<void> {
-    await this.#overdue(now);
-    const saga = this.#task?.saga;
-    if (saga !== undefined) await this.#saga.resume();
+    const known = await this.#overdue(now);
+    // The timer's retry looks again.
+    if (!known.ok) throw new Error(known.error.message);
+    if (this.#task?.saga !== undefined) await this.#saga.resume();
     const task = this.#task;
     if (task !== undefined) this.commit(housekeeper(this.place.workspace), (tx) => this.#setTimers(tx, task), now);
   }
@@ -394,17 +386,18 @@ export class TaskActor extends LockActor implements TaskApi {
     else tx.timerBy(LEASE_TIMER, leasesEndAt(execution));
   }
 
-  /** Ends what is over by now, whether or not an alarm has rung. */
-  async #overdue(now: number): Promise<void> {
+  /** Ends what is over by now, whether or not an alarm has rung. `UNAVAILABLE` while a lock that would know does not answer. */
+  async #overdue(now: number): Promise<Result<null>> {
     const task = this.#task;
     const execution = task?.execution;
-    if (task?.state !== "APPLYING" || execution === undefined) return;
+    if (task?.state !== "APPLYING" || execution === undefined) return ok(null);
     const self = housekeeper(this.place.workspace);
     this.#settle(self, timeOut(task, now));
-    if (this.#task !== task || now < leasesEndAt(execution)) return;
+    if (this.#task !== task || now < leasesEndAt(execution)) return ok(null);
     // The agent may have kept single leases alive by itself: their actors know.
     const leases = await this.#saga.look(execution);
-    if (this.#task !== task) return;
+    if (this.#task !== task) return ok(null);
+    if (!leases.ok && leases.error.code === "UNAVAILABLE") return leases;
     if (!leases.ok) this.#settle(self, lapse(task, leases.error.message, now, Math.random()));
     else
       this.#settle(self, {
@@ -412,6 +405,7 @@ export class TaskActor extends LockActor implements TaskApi {
         happenings: [],
         effects: [],
       });
+    return ok(null);
   }
 
   #beat(

@@ -20,26 +20,43 @@ export async function claimTask(
 ): Promise<Result<ApplyAnswer | null>> {
   const { workspace, who } = caller;
   if (who.kind !== "agent") return fail("FORBIDDEN", "only agents claim tasks; an admin names one with /apply");
-  const presence = await agentOf(env, workspace, who.id).presence(`agent:${who.id}`);
-  const idle = presence.active_tasks < presence.max_tasks;
   const dispatch = dispatchOf(env, workspace);
   const patterns = capabilities ?? (await registered(env, caller));
   const deadline = Date.now() + waitMs;
-  for (let offer = 0; idle && offer < MAX_OFFERS; offer += 1) {
-    const command = { agent_id: who.id, capabilities: patterns, wait_ms: Math.max(0, deadline - Date.now()) };
-    const offered = await dispatch.claim(caller, command);
+  let after: string | undefined;
+  for (let offer = 0; offer < MAX_OFFERS; offer += 1) {
+    const offered = await dispatch.claim(caller, {
+      agent_id: who.id,
+      capabilities: patterns,
+      // What waits for its locks takes up a permit, too.
+      granted_only: await isAtCapacity(env, caller),
+      wait_ms: Math.max(0, deadline - Date.now()),
+      after,
+    });
     if (!offered.ok) return offered;
     if (offered.value === null) return ok(null);
-    const { task_id } = offered.value;
-    const address = parseId(task_id)?.address;
-    if (address === undefined) throw new Error(`the dispatch offered ${task_id}, which is no task`);
-    // The key is for the claim; should the same claim come again, the task gives the same answer by its state.
-    const { idempotency: _, ...plain } = caller;
-    const applied = await taskAt(env, workspace, address).apply(plain, who.id);
-    if (applied.ok && applied.value.task.state === "APPLYING") return ok(applied.value);
-    if (!applied.ok) await dispatch.decline(task_id, who.id);
+    const { task_id, answer } = offered.value;
+    if (answer !== undefined) return { ok: true, value: answer, replayed: true };
+    const applied = await begin(env, caller, task_id);
+    if (applied.ok && applied.value.task.state === "APPLYING") {
+      if (caller.idempotency !== undefined) await dispatch.claimed(caller, applied.value);
+      return applied;
+    }
+    after = task_id;
   }
   return ok(null);
+}
+
+/** The key is for the claim; should the same claim come again, the task gives the same answer by its state. */
+function begin(env: Env, { idempotency: _, ...caller }: Caller, taskId: string): Promise<Result<ApplyAnswer>> {
+  const address = parseId(taskId)?.address;
+  if (address === undefined) throw new Error(`the dispatch offered ${taskId}, which is no task`);
+  return taskAt(env, caller.workspace, address).apply(caller, caller.who.id);
+}
+
+async function isAtCapacity(env: Env, { workspace, who }: Caller): Promise<boolean> {
+  const { active_tasks, max_tasks } = await agentOf(env, workspace, who.id).presence(`agent:${who.id}`);
+  return active_tasks >= max_tasks;
 }
 
 async function registered(env: Env, { workspace, who }: Caller): Promise<readonly string[]> {

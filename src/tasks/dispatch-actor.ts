@@ -4,12 +4,22 @@ import type { Caller } from "../actor/caller.ts";
 import type { Commit } from "../actor/commit.ts";
 import { ok, type Result } from "../actor/result.ts";
 import type { Env } from "../env.ts";
-import type { ClaimCommand, DispatchApi, DispatchEffect, ReadyTask } from "./dispatch-api.ts";
+import type { ClaimCommand, DispatchApi, DispatchEffect, Offered, ReadyTask } from "./dispatch-api.ts";
 import { nextChangeAt, nextFor, OFFER_MS, type Offer } from "./dispatch-queue.ts";
+import type { ApplyAnswer } from "./task-api.ts";
+
+/** An execution takes an hour at most: whatever was granted longer ago is over, whether or not it was ever claimed. */
+const GRANTED_MS = 60 * 60 * 1000;
 
 interface Waiting {
   readonly command: ClaimCommand;
   readonly give: (taskId: string | null) => void;
+}
+
+/** Locks that came after a wait; `at` in ms. */
+interface Granted {
+  readonly agent_id: string;
+  readonly at: number;
 }
 
 export class DispatchActor extends Actor implements DispatchApi {
@@ -17,7 +27,7 @@ export class DispatchActor extends Actor implements DispatchApi {
   /** Memory only: after a crash an offer is as good as lapsed, and the task itself refuses a second agent. */
   readonly #offers = new Map<string, Offer>();
   /** Tasks whose locks came after a wait, by the agent that will find them with its next claim. */
-  readonly #granted = new Map<string, string>();
+  readonly #granted = new Map<string, Granted>();
   /** Claims held open, longest waiting first. */
   readonly #waiting = new Set<Waiting>();
   #alarm: ReturnType<typeof setTimeout> | undefined;
@@ -30,29 +40,40 @@ export class DispatchActor extends Actor implements DispatchApi {
       const task = JSON.parse(row.body) as ReadyTask;
       this.#ready.set(task.task_id, task);
     }
-    for (const row of ctx.storage.sql.exec<{ task_id: string; agent_id: string }>("SELECT * FROM granted")) {
-      this.#granted.set(row.task_id, row.agent_id);
+    for (const row of ctx.storage.sql.exec<{ task_id: string; agent_id: string; at: number }>(
+      "SELECT * FROM granted",
+    )) {
+      const { task_id, ...granted } = row;
+      this.#granted.set(task_id, granted);
     }
   }
 
-  async claim(caller: Caller, command: ClaimCommand): Promise<Result<{ readonly task_id: string } | null>> {
-    const replay = this.replayed<{ task_id: string }>(caller);
-    if (replay !== undefined) return replay;
+  async claim(caller: Caller, command: ClaimCommand): Promise<Result<Offered | null>> {
+    const replay = this.replayed<Offered>(caller);
+    const passedBy = replay?.ok && replay.value.task_id === command.after;
+    if (replay !== undefined && !passedBy) return replay;
     const task_id = this.#offer(command, Date.now()) ?? (await this.#wait(command));
     if (task_id === null) return ok(null);
-    if (caller.idempotency !== undefined) this.commit(caller, (tx) => tx.remember({ task_id }));
+    const granted = this.#granted.has(task_id);
+    if (granted || caller.idempotency !== undefined) {
+      this.commit(caller, (tx) => {
+        // Handed over: after an eviction it must not be handed over again.
+        if (granted) this.#forget(tx, task_id);
+        tx.remember({ task_id } satisfies Offered);
+      });
+    }
     return ok({ task_id });
   }
 
-  async decline(taskId: string, agentId: string): Promise<void> {
-    if (this.#offers.get(taskId)?.agent_id === agentId) this.#offers.delete(taskId);
-    this.#serve();
+  async claimed(caller: Caller, answer: ApplyAnswer): Promise<void> {
+    this.commit(caller, (tx) => tx.remember({ task_id: answer.task.id, answer } satisfies Offered));
   }
 
   protected override get migrations(): readonly string[] {
     return [
       `CREATE TABLE ready (task_id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOUT ROWID;
        CREATE TABLE granted (task_id TEXT PRIMARY KEY, agent_id TEXT NOT NULL) STRICT, WITHOUT ROWID;`,
+      "ALTER TABLE granted ADD COLUMN at INTEGER NOT NULL DEFAULT 0;",
     ];
   }
 
@@ -62,9 +83,9 @@ export class DispatchActor extends Actor implements DispatchApi {
     switch (effect.do) {
       case "task.ready": {
         const { task } = effect;
-        sql.exec("INSERT OR REPLACE INTO ready VALUES (?, ?)", task.task_id, JSON.stringify(task));
+        this.#forget(tx, task.task_id);
+        sql.exec("INSERT INTO ready VALUES (?, ?)", task.task_id, JSON.stringify(task));
         tx.afterwards(() => {
-          this.#offers.delete(task.task_id);
           this.#ready.set(task.task_id, task);
           this.#serve();
         });
@@ -75,10 +96,11 @@ export class DispatchActor extends Actor implements DispatchApi {
         return;
       case "task.granted": {
         const { task_id, agent_id } = effect;
+        for (const [old, { at }] of this.#granted) if (at < tx.now - GRANTED_MS) this.#forget(tx, old);
         this.#forget(tx, task_id);
-        sql.exec("INSERT OR REPLACE INTO granted VALUES (?, ?)", task_id, agent_id);
+        sql.exec("INSERT INTO granted (task_id, agent_id, at) VALUES (?, ?, ?)", task_id, agent_id, tx.now);
         tx.afterwards(() => {
-          this.#granted.set(task_id, agent_id);
+          this.#granted.set(task_id, { agent_id, at: tx.now });
           this.#serve();
         });
         return;
@@ -105,15 +127,17 @@ export class DispatchActor extends Actor implements DispatchApi {
 
   /** What this agent gets now: first what its own waiting applies were granted, then the queue. */
   #offer(command: ClaimCommand, now: number): string | null {
-    for (const [taskId, agentId] of this.#granted) {
-      if (agentId !== command.agent_id) continue;
-      this.#granted.delete(taskId);
-      return taskId;
+    for (const [taskId, { agent_id }] of this.#granted) {
+      if (agent_id === command.agent_id && !this.#offers.has(taskId)) return this.#reserve(taskId, command, now);
     }
+    if (command.granted_only) return null;
     const next = nextFor({ ready: this.#ready, offers: this.#offers }, command, now);
-    if (next === undefined) return null;
-    this.#offers.set(next.task_id, { agent_id: command.agent_id, until: now + OFFER_MS });
-    return next.task_id;
+    return next === undefined ? null : this.#reserve(next.task_id, command, now);
+  }
+
+  #reserve(taskId: string, { agent_id }: ClaimCommand, now: number): string {
+    this.#offers.set(taskId, { agent_id, until: now + OFFER_MS });
+    return taskId;
   }
 
   #wait(command: ClaimCommand): Promise<string | null> {

@@ -5,6 +5,7 @@ import { actorOf, type Remote } from "../actor/remote.ts";
 import type { Result } from "../actor/result.ts";
 import type { Env } from "../env.ts";
 import type { TaskRecord } from "./task.ts";
+import type { ApplyAnswer } from "./task-api.ts";
 import type { Effect } from "./transition.ts";
 
 /** A task that waits to be claimed. */
@@ -33,13 +34,23 @@ export interface ClaimCommand {
   readonly capabilities: readonly string[];
   /** How long to hold the call open for a task (ms). */
   readonly wait_ms: number;
+  /** The agent has no permit left: only a task that it waited for, and whose locks came, is for it. */
+  readonly granted_only: boolean;
+  /** What this same claim was offered before and could not begin. */
+  readonly after?: string | undefined;
+}
+
+export interface Offered {
+  readonly task_id: string;
+  /** What the claim was answered when it first came under this Idempotency-Key. */
+  readonly answer?: ApplyAnswer;
 }
 
 export interface DispatchApi extends ActorApi {
   /** The task offered to this agent, for 5 s; null if none came in time. */
-  claim(caller: Caller, command: ClaimCommand): Promise<Result<{ readonly task_id: string } | null>>;
-  /** The agent could not start it (it waits, or is not applicable any more): others may be offered it. */
-  decline(taskId: string, agentId: string): Promise<void>;
+  claim(caller: Caller, command: ClaimCommand): Promise<Result<Offered | null>>;
+  /** Keeps the answer of a claim that came with an Idempotency-Key. */
+  claimed(caller: Caller, answer: ApplyAnswer): Promise<void>;
 }
 
 export function dispatchOf(env: Env, workspace: string): Remote<DispatchApi> {

@@ -36,12 +36,13 @@ export function mayAuthor({ who }: Caller, task: TaskRecord): Result<null> {
 
 export function create(
   id: string,
-  input: Pick<CreateTask, "config" | "metadata">,
+  input: Pick<CreateTask, "config" | "metadata"> & { readonly resubmitted_from?: string },
   assessment: Assessment,
   facts: Facts,
   { caller, now }: Turn,
 ): Transition {
   const at = timestamp(now);
+  const from = input.resubmitted_from === undefined ? {} : { resubmitted_from: input.resubmitted_from };
   const task: TaskRecord = {
     id,
     state: "DRAFT",
@@ -56,8 +57,9 @@ export function create(
     requests: [],
     comments: [],
     attempts: 0,
+    ...from,
   };
-  const details = { ...summary(task), author_id: task.metadata.author_id };
+  const details = { ...summary(task), author_id: task.metadata.author_id, ...from };
   return { task, happenings: [happened(task, "task.created", { to_state: "DRAFT", details })], effects: [] };
 }
 
@@ -317,7 +319,8 @@ function fieldOf(part: object, field: string): unknown {
   return (part as Record<string, unknown>)[field] ?? null;
 }
 
-function editable({
+/** What a client may give of the metadata: without the times, which are ours. */
+export function editable({
   created_at: _c,
   updated_at: _u,
   submitted_at: _s,

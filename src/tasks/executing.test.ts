@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { policy } from "../approvals/policy.fixture.ts";
 import { assess } from "./assess.ts";
+import { complete } from "./completion.ts";
 import { cancel } from "./drafting.ts";
-import { beginExecution, complete, drifted, lapse, leasesEndAt, timeOut, working } from "./executing.ts";
+import { beginExecution, drifted, lapse, leasesEndAt, timeOut, working } from "./executing.ts";
 import { rests, waitsFor } from "./saga.ts";
 import {
   API,

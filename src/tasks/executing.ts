@@ -1,25 +1,21 @@
-/** The rules of an execution: APPLYING, heartbeat, lapse, timeout, completion, drift (03, "State machine", "Execution"). Pure. */
+/** The rules of an execution under way: APPLYING, heartbeat, lapse, timeout, drift (03, "State machine", "Execution"). Pure. */
 import { type Caller, hasRole } from "../actor/caller.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
 import type { Lease } from "../locks/contract.ts";
-import type { ReleaseEffect } from "../locks/lock-actor.ts";
-import type { AppliedEffect } from "../locks/resource-actor.ts";
 import type { Assessment, Facts } from "./assess.ts";
-import type { JsonObject } from "./contract.ts";
 import { goneEffect, grantedEffect, readyEffect } from "./dispatch-api.ts";
 import { startReview, type Turn } from "./drafting.ts";
-import { releaseSaga, stepsOf } from "./saga.ts";
-import { own } from "./stable-json.ts";
+import { finish } from "./finish.ts";
+import { releaseSaga } from "./saga.ts";
 import { allows, type Execution, type Saga, type TaskRecord, timestamp } from "./task.ts";
-import type { CompleteTask } from "./task-contract.ts";
-import { type Effect, happened, type Transition } from "./transition.ts";
+import { happened, type Transition } from "./transition.ts";
 
 const SYSTEM = { id: "system", kind: "system", roles: ["system"] } as const;
 const LAST_RETRY_S = 60;
 
 /** All locks are held and nothing drifted: the attempt begins. */
 export function beginExecution(before: TaskRecord, saga: Saga, leases: readonly Lease[], now: number): Transition {
-  const { saga: _s, retry_at: _r, lost_by = [], ...rest } = before;
+  const { saga: _s, retry_at: _r, stash: _k, lost_by = [], ...rest } = before;
   const execution: Execution = {
     attempt: saga.attempt,
     agent_id: saga.agent_id,
@@ -91,7 +87,11 @@ export function drifted(
 }
 
 /** Whether the caller works on this task now: its agent, or an admin. */
-export function working(task: TaskRecord, { who }: Caller, command: "heartbeat" | "complete"): Result<Execution> {
+export function working(
+  task: TaskRecord,
+  { who }: Caller,
+  command: "heartbeat" | "stash" | "complete" | "rollback",
+): Result<Execution> {
   const { execution } = task;
   if (task.state === "APPLYING" && execution !== undefined && isTheirs(execution, who)) return ok(execution);
   if (task.lost_by?.includes(who.id)) {
@@ -101,7 +101,8 @@ export function working(task: TaskRecord, { who }: Caller, command: "heartbeat" 
   return allowed.ok ? fail("FORBIDDEN", "another agent applies this task") : allowed;
 }
 
-function isTheirs(execution: Execution, who: Caller["who"]): boolean {
+/** Whether this is an attempt of theirs: its agent, or an admin. */
+export function isTheirs(execution: Execution, who: Caller["who"]): boolean {
   return execution.agent_id === who.id || hasRole(who, "admin");
 }
 
@@ -117,8 +118,9 @@ export function lapse(before: TaskRecord, cause: string, now: number, random: nu
   const lost_by = [...new Set([...(before.lost_by ?? []), execution.agent_id])];
   const error = `a lease lapsed: ${cause}`;
   const left = before.config.max_attempts - execution.attempt;
-  if (left <= 0) {
-    return finish({ ...before, lost_by }, { ...execution, error }, "failure", "task.completed", now, SYSTEM);
+  if (left <= 0 || execution.rollback !== undefined) {
+    const last = execution.rollback === undefined ? { ...execution, error } : rollbackFailed(execution, error);
+    return finish({ ...before, lost_by }, last, "failure", { action: "task.completed", now, who: SYSTEM });
   }
   const ended: Execution = { ...execution, error, completed_at: now, leases: [] };
   const pause = Math.min(LAST_RETRY_S, 2 ** execution.attempt) * (0.8 + random * 0.4);
@@ -135,107 +137,18 @@ export function lapse(before: TaskRecord, cause: string, now: number, random: nu
   return { task, happenings: [retrying], effects: [...releaseSaga(before, execution), readyEffect(task, retry_at)] };
 }
 
+function rollbackFailed(execution: Execution, why: string): Execution {
+  return { ...execution, rollback: { status: "failed", error: why } };
+}
+
 /** timeout_seconds are over. */
 export function timeOut(before: TaskRecord, now: number): Transition | null {
   const { execution } = before;
   if (before.state !== "APPLYING" || execution === undefined || now < timeoutAt(before, execution)) return null;
-  return finish(before, execution, "timeout", "task.timed_out", now, SYSTEM);
+  const last = execution.rollback === undefined ? execution : rollbackFailed(execution, "timeout_seconds are over");
+  return finish(before, last, "timeout", { action: "task.timed_out", now, who: SYSTEM });
 }
 
 export function timeoutAt(task: TaskRecord, execution: Execution): number {
   return execution.started_at + task.config.timeout_seconds * 1000;
-}
-
-/** The agent's word on how it ended. The same word twice gets the same answer (transition null). */
-export function complete(
-  before: TaskRecord,
-  input: CompleteTask,
-  caller: Caller,
-  now: number,
-): Result<Transition | null> {
-  const { execution: last, lost_by = [] } = before;
-  const said = before.state === "COMPLETED" && last?.result === input.result;
-  if (said && isTheirs(last, caller.who) && !lost_by.includes(caller.who.id)) return ok(null);
-  const work = working(before, caller, "complete");
-  if (!work.ok) return work;
-  const unknown = Object.keys(input.resources ?? {}).find((key) => !mutated(before).includes(key));
-  if (unknown !== undefined) {
-    const issue = { field: `resources.${unknown}`, issue: "is no resource that this task changes" };
-    return fail("VALIDATION_ERROR", `${issue.field} ${issue.issue}`, { ...issue, issues: [issue] });
-  }
-  const execution: Execution = {
-    ...work.value,
-    ...(input.output !== undefined && { output: input.output }),
-    ...(input.error !== undefined && { error: input.error }),
-    ...(input.result === "failure" &&
-      before.config.rollback_strategy === "automatic" && { rollback: { status: "unavailable" as const } }),
-  };
-  return ok(finish(before, execution, input.result, "task.completed", now, undefined, input.resources));
-}
-
-function finish(
-  before: TaskRecord,
-  execution: Execution,
-  result: NonNullable<Execution["result"]>,
-  action: string,
-  now: number,
-  who?: typeof SYSTEM,
-  reported: CompleteTask["resources"] = {},
-): Transition {
-  const at = timestamp(now);
-  const task: TaskRecord = {
-    ...before,
-    state: "COMPLETED",
-    execution: { ...execution, result, completed_at: now, leases: [] },
-    metadata: { ...before.metadata, updated_at: at, completed_at: at },
-  };
-  const completed = happened(task, action, {
-    from_state: "APPLYING",
-    to_state: "COMPLETED",
-    ...(who !== undefined && { who }),
-    details: {
-      result,
-      attempt: execution.attempt,
-      revision: task.revision,
-      duration_seconds: Math.round((now - execution.started_at) / 10) / 100,
-      ...(execution.rollback !== undefined && { rollback: execution.rollback.status }),
-    },
-  });
-  const effects = result === "success" ? applyAndRelease(before, execution, reported) : releaseSaga(before, execution);
-  return { task, happenings: [completed], effects };
-}
-
-/** One message per resource moves its state on and frees it; what was only read is freed. */
-function applyAndRelease(task: TaskRecord, execution: Execution, reported: Record<string, JsonObject>): Effect[] {
-  const { agent_id, session_id } = execution;
-  const release: ReleaseEffect = { do: "lock.release", agent_id, session_id };
-  const changed = mutated(task);
-  return stepsOf(task.config, agent_id).map((step): Effect => {
-    if (step.kind === "task") return { target: `task:${task.id}`, body: release };
-    if (step.kind === "agent" || !changed.includes(step.key)) return { target: step.target, body: release };
-    const lease = execution.leases.find(({ resource_type, resource_id }) => {
-      return resource_type === "resource" && resource_id === step.key;
-    });
-    if (lease === undefined) throw new Error(`no lease of ${step.key} to apply under`);
-    const attributes = own(reported, step.key) ?? afterOf(task, step.key);
-    const body: AppliedEffect = {
-      do: "resource.applied",
-      agent_id,
-      session_id,
-      fencing_token: lease.fencing_token,
-      ...(attributes !== undefined && { attributes }),
-      task_id: task.id,
-    };
-    return { target: step.target, body };
-  });
-}
-
-function mutated(task: TaskRecord): string[] {
-  return [...new Set(task.preview.changes.map(({ resource }) => resource.key))];
-}
-
-/** What the last change of a resource leaves behind; undefined if it is as before (only executed). */
-function afterOf(task: TaskRecord, key: string): JsonObject | undefined {
-  const change = task.preview.changes.findLast(({ resource, after }) => resource.key === key && after !== undefined);
-  return change === undefined ? undefined : (change.after ?? {});
 }

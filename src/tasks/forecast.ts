@@ -1,7 +1,7 @@
 /** What would happen to a change if it were submitted now: shared by dry runs and simulations. Reads, stores nothing. */
 import { ok, type Result } from "../actor/result.ts";
-import type { ReviewerPolicy } from "../approvals/contract.ts";
 import type { Assignment } from "../approvals/assignment.ts";
+import type { ReviewerPolicy } from "../approvals/contract.ts";
 import type { Env } from "../env.ts";
 import { type Assessment, assess, assignReviewers, type Facts } from "./assess.ts";
 import type { TaskConfig } from "./contract.ts";

@@ -307,7 +307,7 @@ function readingRoutes(app: App): void {
       summary: "The task's whole chain, oldest first",
       access: { roles: "any", scope: "audit:read" },
       params: IdParams,
-      answers: { 200: z.strictObject({ entries: z.array(AuditRow) }) },
+      answers: { 200: z.strictObject({ entries: z.array(AuditRow.partial({ id: true })) }) },
       errors: ["TASK_NOT_FOUND"],
     },
     async (call) => {

@@ -68,6 +68,8 @@ export class SagaRun {
     const begun = beginSaga(task, agentId, crypto.randomUUID(), Date.now());
     if (!begun.ok) return begun;
     if (begun.value.fresh) {
+      if (!(await this.#isLetGo(task, begun.value.saga))) return unreachable();
+      if (this.#deps.task() !== task) return this.#whatever();
       this.#deps.settle(caller, { task: begun.value.task, happenings: [], effects: [] });
     }
     return this.#run(caller);
@@ -82,9 +84,7 @@ export class SagaRun {
     const self = housekeeper(this.#deps.workspace);
     if (saga.resting_until !== undefined) {
       if (saga.resting_until > now) return;
-      // What the last try held must be free before the same session asks again, or its release would hit the new claim.
-      const targets = releaseSaga(task, saga).map(({ target }) => target);
-      if (!(await this.#deps.delivered(targets))) return;
+      if (!(await this.#isLetGo(task, saga))) return;
       const current = this.#deps.task();
       if (current?.saga?.nonce !== saga.nonce) return;
       const begun = beginSaga(current, saga.agent_id, crypto.randomUUID(), Date.now());
@@ -107,8 +107,10 @@ export class SagaRun {
   }
 
   /** Extends every lease of an execution; an error says which one is lost. */
-  async renew(caller: Caller, execution: Execution, extensionMs: number): Promise<Result<Lease[]>> {
-    return this.#each(execution, (actor, member) => actor.heartbeat(caller, member, extensionMs));
+  async renew(execution: Execution, extensionMs: number): Promise<Result<Lease[]>> {
+    // In the task's own name: it holds them for its agent, whoever says that the work goes on.
+    const self = housekeeper(this.#deps.workspace);
+    return this.#each(execution, (actor, member) => actor.heartbeat(self, member, extensionMs));
   }
 
   /** What the leases of an execution are really like; an error says which one is lost. */
@@ -125,17 +127,18 @@ export class SagaRun {
         const parsed = parseId(lease.lock_id);
         if (parsed === null) throw new Error(`${lease.lock_id} is no id of ours`);
         const actor = actorAt<LockApi>(this.#deps.env, this.#deps.workspace, parsed.kind, parsed.address);
-        return { lease, answer: await call(actor, parsed.member) };
+        const answer = await call(actor, parsed.member).catch((thrown: unknown) => unreachable(thrown));
+        return { lease, answer };
       }),
     );
     const leases: Lease[] = [];
+    let silent: Result<never> | undefined;
     for (const { lease, answer } of answers) {
-      if (!answer.ok || answer.value.status !== "held") {
-        return fail("TASK_LEASE_LOST", `${lease.resource_type} ${lease.resource_id} is no longer held`);
-      }
-      leases.push(leaseView(answer.value));
+      if (answer.ok && answer.value.status === "held") leases.push(leaseView(answer.value));
+      else if (!answer.ok && answer.error.code === "UNAVAILABLE") silent = answer;
+      else return fail("TASK_LEASE_LOST", `${lease.resource_type} ${lease.resource_id} is no longer held`);
     }
-    return ok(leases);
+    return silent ?? ok(leases);
   }
 
   async #run(caller: Caller): Promise<Result<ApplyAnswer>> {
@@ -226,10 +229,13 @@ export class SagaRun {
       const got = await resourceOf(env, workspace, step.key).take(plain, step.target, command);
       return got.ok ? answered(ok(got.value.lock), got.value.state) : answered(got);
     } catch (thrown) {
-      log("error", "saga.step_failed", { session: saga.session_id, step: step.kind, cause: causeOf(thrown) });
-      const result = fail("UNAVAILABLE", "a lock could not be reached, try again", { retry_after_seconds: 1 });
-      return { kind: "failed", result };
+      return { kind: "failed", result: unreachable(thrown) };
     }
+  }
+
+  /** Whether what an earlier try of this session held is free: else its release would still hit the new claims. */
+  #isLetGo(task: TaskRecord, saga: Saga): Promise<boolean> {
+    return this.#deps.delivered(releaseSaga(task, saga).map(({ target }) => target));
   }
 
   /** The task, if this very try is still under way. */
@@ -257,6 +263,11 @@ export class SagaRun {
     if (task.state === "APPLYING" || task.saga !== undefined) return ok(answerOf(task));
     return invalidState(task, "the apply was called off meanwhile");
   }
+}
+
+function unreachable(thrown?: unknown): Result<never> {
+  if (thrown !== undefined) log("error", "saga.lock_unreachable", { cause: causeOf(thrown) });
+  return fail("UNAVAILABLE", "a lock could not be reached, try again", { retry_after_seconds: 1 });
 }
 
 function answered(result: Result<Lock>, state?: ResourceState): StepAnswer {

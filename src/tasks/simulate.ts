@@ -2,7 +2,7 @@
 import { z } from "@hono/zod-openapi";
 import type { Caller } from "../actor/caller.ts";
 import { ok, type Result } from "../actor/result.ts";
-import { type ReviewerPolicy, ReviewerPolicyInput, Requirement } from "../approvals/contract.ts";
+import { Requirement, type ReviewerPolicy, ReviewerPolicyInput } from "../approvals/contract.ts";
 import { requiredApprovals } from "../approvals/quorum.ts";
 import type { Env } from "../env.ts";
 import { MetadataInput, Preview, Risk, Slug } from "./contract.ts";

@@ -54,7 +54,14 @@ export const Task = z
         result: z.enum(["success", "failure", "timeout", "cancelled"]).optional(),
         output: z.unknown().optional(),
         error: z.unknown().optional(),
-        rollback: z.strictObject({ status: z.enum(["unavailable"]) }).optional(),
+        rollback: z
+          .strictObject({
+            status: z.enum(["requested", "succeeded", "failed", "unavailable", "manual"]),
+            /** what resources were like before, by key; while somebody has to go back to it */
+            stash: JsonObject.optional(),
+            error: z.unknown().optional(),
+          })
+          .optional(),
       })
       .optional(),
     retry_at: Timestamp.optional(),
@@ -158,6 +165,16 @@ export const CompleteTask = z
   })
   .openapi("CompleteTask");
 export type CompleteTask = z.infer<typeof CompleteTask>;
+
+export const StashInput = z
+  .strictObject({ resource: z.string().min(1).max(512), data: z.unknown() })
+  .openapi("StashInput");
+export type StashInput = z.infer<typeof StashInput>;
+
+export const RollbackReport = z
+  .strictObject({ result: z.enum(["success", "failure"]), error: z.unknown().optional() })
+  .openapi("RollbackReport");
+export type RollbackReport = z.infer<typeof RollbackReport>;
 
 export const RespondInput = z
   .strictObject({

@@ -2,6 +2,7 @@
 import type { ReadModelChange } from "../db/read-model.ts";
 import { resourcesByKey } from "./resource-key.ts";
 import { requestView, type TaskRecord, taskView, timestamp } from "./task.ts";
+import type { Task } from "./task-contract.ts";
 
 /**
  * Everything that a reader of lists sees of this task. Of a deleted one nothing but its executions, which tell the next task
@@ -11,7 +12,7 @@ export function taskRows(task: TaskRecord): ReadModelChange[] {
   const { id, config, metadata, execution } = task;
   if (task.deleted) return rowsGone(task);
   const { preview: _, ...body } = taskView({ ...task, comments: [] });
-  const shown = body.execution === undefined ? body : { ...body, execution: { ...body.execution, output: undefined } };
+  const shown = body.execution === undefined ? body : { ...body, execution: slim(body.execution) };
   return [
     {
       table: "tasks",
@@ -77,4 +78,9 @@ function rowsGone({ id, requests }: TaskRecord): ReadModelChange[] {
     { table: "tasks", id, row: null },
     ...requests.map((one) => ({ table: "approvals" as const, id: one.id, row: null })),
   ];
+}
+
+/** An execution without what may be large: output, error and stash are read from the task itself. */
+function slim({ output: _o, error: _e, rollback, ...execution }: NonNullable<Task["execution"]>): Task["execution"] {
+  return rollback === undefined ? execution : { ...execution, rollback: { status: rollback.status } };
 }

@@ -1,10 +1,13 @@
 import { describe, expect, test } from "vitest";
+import { freshTaskAddress, idOf } from "../actor/ids.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
 import { respond } from "../approvals/decide.ts";
 import { policy, requirement } from "../approvals/policy.fixture.ts";
+import { complete, reportRollback, stash } from "./completion.ts";
 import type { TaskState } from "./contract.ts";
 import { cancel, comment, remove } from "./drafting.ts";
-import { complete, working } from "./executing.ts";
+import { working } from "./executing.ts";
+import { noteResubmitted } from "./resubmission.ts";
 import { beginSaga } from "./saga.ts";
 import {
   adm,
@@ -17,6 +20,7 @@ import {
   draft,
   editing,
   gathering,
+  ORDERS,
   rejected,
   requestOf,
   reviewing,
@@ -45,9 +49,15 @@ const TABLE: Readonly<Record<TaskState, Partial<Record<Command, TaskState | "gon
   SUBMITTED: { cancel: "CANCELLED", comment: "SUBMITTED" },
   REVIEWING: { edit: "REVIEWING", respond: "REVIEWING", cancel: "CANCELLED", comment: "REVIEWING" },
   APPROVED: { apply: "APPROVED", cancel: "CANCELLED", comment: "APPROVED" },
-  APPLYING: { heartbeat: "APPLYING", complete: "COMPLETED", comment: "APPLYING" },
+  APPLYING: {
+    heartbeat: "APPLYING",
+    stash: "APPLYING",
+    complete: "COMPLETED",
+    rollback: "COMPLETED",
+    comment: "APPLYING",
+  },
   COMPLETED: {},
-  REJECTED: {},
+  REJECTED: { resubmit: "REJECTED" },
   CANCELLED: {},
 };
 
@@ -80,7 +90,23 @@ const GIVE: Readonly<Record<Command, (task: TaskRecord) => Result<{ readonly tas
     const ended = complete(task, { result: "success" }, bot, T0);
     return ended.ok ? ok(done(ended)) : ended;
   },
+  stash: (task) => stash(task, { resource: ORDERS, data: {} }, bot),
+  rollback: (task) => {
+    const ended = reportRollback(rollingBack(task), { result: "success" }, bot, T0);
+    return ended.ok ? ok(done(ended)) : ended;
+  },
+  resubmit: (task) => {
+    const noted = noteResubmitted(task, idOf(freshTaskAddress(T0)), alice);
+    return noted.ok ? ok(done(noted)) : noted;
+  },
 };
+/** An attempt that was asked to roll back; other states as they are. */
+function rollingBack(task: TaskRecord): TaskRecord {
+  if (task.state !== "APPLYING") return task;
+  const kept = done(stash(task, { resource: ORDERS, data: {} }, bot)).task;
+  return done(complete(kept, { result: "failure" }, bot, T0)).task;
+}
+
 const COMMANDS = Object.keys(GIVE) as Command[];
 const pairs = STATES.flatMap((state) => COMMANDS.map((command) => ({ state, command, to: TABLE[state][command] })));
 
@@ -101,7 +127,9 @@ describe("the state machine", () => {
 
   test("takes nothing at all once a draft was deleted, and does not say what it was", () => {
     const gone = done(remove(draft(), turn(alice))).task;
-    for (const command of COMMANDS.filter((one) => one !== "respond" && one !== "heartbeat" && one !== "complete")) {
+    for (const command of COMMANDS.filter(
+      (one) => !["respond", "heartbeat", "stash", "complete", "rollback"].includes(one),
+    )) {
       expect(GIVE[command](gone)).toMatchObject({ ok: false, error: { code: "TASK_NOT_FOUND" } });
     }
     expect(GIVE.respond(gone)).toMatchObject({ ok: false, error: { code: "APPROVAL_NOT_FOUND" } });
@@ -109,9 +137,11 @@ describe("the state machine", () => {
     expect(GIVE.complete(gone)).toMatchObject({ ok: false, error: { code: "TASK_NOT_FOUND" } });
   });
 
-  test("ends in COMPLETED, REJECTED and CANCELLED, which take nothing, and nowhere else", () => {
+  test("ends in COMPLETED, REJECTED and CANCELLED, which no command leads out of, and nowhere else", () => {
     expect(STATES.filter(isFinished)).toEqual(["COMPLETED", "REJECTED", "CANCELLED"]);
-    expect(STATES.filter((state) => ALLOWED[state].length === 0)).toEqual(STATES.filter(isFinished));
+    const endless = STATES.filter((state) => Object.values(TABLE[state]).every((to) => to === state));
+    expect(endless).toEqual(STATES.filter(isFinished));
+    expect(ALLOWED).toMatchObject({ COMPLETED: [], REJECTED: ["resubmit"], CANCELLED: [] });
   });
 
   test("adds what a refusal knows besides the state", () => {

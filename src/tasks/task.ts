@@ -25,7 +25,11 @@ export interface Execution {
   readonly result?: "success" | "failure" | "timeout" | "cancelled";
   readonly output?: unknown;
   readonly error?: unknown;
-  readonly rollback?: { readonly status: "unavailable" };
+  readonly rollback?: {
+    /** `manual`: the stash is kept for a person */
+    readonly status: "requested" | "succeeded" | "failed" | "unavailable" | "manual";
+    readonly error?: unknown;
+  };
   /** Every lease of the task as last heard of; empty once they are given back. */
   readonly leases: readonly Lease[];
 }
@@ -64,6 +68,8 @@ export interface TaskRecord {
   readonly comments: readonly Comment[];
   readonly auto_approved: boolean;
   readonly apply_immediately: boolean;
+  /** What resources were like before, by key, as the agent of this attempt kept it. */
+  readonly stash?: Readonly<Record<string, unknown>>;
   /** Executions started so far. */
   readonly attempts: number;
   readonly execution?: Execution;
@@ -73,6 +79,7 @@ export interface TaskRecord {
   /** Agents that lost a lease of this task: what they still send is TASK_LEASE_LOST. */
   readonly lost_by?: readonly string[];
   readonly resubmitted_from?: string;
+  readonly resubmitted_to?: readonly string[];
   readonly deleted?: true;
 }
 
@@ -85,7 +92,10 @@ export type Command =
   | "respond"
   | "apply"
   | "heartbeat"
-  | "complete";
+  | "stash"
+  | "complete"
+  | "rollback"
+  | "resubmit";
 
 /** Every command that a state takes; anything else is 409 INVALID_STATE (03, "State machine"). */
 export const ALLOWED: Readonly<Record<TaskState, readonly Command[]>> = {
@@ -93,9 +103,9 @@ export const ALLOWED: Readonly<Record<TaskState, readonly Command[]>> = {
   SUBMITTED: ["cancel", "comment"],
   REVIEWING: ["edit", "respond", "cancel", "comment"],
   APPROVED: ["apply", "cancel", "comment"],
-  APPLYING: ["heartbeat", "complete", "comment"],
+  APPLYING: ["heartbeat", "stash", "complete", "rollback", "comment"],
   COMPLETED: [],
-  REJECTED: [],
+  REJECTED: ["resubmit"],
   CANCELLED: [],
 };
 
@@ -143,7 +153,7 @@ export function taskView(task: TaskRecord): Task {
           agent_id: task.execution.agent_id,
         },
       }),
-    ...(task.execution !== undefined && { execution: executionView(task.execution) }),
+    ...(task.execution !== undefined && { execution: executionView(task.execution, task.stash) }),
     ...(task.retry_at !== undefined && { retry_at: timestamp(task.retry_at) }),
     ...(task.resubmitted_from !== undefined && { resubmitted_from: task.resubmitted_from }),
   };
@@ -153,7 +163,7 @@ export function requestView({ policy_ids: _, ...request }: Request): ApprovalReq
   return request;
 }
 
-function executionView(execution: Execution): NonNullable<Task["execution"]> {
+function executionView(execution: Execution, stash: TaskRecord["stash"]): NonNullable<Task["execution"]> {
   const { attempt, agent_id, started_at, completed_at, result, output, error, rollback } = execution;
   return {
     attempt,
@@ -163,6 +173,11 @@ function executionView(execution: Execution): NonNullable<Task["execution"]> {
     ...(result !== undefined && { result }),
     ...(output !== undefined && { output }),
     ...(error !== undefined && { error }),
-    ...(rollback !== undefined && { rollback }),
+    ...(rollback !== undefined && { rollback: { ...rollback, ...(wantsStash(rollback.status) && { stash }) } }),
   };
+}
+
+/** Who rolls back, the agent or a person, is told what to roll back to. */
+function wantsStash(status: NonNullable<Execution["rollback"]>["status"]): boolean {
+  return status === "requested" || status === "manual";
 }

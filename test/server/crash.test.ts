@@ -1,10 +1,14 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { beforeAll, describe, expect, test } from "vitest";
+import { SHIP_SWEEP_MS } from "../../src/actor/shipping.ts";
 import type { Lease, Lock } from "../../src/locks/contract.ts";
 import type { Task } from "../../src/tasks/task-contract.ts";
 import { crash, crashWhileStarting } from "../support/crash.ts";
 import { approvedTask, type Cast, castOf, written } from "../support/main-job.ts";
+import { Random } from "../support/random.ts";
 import { verdictOnTrail, wholeTrail } from "../support/served-trail.ts";
 import { type Server, startServer, temporaryFolder, until } from "../support/server.ts";
+import { Traffic } from "../support/traffic.ts";
 import type { Session } from "../support/wire.ts";
 
 interface Claimed {
@@ -83,6 +87,40 @@ beforeAll(async () => {
   const leasesEnd = Math.max(...leases.map(({ expires_at }) => Date.parse(expires_at)));
   await crash(server);
   forsaken = { server, cast, retried, last, waiting, claimId: claim.id, leasesEnd };
+});
+
+/** Clients at work, and a server that dies under them: its trail is looked at last, when everything had time to arrive. */
+let busy: { readonly server: Server; readonly cast: Cast; readonly traffic: Traffic; readonly lastCrash: number };
+
+test("kill -9 at random instants, twice in a row and during a start: whatever clients were told before holds after", async () => {
+  const seed = Number(process.env.SEED ?? Math.trunc(Math.random() * 2 ** 31));
+  console.log(`crash traffic: SEED=${seed}`);
+  const random = new Random(seed);
+  const moment = (most: number) => pause(random.between(0, most));
+  let server = await startServer();
+  const cast = await castOf(server.url);
+  const traffic = new Traffic(cast, random);
+  let lastCrash = 0;
+
+  const crashes = async () => {
+    await moment(1_500);
+    await crash(server);
+    server = await server.restart();
+    await moment(200);
+    await crash(server);
+    const { port } = new URL(server.url);
+    await crashWhileStarting({ STATE_DIR: server.stateDir, PORT: port }, random.between(0, 600));
+    server = await server.restart();
+    await moment(1_500);
+    lastCrash = Date.now();
+    await crash(server);
+    server = await server.restart();
+    await pause(300);
+  };
+  await Promise.all([traffic.run(), crashes().finally(() => traffic.stop())]);
+  busy = { server, cast, traffic, lastCrash };
+  expect(traffic.lost).toBeGreaterThan(0);
+  expect(traffic.acknowledged.size).toBeGreaterThan(50);
 });
 
 describe("kill -9 while a change is applied, and the agent comes back", () => {
@@ -174,8 +212,9 @@ describe("kill -9 while changes are applied, and the leases end in the outage", 
 
   test("with attempts left a change is APPROVED again by itself, with the time of its retry", async () => {
     const { cast, retried } = forsaken;
-    await until(async () => (await listed(cast.author, retried.task.id))?.state === "APPROVED");
+    await until(async () => (await listed(cast.author, retried.task.id))?.retry_at !== undefined);
     const task = await listed(cast.author, retried.task.id);
+    expect(task?.state).toBe("APPROVED");
     expect(task?.execution).toMatchObject({ attempt: 1 });
     expect(Date.parse(task?.retry_at ?? "")).toBeGreaterThan(forsaken.leasesEnd);
   });
@@ -243,4 +282,20 @@ describe("kill -9 while changes are applied, and the leases end in the outage", 
     await expectSoundTrail(root);
     await server.end();
   });
+});
+
+test("what was acknowledged under traffic stands in the trail, once each, as soon as actors have swept what they had not shipped", async () => {
+  const { server, cast, traffic, lastCrash } = busy;
+  const latest = lastCrash + SHIP_SWEEP_MS + 5_000;
+  let missing: string[];
+  do missing = traffic.acknowledged.missingFrom(await wholeTrail(cast.root));
+  while (missing.length > 0 && Date.now() < latest);
+  expect(missing).toEqual([]);
+  expect(traffic.completed.size).toBe(2);
+  for (const [key, revision] of traffic.completed) {
+    const now = await resource(cast.root, key);
+    expect([key, now.revision, now.lock]).toEqual([key, revision, undefined]);
+  }
+  await expectSoundTrail(cast.root);
+  await server.end();
 });

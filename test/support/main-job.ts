@@ -6,7 +6,7 @@ import { Session } from "./wire.ts";
 export interface Cast {
   readonly root: Session;
   readonly author: Session;
-  readonly reviewers: readonly Session[];
+  readonly reviewers: readonly [Session, Session];
   /** Agents that take any task; the first begins, the second inherits. */
   readonly agent: Session;
   readonly heir: Session;

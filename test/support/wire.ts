@@ -19,13 +19,20 @@ export interface Answer<Body = unknown> {
 }
 
 const agent = new Agent({ keepAlive: true });
+/** Larger bodies than this (bytes) are sent over a connection of their own. */
+const UNREAD = 16 * 1024;
 
 /** Sends one request and reads the whole answer. Rejects only if the connection fails: then it may or may not have happened. */
 export function send<Body>(origin: string, { method, path, headers = {}, body }: Sent): Promise<Answer<Body>> {
   const { hostname, port } = new URL(origin);
   return new Promise((resolve, reject) => {
-    const length = body === undefined ? {} : { "Content-Length": String(Buffer.byteLength(body)) };
-    const sent = request({ agent, hostname, port, method, path, headers: { ...length, ...headers } }, (received) => {
+    const size = body === undefined ? 0 : Buffer.byteLength(body);
+    const framing = {
+      ...(body !== undefined && !("Transfer-Encoding" in headers) && { "Content-Length": String(size) }),
+      // A server that answers without having read it all drops the connection afterwards.
+      ...(size > UNREAD && { Connection: "close" }),
+    };
+    const sent = request({ agent, hostname, port, method, path, headers: { ...framing, ...headers } }, (received) => {
       let text = "";
       received.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
       received.once("error", reject);

@@ -1,0 +1,225 @@
+/**
+ * All that the coordinator of a workspace decides: graph, search and cases tied together (04-locks-and-deadlocks,
+ * "Deadlocks"). Pure but for its memory: reports, answers and the time come in, commands go out. The graph is soft state,
+ * rebuilt from snapshots; only names of locks, doomed cases and past aborts need to be stored.
+ *
+ * Cases that share a session follow one another: the later one is searched for again when the first is over, because what
+ * ends the one may end both.
+ */
+import type { Session } from "../locks/lock-types.ts";
+import { type Answer, judged, questionOf } from "./confirmation.ts";
+import { type Cycle, involvedIn, linksOf } from "./cycle.ts";
+import { Detector, type Found, STEP_BUDGET } from "./detector.ts";
+import { type LockNode, type SessionNode, sessionKey, type Wait } from "./graph-node.ts";
+import { type Case, type Command, type DoomedCase, deadlockInfo, firstStep, type Resolved } from "./resolution.ts";
+import type { Report } from "./snapshot.ts";
+import {
+  type Contender,
+  type DeadlockStrategy,
+  isRemembered,
+  type PastAborts,
+  retryAfterMs,
+  victimOf,
+  withAbort,
+} from "./victim.ts";
+import { WaitForGraph } from "./wait-for-graph.ts";
+
+/** While locks are contended the coordinator looks after them this often at the latest. */
+export const WATCH_MS = 5_000;
+
+export interface Remembered {
+  readonly locks: readonly string[];
+  readonly doomed: readonly DoomedCase[];
+  readonly past: readonly PastAborts[];
+}
+
+/** A case as long as it is open. */
+interface Open {
+  readonly id: string;
+  readonly cycle: Cycle;
+  readonly involved: ReadonlySet<string>;
+  readonly again: Set<SessionNode>;
+}
+
+export class Coordination {
+  readonly graph = new WaitForGraph();
+  readonly #strategy: DeadlockStrategy;
+  readonly #detector: Detector;
+  readonly #open = new Map<string, Open>();
+  /** Which case each session is involved in. */
+  readonly #involved = new Map<string, Open>();
+  readonly #names = new Set<string>();
+  readonly #past = new Map<string, PastAborts>();
+  /** Where to search again, but not at once: a lock did not answer. */
+  readonly #later = new Set<SessionNode>();
+  #cases = 0;
+
+  constructor(strategy: DeadlockStrategy, budget = STEP_BUDGET) {
+    this.#strategy = strategy;
+    this.#detector = new Detector(budget);
+  }
+
+  /** Takes up the work of an earlier life; `tick` then asks the locks. Called first, if at all. */
+  restore({ locks, doomed, past }: Remembered): Command[] {
+    for (const lock of locks) {
+      this.#names.add(lock);
+      this.graph.expect(lock);
+    }
+    for (const one of past) this.#past.set(sessionKey(one), one);
+    for (const { id, links } of doomed) {
+      this.#opened({ id, cycle: [], involved: new Set(links.map(sessionKey)), again: new Set() });
+    }
+    return doomed.map((one) => ({ do: "abort", case: one }));
+  }
+
+  /** A report arrived, in whatever order. */
+  report(report: Report, now: number): Command[] {
+    return this.#taken([report], [], now);
+  }
+
+  /** What the locks on a case answered; those that could not be reached are left out. */
+  answered(asked: Case, answers: readonly Answer[], now: number): Command[] {
+    const open = this.#open.get(asked.id);
+    if (open === undefined) return [];
+    const reports = answers.flatMap(({ report }) => report ?? []);
+    const judgement = judged(asked.links.map(questionOf), answers);
+    switch (judgement.kind) {
+      case "gone":
+      case "unknown":
+        return this.#over(open, reports, judgement.kind === "unknown", now);
+      case "soft":
+        return [{ do: "let_in", case: asked, lock: judgement.link.lock, claim: judgement.link.claim }];
+      case "hard":
+        return [{ do: "abort", case: this.#doomed(asked, open.cycle, now) }];
+    }
+  }
+
+  /** Whether or not the reader could be let in; `report`: its lock afterwards, undefined if it could not be reached. */
+  letIn({ id }: Case, report: Report | undefined, now: number): Command[] {
+    const open = this.#open.get(id);
+    return open === undefined ? [] : this.#over(open, report === undefined ? [] : [report], report === undefined, now);
+  }
+
+  /**
+   * When the victim's wait was ended (ms, by the lock's clock; the same when asked a second time). undefined: it did not
+   * wait any more; then the case is void and nothing else is released.
+   */
+  aborted(doomed: DoomedCase, ended_at: number | undefined, report: Report, now: number): Command[] {
+    const open = this.#open.get(doomed.id);
+    if (open === undefined) return [];
+    if (ended_at === undefined) return this.#over(open, [report], false, now);
+    return [...this.#taken([report], [], now), { do: "release", case: doomed, before: ended_at }];
+  }
+
+  /**
+   * All that the victim had was released: `released_locks` are the ids of leases and claims that ended, the abort's
+   * included; `reports` the locks afterwards. `random` in [0, 1).
+   */
+  released(
+    doomed: DoomedCase,
+    released_locks: readonly string[],
+    reports: readonly Report[],
+    now: number,
+    random: number,
+  ): { readonly resolved: Resolved; readonly commands: Command[] } {
+    const { victim } = doomed;
+    const past = withAbort(victim, this.#past.get(sessionKey(victim)), now);
+    this.#past.set(sessionKey(victim), past);
+    const { agent_id, session_id } = victim;
+    const resolved: Resolved = {
+      deadlock: deadlockInfo(doomed, released_locks),
+      victim: { agent_id, session_id },
+      retry_after_ms: retryAfterMs(past, random),
+      past,
+    };
+    const open = this.#open.get(doomed.id);
+    return { resolved, commands: open === undefined ? [] : this.#over(open, reports, false, now) };
+  }
+
+  /** To be called when `nextTickAt` says so: goes on with long searches, asks silent locks, forgets what is over. */
+  tick(now: number): Command[] {
+    for (const [key, past] of this.#past) if (!isRemembered(past, now)) this.#past.delete(key);
+    const later = [...this.#later];
+    this.#later.clear();
+    const commands = this.graph.toAsk(now).map((lock): Command => ({ do: "ask_snapshot", lock }));
+    return [...commands, ...this.#deal(this.#detector.find(later), now), ...this.#deal(this.#detector.slice(), now)];
+  }
+
+  /** When `tick` is due (ms); undefined: not before something arrives. */
+  nextTickAt(now: number): number | undefined {
+    if (this.#detector.isBusy) return now;
+    return this.graph.isEmpty && this.#later.size === 0 ? undefined : now + WATCH_MS;
+  }
+
+  /** Takes in reports, then searches from whatever they touched and from `again`. */
+  #taken(reports: readonly Report[], again: Iterable<SessionNode>, now: number): Command[] {
+    const roots = new Set(again);
+    const commands: Command[] = [];
+    for (const report of reports) {
+      const applied = this.graph.apply(report, now);
+      for (const root of applied.roots) roots.add(root);
+      if (applied.ask) commands.push({ do: "ask_snapshot", lock: report.lock });
+      if (applied.worth === "news") commands.push(...this.#named(report.lock));
+    }
+    return [...commands, ...this.#deal(this.#detector.find(roots), now)];
+  }
+
+  #named(lock: string): Command[] {
+    if (this.graph.isContended(lock) === this.#names.has(lock)) return [];
+    if (this.#names.delete(lock)) return [{ do: "forget_lock", lock }];
+    this.#names.add(lock);
+    return [{ do: "remember_lock", lock }];
+  }
+
+  /** Opens a case for each cycle, or leaves it to the open case that shares a session with it. */
+  #deal(found: readonly Found[], now: number): Command[] {
+    return found.flatMap(({ cycle, again }) => {
+      const links = linksOf(cycle);
+      // A long search may have put together edges of different times. A short one, within this turn, cannot.
+      if (links === undefined) return this.#deal(this.#detector.find(again), now);
+      const involved = new Set([...involvedIn(cycle)].map(sessionKey));
+      const other = [...involved].flatMap((key) => this.#involved.get(key) ?? [])[0];
+      if (other !== undefined) {
+        for (const root of again) other.again.add(root);
+        return [];
+      }
+      this.#cases += 1;
+      const id = `${now}-${this.#cases}`;
+      this.#opened({ id, cycle, involved, again: new Set(again) });
+      return [firstStep({ id, detected_at: now, links })];
+    });
+  }
+
+  #opened(open: Open): void {
+    this.#open.set(open.id, open);
+    for (const key of open.involved) this.#involved.set(key, open);
+  }
+
+  /** Closes a case and searches again where it was found: at once, or `later` when a lock could not be reached. */
+  #over(open: Open, reports: readonly Report[], later: boolean, now: number): Command[] {
+    this.#open.delete(open.id);
+    for (const key of open.involved) this.#involved.delete(key);
+    if (!later) return this.#taken(reports, open.again, now);
+    for (const root of open.again) this.#later.add(root);
+    return this.#taken(reports, [], now);
+  }
+
+  #doomed(confirmed: Case, cycle: Cycle, now: number): DoomedCase {
+    const contenders = cycle.map(({ wait }) => contenderOf(wait, this.graph.session(wait.session)));
+    const pastOf = (session: Session) => this.#past.get(sessionKey(session));
+    const victim = victimOf(contenders, this.#strategy, pastOf, now);
+    const node = this.graph.session(victim);
+    const locks = new Set([victim.lock, ...namesOf(node?.holds), ...namesOf(node?.waits)]);
+    return { ...confirmed, victim, strategy: this.#strategy, locks: [...locks] };
+  }
+}
+
+function contenderOf({ session, claim, lock, since, priority }: Wait, node = session): Contender {
+  const { agent_id, session_id } = session;
+  const held_since = [...node.holds.values()].map((hold) => hold.since);
+  return { agent_id, session_id, held_since, claim, lock: lock.name, waits_since: since, priority };
+}
+
+function namesOf(locks: ReadonlyMap<LockNode, unknown> | undefined): string[] {
+  return [...(locks?.keys() ?? [])].map(({ name }) => name);
+}

@@ -1,0 +1,63 @@
+import type { Session } from "../locks/lock-types.ts";
+import { isSoft, writerFor } from "./blockers.ts";
+import type { LockNode, SessionNode, Wait } from "./graph-node.ts";
+
+/** `wait` is held up by the session `next`: it holds that lock, or waits for it further ahead. */
+export interface Hop {
+  readonly wait: Wait;
+  readonly next: SessionNode;
+}
+
+/** Hops from session to session; the last one leads to the session that waits in the first. Each session is there once. */
+export type Cycle = readonly Hop[];
+
+/** What a claim waits for: a lease, or a claim ahead of it, together with the exclusive claim that keeps the two apart. */
+export type Blocker =
+  | { readonly kind: "lease"; readonly lease: string; readonly token: number }
+  | { readonly kind: "claim"; readonly claim: string; readonly writer: string };
+
+/** A hop in plain words, to be asked about, stored and shown. Its session is the one that waits. */
+export interface Link extends Session {
+  readonly lock: string;
+  readonly claim: string;
+  /** Since when it waits (ms): tells an upgrade from a later one under the same id. */
+  readonly since: number;
+  readonly soft: boolean;
+  readonly blocker: Blocker;
+}
+
+/** The cycle as it stands in the graph now; undefined if any hop of it is there no longer. */
+export function linksOf(cycle: Cycle): readonly Link[] | undefined {
+  const links: Link[] = [];
+  for (const { wait, next } of cycle) {
+    const { session, lock, claim, since } = wait;
+    const blocker = lock.waits.get(claim) === wait ? blockerOf(wait, next) : undefined;
+    if (blocker === undefined) return undefined;
+    const { agent_id, session_id } = session;
+    links.push({ agent_id, session_id, lock: lock.name, claim, since, soft: isSoft(wait), blocker });
+  }
+  return links;
+}
+
+/** All sessions that this cycle depends on: those on it, and those whose claims stand between two of them in a queue. */
+export function* involvedIn(cycle: Cycle): Iterable<SessionNode> {
+  for (const { wait, next } of cycle) {
+    yield wait.session;
+    const writer = next.holds.has(wait.lock) ? undefined : writerFor(wait);
+    if (writer !== undefined) yield writer.session;
+  }
+}
+
+function blockerOf(wait: Wait, next: SessionNode): Blocker | undefined {
+  const hold = next.holds.get(wait.lock);
+  if (hold !== undefined) return { kind: "lease", lease: hold.lease, token: hold.token };
+  const ahead = waitOf(next, wait.lock);
+  const writer = writerFor(wait);
+  if (ahead === undefined || writer === undefined || ahead.turn > writer.turn || ahead === wait) return undefined;
+  return { kind: "claim", claim: ahead.claim, writer: writer.claim };
+}
+
+function waitOf(session: SessionNode, lock: LockNode): Wait | undefined {
+  const wait = session.waits.get(lock);
+  return wait?.upgrade ? undefined : wait;
+}

@@ -1,0 +1,67 @@
+/** What the wait-for graph consists of. Nodes are changed by the graph alone, their visits by the search alone. */
+import type { Session } from "../locks/lock-types.ts";
+import type { Line } from "./line.ts";
+import type { Holder, Version, Waiter } from "./snapshot.ts";
+
+/** Where a search has been: of the newest search that visited a node, and by which edge it came. */
+interface Visit {
+  stamp: number;
+  from: Node | undefined;
+  by: Wait | undefined;
+}
+
+export interface SessionNode extends Session, Visit {
+  readonly kind: "session";
+  readonly holds: Map<LockNode, Hold>;
+  readonly waits: Map<LockNode, Wait>;
+}
+
+/** As a node: all that hold this lock. */
+export interface LockNode extends Visit {
+  readonly kind: "lock";
+  readonly name: string;
+  version: Version | undefined;
+  /** Time of the last report, whatever it was worth. */
+  heard_at: number;
+  /** Reports are missing: only a snapshot helps. */
+  wanting: boolean;
+  asked_at: number;
+  readonly holders: Map<string, Hold>;
+  readonly waits: Map<string, Wait>;
+  /** The queued claims for exclusive mode. */
+  readonly writers: Line<Wait>;
+  /** The queued claims of sessions that wait for other locks, too: the only waiters worth following the queue to. */
+  readonly elsewhere: Line<Wait>;
+  next_turn: number;
+}
+
+export interface Hold {
+  readonly session: SessionNode;
+  readonly lock: LockNode;
+  readonly lease: string;
+  readonly token: number;
+  readonly mode: Holder["mode"];
+  readonly since: number;
+}
+
+/** As a node: everybody in the `elsewhere` line up to and including this wait. */
+export interface Wait extends Visit {
+  readonly kind: "wait";
+  readonly session: SessionNode;
+  readonly lock: LockNode;
+  readonly claim: string;
+  readonly mode: Waiter["mode"];
+  readonly since: number;
+  readonly priority: number;
+  /** A holder's wait for the other holders, ahead of the queue and in none of its lines. */
+  readonly upgrade: boolean;
+  /** Its place in the queue, relative to others. */
+  readonly turn: number;
+}
+
+export type Node = SessionNode | LockNode | Wait;
+
+/** One text per (agent, session): the length keeps ("a", "b:c") and ("a:b", "c") apart. */
+export function sessionKey({ agent_id, session_id }: Session): string {
+  return `${agent_id.length}:${agent_id}:${session_id}`;
+}

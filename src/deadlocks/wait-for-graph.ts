@@ -1,0 +1,216 @@
+/**
+ * The wait-for graph of a workspace (04-locks-and-deadlocks, "Deadlocks"; docs/design/deadlocks.md), put together from the
+ * reports of contended locks. No edge is stored: who waits for a lock waits for its holders, so the lock itself is a node
+ * between them, and a wait costs one entry however many hold the lock or queue for it.
+ *
+ * A session goes on when all its claims are granted (AND): each of its waits counts.
+ */
+import type { Session } from "../locks/lock-types.ts";
+import { type Hold, type LockNode, type SessionNode, sessionKey, type Wait } from "./graph-node.ts";
+import { Line } from "./line.ts";
+import { type Delta, type Holder, type Report, type Snapshot, type Waiter, worthOf } from "./snapshot.ts";
+
+export interface Applied {
+  readonly worth: ReturnType<typeof worthOf>;
+  /** Every cycle that this report closed goes through one of them. */
+  readonly roots: ReadonlySet<SessionNode>;
+  /** Reports are missing: ask this lock for a snapshot now. */
+  readonly ask: boolean;
+}
+
+/** A lock sends a snapshot every 30 s while contended: two may be lost, then it has to be asked. */
+export const SILENT_AFTER_MS = 65_000;
+const ASK_AGAIN_MS = 5_000;
+const NOBODY: ReadonlySet<SessionNode> = new Set();
+
+export class WaitForGraph {
+  readonly #locks = new Map<string, LockNode>();
+  readonly #sessions = new Map<string, SessionNode>();
+
+  /** Takes in a report that arrived at `now` (ms). After a `gap` the lock stands as it was and has to be asked. */
+  apply(report: Report, now: number): Applied {
+    const worth = worthOf(report, this.#locks.get(report.lock)?.version);
+    const lock = this.#lock(report.lock);
+    if (worth !== "old") lock.heard_at = now;
+    if (worth === "gap") lock.wanting = true;
+    if (worth !== "news") return { worth, roots: NOBODY, ask: worth === "gap" && isAskedNow(lock, now) };
+    const roots = this.#change(lock, report.kind === "delta" ? report : changesTo(lock, report));
+    lock.version = { epoch: report.epoch, seq: report.seq };
+    if (report.kind === "snapshot") lock.wanting = false;
+    return { worth, roots, ask: false };
+  }
+
+  /** A lock that was contended when last heard of, in an earlier life of the coordinator: it will be asked. */
+  expect(name: string): void {
+    this.#lock(name).wanting = true;
+  }
+
+  /**
+   * Locks to ask for a snapshot now: those with missing reports, and contended ones that fell silent. Each is named at most
+   * every 5 s. Uncontended ones are forgotten when no old report of theirs can be under way any more.
+   */
+  toAsk(now: number): string[] {
+    const asked: string[] = [];
+    for (const lock of this.#locks.values()) {
+      const isSilent = now - lock.heard_at >= SILENT_AFTER_MS;
+      if (isSilent && !lock.wanting && lock.waits.size === 0) {
+        this.#locks.delete(lock.name);
+      } else if ((isSilent || lock.wanting) && isAskedNow(lock, now)) {
+        asked.push(lock.name);
+      }
+    }
+    return asked;
+  }
+
+  isContended(name: string): boolean {
+    return (this.#locks.get(name)?.waits.size ?? 0) > 0;
+  }
+
+  /** Whether there is anything to watch over. */
+  get isEmpty(): boolean {
+    return this.#locks.size === 0;
+  }
+
+  session(session: Session): SessionNode | undefined {
+    return this.#sessions.get(sessionKey(session));
+  }
+
+  sessions(): Iterable<SessionNode> {
+    return this.#sessions.values();
+  }
+
+  #change(lock: LockNode, changes: Changes): Set<SessionNode> {
+    for (const claim of changes.gone_claims) this.#endWait(lock.waits.get(claim));
+    for (const lease of changes.gone_leases) this.#endHold(lock.holders.get(lease));
+    const entered = changes.holders.flatMap((holder) => this.#hold(lock, holder) ?? []);
+    const roots = new Set(changes.queue.flatMap((waiter) => this.#wait(lock, waiter)));
+    // All that waits here waits now for those who entered: closing a cycle takes that they wait themselves.
+    for (const session of entered) if (session.waits.size > 0) roots.add(session);
+    return roots;
+  }
+
+  /** The session, if it did not hold this lock before. */
+  #hold(lock: LockNode, holder: Holder): SessionNode | undefined {
+    const session = this.#sessionOf(holder);
+    const entered = !session.holds.has(lock);
+    const { lease, token, mode, since } = holder;
+    const hold: Hold = { session, lock, lease, token, mode, since };
+    lock.holders.set(lease, hold);
+    session.holds.set(lock, hold);
+    return entered ? session : undefined;
+  }
+
+  /** The sessions through which this wait may have closed a cycle. */
+  #wait(lock: LockNode, waiter: Waiter): readonly SessionNode[] {
+    const earlier = lock.waits.get(waiter.claim);
+    const session = this.#sessionOf(waiter);
+    const upgrade = session.holds.has(lock);
+    const turn = upgrade ? -1 : earlier === undefined || earlier.upgrade ? lock.next_turn++ : earlier.turn;
+    this.#endWait(earlier);
+    // It may have been forgotten in between, as a session without leases and claims is.
+    this.#sessions.set(sessionKey(session), session);
+    const { claim, mode, since, priority } = waiter;
+    const visit = { stamp: 0, from: undefined, by: undefined };
+    const wait: Wait = { kind: "wait", session, lock, claim, mode, since, priority, upgrade, turn, ...visit };
+    lock.waits.set(claim, wait);
+    session.waits.set(lock, wait);
+    if (!upgrade && mode === "exclusive") lock.writers.add(wait);
+    if (session.waits.size === 2) for (const one of session.waits.values()) enter(one);
+    else if (session.waits.size > 2) enter(wait);
+    if (upgrade || earlier === undefined || mode === "shared") return [session];
+    // A reader in the queue became a writer: those behind it now wait for the readers before it, too.
+    return [session, ...lock.elsewhere.allBefore(turn).map((ahead) => ahead.session)];
+  }
+
+  #endHold(hold: Hold | undefined): void {
+    if (hold === undefined) return;
+    hold.lock.holders.delete(hold.lease);
+    hold.session.holds.delete(hold.lock);
+    this.#forgetIfIdle(hold.session);
+  }
+
+  #endWait(wait: Wait | undefined): void {
+    if (wait === undefined) return;
+    const { lock, session } = wait;
+    lock.waits.delete(wait.claim);
+    session.waits.delete(lock);
+    lock.writers.delete(wait);
+    lock.elsewhere.delete(wait);
+    if (session.waits.size === 1) for (const last of session.waits.values()) last.lock.elsewhere.delete(last);
+    this.#forgetIfIdle(session);
+  }
+
+  #forgetIfIdle(session: SessionNode): void {
+    if (session.holds.size === 0 && session.waits.size === 0) this.#sessions.delete(sessionKey(session));
+  }
+
+  #sessionOf({ agent: agent_id, session: session_id }: Pick<Waiter, "agent" | "session">): SessionNode {
+    const key = sessionKey({ agent_id, session_id });
+    const known = this.#sessions.get(key);
+    if (known !== undefined) return known;
+    const visit = { stamp: 0, from: undefined, by: undefined };
+    const session: SessionNode = {
+      kind: "session",
+      agent_id,
+      session_id,
+      holds: new Map(),
+      waits: new Map(),
+      ...visit,
+    };
+    this.#sessions.set(key, session);
+    return session;
+  }
+
+  #lock(name: string): LockNode {
+    const known = this.#locks.get(name);
+    if (known !== undefined) return known;
+    const lock: LockNode = {
+      kind: "lock",
+      name,
+      version: undefined,
+      heard_at: Number.NEGATIVE_INFINITY,
+      wanting: false,
+      asked_at: Number.NEGATIVE_INFINITY,
+      holders: new Map(),
+      waits: new Map(),
+      writers: new Line(),
+      elsewhere: new Line(),
+      next_turn: 0,
+      stamp: 0,
+      from: undefined,
+      by: undefined,
+    };
+    this.#locks.set(name, lock);
+    return lock;
+  }
+}
+
+function isAskedNow(lock: LockNode, now: number): boolean {
+  if (now - lock.asked_at < ASK_AGAIN_MS) return false;
+  lock.asked_at = now;
+  return true;
+}
+
+function enter(wait: Wait): void {
+  if (!wait.upgrade) wait.lock.elsewhere.add(wait);
+}
+
+type Changes = Pick<Delta, "gone_leases" | "gone_claims" | "holders" | "queue">;
+
+/** New claims always follow those known: a lock hands out ids in the order of its queue. So the order needs no repair. */
+function changesTo(lock: LockNode, { holders, queue }: Snapshot): Changes {
+  const leases = new Set(holders.map(({ lease }) => lease));
+  const claims = new Set(queue.map(({ claim }) => claim));
+  return {
+    gone_leases: [...lock.holders.keys()].filter((lease) => !leases.has(lease)),
+    gone_claims: [...lock.waits.keys()].filter((claim) => !claims.has(claim)),
+    holders: holders.filter(({ lease, token, mode }) => {
+      const known = lock.holders.get(lease);
+      return known?.token !== token || known.mode !== mode;
+    }),
+    queue: queue.filter(({ claim, mode, since }) => {
+      const known = lock.waits.get(claim);
+      return known?.since !== since || known.mode !== mode || known.upgrade !== leases.has(claim);
+    }),
+  };
+}

@@ -1,0 +1,132 @@
+import { describe, expect, test } from "vitest";
+import { complete } from "./completion.ts";
+import { comment, remove } from "./drafting.ts";
+import { lapse } from "./executing.ts";
+import {
+  alice,
+  ann,
+  answering,
+  applying,
+  bot,
+  done,
+  draft,
+  ORDERS,
+  requestOf,
+  resource,
+  reviewing,
+  T0,
+  TASK_ID,
+  turn,
+} from "./task.fixture.ts";
+import type { TaskRecord } from "./task.ts";
+import { taskRows } from "./task-rows.ts";
+
+function rows(task: TaskRecord, table: string) {
+  return taskRows(task).filter((change) => change.table === table);
+}
+
+describe("the row of a task", () => {
+  test("holds everything that lists filter and sort by", () => {
+    const task = draft({ metadata: { tags: ["urgent", "db"] } });
+    expect(rows(task, "tasks")).toMatchObject([
+      {
+        id: TASK_ID,
+        row: {
+          id: TASK_ID,
+          state: "DRAFT",
+          revision: 1,
+          type: "db.resize",
+          author_id: "alice",
+          priority: 50,
+          risk_score: 59,
+          risk_level: "HIGH",
+          created_at: "2026-11-20T12:00:00.000Z",
+          updated_at: "2026-11-20T12:00:00.000Z",
+          tags: ["urgent", "db"],
+        },
+      },
+    ]);
+  });
+
+  test("names each resource once by its key", () => {
+    const twice = [resource("database", "orders", "read"), resource("database", "orders", "write")];
+    expect(rows(draft({ config: { resources: twice } }), "tasks")).toMatchObject([
+      { row: { resources: [{ key: ORDERS, type: "database", id: "orders" }] } },
+    ]);
+  });
+
+  test("shows the task without its preview, its comments and what the agent put out", () => {
+    const commented = done(comment(applying(), "SECRET-COMMENT", turn(ann))).task;
+    const over = done(complete(commented, { result: "success", output: "SECRET-OUTPUT" }, bot, T0)).task;
+    const [change] = rows(over, "tasks");
+    const text = JSON.stringify(change);
+    expect(text).not.toMatch(/SECRET|"preview"|"changes"/);
+    expect(JSON.parse(text).row.body).toMatchObject({
+      id: TASK_ID,
+      state: "COMPLETED",
+      execution: { result: "success", agent_id: "bot" },
+    });
+  });
+
+  test("is gone with the task, and with it the rows of requests made for it", () => {
+    const back = done(answering(reviewing(), ann, { action: "request_changes", reason: "no" })).task;
+    const gone = done(remove(back, turn(alice))).task;
+    expect(taskRows(gone)).toEqual([
+      { table: "tasks", id: TASK_ID, row: null },
+      ...back.requests.map(({ id }) => ({ table: "approvals", id, row: null })),
+    ]);
+  });
+});
+
+describe("the rows of approval requests", () => {
+  test("are one per request of every revision, open and closed, without what only the rules need", () => {
+    const task = done(answering(reviewing(), ann, { action: "approve" }, "ann", T0 + 1_000)).task;
+    const changes = rows(task, "approvals");
+    expect(changes).toMatchObject([
+      { row: { reviewer_id: "ann", status: "APPROVED", responded_at: "2026-11-20T12:00:01.000Z" } },
+      { row: { reviewer_id: "bob", status: "PENDING", responded_at: null, task_id: TASK_ID, revision: 1 } },
+      { row: { reviewer_id: "cid", priority: "HIGH" } },
+    ]);
+    expect(changes.map(({ id }) => id)).toContain(requestOf(task, "bob").id);
+    expect(JSON.stringify(changes)).not.toContain("policy_ids");
+  });
+});
+
+describe("the row of an execution", () => {
+  test("is none before the first attempt", () => {
+    expect(rows(reviewing(), "executions")).toEqual([]);
+  });
+
+  test("is open while it runs and closed with its result and duration in seconds", () => {
+    expect(rows(applying(), "executions")).toEqual([
+      {
+        table: "executions",
+        id: `${TASK_ID}:1`,
+        row: {
+          task_id: TASK_ID,
+          attempt: 1,
+          type: "db.resize",
+          agent_id: "bot",
+          started_at: "2026-11-20T12:00:00.000Z",
+          completed_at: null,
+          result: null,
+          duration_seconds: null,
+        },
+      },
+    ]);
+    const over = done(complete(applying(), { result: "failure" }, bot, T0 + 1_500)).task;
+    expect(rows(over, "executions")).toMatchObject([
+      {
+        id: `${TASK_ID}:1`,
+        row: { completed_at: "2026-11-20T12:00:01.500Z", result: "failure", duration_seconds: 1.5 },
+      },
+    ]);
+  });
+
+  test("is one per attempt: a lapse closes its own", () => {
+    const lapsed = lapse(applying(), "expired", T0 + 30_000, 0);
+    expect(lapsed && rows(lapsed.task, "executions")).toMatchObject([
+      { id: `${TASK_ID}:1`, row: { completed_at: "2026-11-20T12:00:30.000Z", result: null, duration_seconds: 30 } },
+    ]);
+  });
+});

@@ -1,0 +1,397 @@
+import { Validator } from "@seriousme/openapi-schema-validator";
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Lock } from "../../src/locks/contract.ts";
+import type { Task } from "../../src/tasks/task-contract.ts";
+import type { ErrorBody } from "../support/api.ts";
+import { badBodies, badHeaders, badPaths, badQueries } from "../support/bad-requests.ts";
+import type { OpenApiDocument } from "../support/conformity.ts";
+import { fuzzedRequest, type Pools } from "../support/fuzzed-request.ts";
+import { Inspected } from "../support/inspected.ts";
+import { type Cast, castOf, draftOf, written } from "../support/main-job.ts";
+import type { Operation } from "../support/operations.ts";
+import { type Server, startServer, until } from "../support/server.ts";
+import { type Answer, BASE, type Sent, type Session, send } from "../support/wire.ts";
+
+/** The routes that this version has to have (documents 02 to 05). */
+const ROUTES = `
+GET /me
+GET POST /users
+GET PATCH /users/{id}
+GET POST /users/{id}/tokens
+DELETE /users/{id}/tokens/{token_id}
+GET POST /agents
+GET PATCH DELETE /agents/{id}
+POST /agents/{id}/heartbeat
+GET POST /agents/{id}/tokens
+DELETE /agents/{id}/tokens/{token_id}
+GET POST /tasks
+POST /tasks/simulate
+POST /tasks/claim
+GET PATCH DELETE /tasks/{id}
+POST /tasks/{id}/submit
+POST /tasks/{id}/cancel
+POST /tasks/{id}/comments
+POST /tasks/{id}/apply
+POST /tasks/{id}/heartbeat
+POST /tasks/{id}/complete
+GET /tasks/{id}/preview
+GET /tasks/{id}/audit
+GET /approvals
+GET /approvals/{id}
+POST /approvals/{id}/respond
+GET POST /policies
+GET PUT DELETE /policies/{id}
+GET /resources
+GET PUT DELETE /resources/{type}/{id}
+POST /locks/acquire
+POST /locks/heartbeat
+POST /locks/release
+GET /locks/{id}
+GET /audit
+GET /audit/tail
+GET /audit/verify
+GET /stats`;
+
+const FUZZ_MS = 12_000;
+/** Requests under way at once. */
+const TOGETHER = 12;
+
+let server: Server;
+let document: OpenApiDocument;
+let inspected: Inspected;
+let cast: Cast;
+let admin: Session;
+
+beforeAll(async () => {
+  server = await startServer();
+  document = (await send<OpenApiDocument>(server.url, { method: "GET", path: "/openapi.json" })).body;
+  inspected = new Inspected(server.url, document);
+  cast = await castOf(server.url);
+  admin = await cast.root.newUser("ada", "admin");
+});
+afterAll(() => server.end());
+
+/** A call with a body as JSON, inspected; fails unless it answers with `status`. */
+async function call<Body>(who: Session, status: number, method: string, path: string, body?: unknown, headers = {}) {
+  const answer = await inspected.send<Body>(sentBy(who, method, path, body, headers));
+  expect(answer.status, JSON.stringify(answer.body)).toBe(status);
+  return answer.body;
+}
+
+function sentBy(who: Session | null, method: string, path: string, body?: unknown, headers = {}): Sent {
+  const authorization = who === null ? {} : { Authorization: `Bearer ${who.token}` };
+  const type = body === undefined ? {} : { "Content-Type": "application/json" };
+  return {
+    method,
+    path: `${BASE}${path}`,
+    headers: { ...authorization, ...type, ...headers },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  };
+}
+
+/** How many there are of everything that D1 lists, and how many rows the trail has. */
+async function totals(): Promise<Record<string, number>> {
+  const lists = ["users", "agents", "policies", "tasks", "resources", "audit"];
+  const pages = lists.map((list) => cast.root.get<{ pagination: { total: number } }>(`/${list}?limit=1`));
+  return Object.fromEntries((await Promise.all(pages)).map(({ pagination }, at) => [lists[at], pagination.total]));
+}
+
+/** The totals once nothing is on its way to D1 any more. */
+async function settledTotals(): Promise<Record<string, number>> {
+  let before = await totals();
+  await until(async () => {
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const now = await totals();
+    const settled = JSON.stringify(now) === JSON.stringify(before);
+    before = now;
+    return settled;
+  });
+  return before;
+}
+
+describe("the document", () => {
+  test("is valid OpenAPI 3.1 in which every reference leads somewhere", async () => {
+    const validator = new Validator();
+    expect(await validator.validate({ ...document })).toEqual({ valid: true });
+    expect(validator.version).toBe("3.1");
+    expect(() => validator.resolveRefs()).not.toThrow();
+  });
+
+  test("has every route", () => {
+    const wanted = ROUTES.trim()
+      .split("\n")
+      .flatMap((line) => {
+        const words = line.split(" ");
+        return words.slice(0, -1).map((method) => `${method} ${BASE}${words.at(-1)}`);
+      });
+    const described = inspected.operations.map(({ method, template }) => `${method} ${template}`);
+    expect(described).toEqual(expect.arrayContaining(wanted));
+  });
+});
+
+describe("what the server answers is what the document says", () => {
+  test("of people, agents, tokens, policies and the catalogue", async () => {
+    const { root, author, agent } = cast;
+    await call(author, 200, "GET", "/me");
+    const grace = {
+      id: "grace",
+      name: "Grace",
+      roles: ["reviewer", "dba"],
+      email: "grace@example.org",
+      manager_id: "ada",
+    };
+    const key = { "Idempotency-Key": "grace-1" };
+    await call(admin, 201, "POST", "/users", grace, key);
+    const replayed = await call<Record<string, unknown>>(admin, 201, "POST", "/users", grace, key);
+    expect(replayed).toMatchObject({ secret_shown: true });
+    expect(replayed).not.toHaveProperty("token");
+    await call(admin, 422, "POST", "/users", { ...grace, id: "other" }, key);
+    await call(admin, 409, "POST", "/users", grace);
+    await call(author, 403, "POST", "/users", { ...grace, id: "eve" });
+    await call(author, 200, "GET", "/users?limit=2&page=2");
+    await call(author, 200, "GET", "/users/grace");
+    await call(author, 404, "GET", "/users/nobody");
+    await call(admin, 200, "PATCH", "/users/grace", { name: "Grace H.", email: null, manager_id: null, active: true });
+
+    for (const [kind, id] of [
+      ["users", "grace"],
+      ["agents", agent.id],
+    ]) {
+      const scoped = { scopes: ["tasks:read"], expires_in_seconds: 3600 };
+      const token = await call<{ token_id: string }>(admin, 201, "POST", `/${kind}/${id}/tokens`, scoped);
+      await call(admin, 200, "GET", `/${kind}/${id}/tokens`);
+      await call(admin, 204, "DELETE", `/${kind}/${id}/tokens/${token.token_id}`);
+      await call(admin, 404, "DELETE", `/${kind}/${id}/tokens/${token.token_id}`);
+    }
+
+    const made = {
+      id: "spare",
+      name: "Spare",
+      capabilities: ["database.*"],
+      labels: { zone: "a" },
+      config: { password: "x" },
+    };
+    await call(admin, 201, "POST", "/agents", made);
+    await call(admin, 409, "POST", "/agents", made);
+    await call(author, 200, "GET", "/agents?capability=database.migrate&status=never_seen&name=sp");
+    await call(author, 200, "GET", "/agents/spare");
+    await call(admin, 200, "PATCH", "/agents/spare", { max_tasks: 8, labels: {}, active: false });
+    await call(agent, 200, "POST", `/agents/${agent.id}/heartbeat`, { status: "idle", metrics: { version: "1.0" } });
+    await call(author, 403, "POST", `/agents/${agent.id}/heartbeat`, {});
+    await call(admin, 204, "DELETE", "/agents/spare?force=true");
+
+    const policy = {
+      id: "dba",
+      name: "DBAs",
+      resource_patterns: ["database:**"],
+      required_roles: ["dba"],
+      risk_threshold: 101 - 1,
+    };
+    await call(admin, 201, "POST", "/policies", policy);
+    await call(admin, 409, "POST", "/policies", policy);
+    await call(author, 200, "GET", "/policies");
+    await call(author, 200, "GET", "/policies/dba");
+    const hours = { timezone: "Europe/Vienna", days: ["mon"], from: "22:00", to: "06:00" };
+    await call(admin, 200, "PUT", "/policies/dba", {
+      ...policy,
+      active_hours: hours,
+      auto_approve_if: { risk_below: 5 },
+    });
+    await call(admin, 204, "DELETE", "/policies/dba");
+    await call(author, 404, "GET", "/policies/dba");
+
+    const path = "/resources/database/orders?namespace=prod";
+    await call(admin, 200, "PUT", path, { criticality: 95, owner: "shop", dependents: ["service:prod/checkout"] });
+    await call(author, 200, "GET", "/resources?type=database&owner=shop");
+    await call(author, 200, "GET", path);
+    await call(author, 200, "GET", "/resources/storage/%C3%BC%2Fnever%20seen");
+    await call(admin, 204, "DELETE", path);
+    await call(root, 404, "DELETE", path);
+  });
+
+  test("of a change's whole life, and of its detours", async () => {
+    const { author, reviewers, agent, heir } = cast;
+    const draft = draftOf(author.id, [written("database", "orders"), written("service", "checkout")]);
+    await call(author, 200, "POST", "/tasks", { ...draft, dry_run: true });
+    await call(author, 200, "POST", "/tasks/simulate", draft);
+    await call(heir, 403, "POST", "/tasks", draft);
+    await call(author, 403, "POST", "/tasks", draftOf("bob", [written("database", "orders")]));
+    const { id } = await call<Task>(author, 201, "POST", "/tasks", draft);
+    const path = `/tasks/${id}`;
+    await call(author, 200, "PATCH", path, { config: { priority: 70 } }, { "If-Match": '"1"' });
+    await call(author, 412, "PATCH", path, { config: { priority: 71 } }, { "If-Match": '"1"' });
+    await call(author, 200, "GET", `${path}/preview`);
+    await call(author, 409, "POST", `${path}/comments`, { body: "too early" });
+    const submitted = await call<Task>(author, 202, "POST", `${path}/submit`, { requested_reviewers: ["carol"] });
+    await call(author, 409, "POST", `${path}/submit`, {});
+    await call(author, 201, "POST", `${path}/comments`, { body: "please look" });
+    await call(author, 409, "DELETE", path);
+    await call(agent, 409, "POST", `${path}/apply`, {});
+
+    for (const reviewer of reviewers) {
+      const request = submitted.approval_requests.find(({ reviewer_id }) => reviewer_id === reviewer.id);
+      const approval = `/approvals/${request?.id}`;
+      await until(async () => (await reviewer.get<{ approvals: unknown[] }>("/approvals")).approvals.length > 0);
+      await call(reviewer, 200, "GET", `/approvals?status=PENDING,APPROVED&task_id=${id}`);
+      await call(reviewer, 200, "GET", approval);
+      await call(author, 403, "POST", `${approval}/respond`, { action: "approve" });
+      await call(reviewer, 409, "POST", `${approval}/respond`, { action: "approve", revision: 1 });
+      await call(reviewer, 200, "POST", `${approval}/respond`, { action: "approve", revision: 2 });
+      await call(reviewer, 409, "POST", `${approval}/respond`, { action: "reject", reason: "changed my mind" });
+    }
+
+    const { leases } = await call<{ leases: Lock[] }>(agent, 200, "POST", "/tasks/claim", { wait_seconds: 5 });
+    expect(leases).toHaveLength(4);
+    await call(agent, 204, "POST", "/tasks/claim", {});
+    await call(heir, 409, "POST", `${path}/apply`, {});
+    await call(agent, 200, "POST", `${path}/apply`, {});
+    await call(agent, 200, "POST", `${path}/heartbeat`, { progress: 50, message: "half", ttl_extension_seconds: 60 });
+    await call(heir, 403, "POST", `${path}/heartbeat`, {});
+    await call(author, 200, "GET", path);
+    await call(author, 409, "POST", `${path}/cancel`, {});
+    await call(agent, 200, "POST", `${path}/complete`, { result: "success", output: { rows: 7 } });
+    await call(agent, 200, "POST", `${path}/complete`, { result: "success", output: { rows: 7 } });
+    await call(agent, 409, "POST", `${path}/complete`, { result: "failure" });
+    await until(async () => (await author.get<{ tasks: Task[] }>("/tasks?state=COMPLETED")).tasks.length > 0);
+    await call(
+      author,
+      200,
+      "GET",
+      "/tasks?state=COMPLETED,DRAFT&sort_by=risk_score&sort_order=asc&needs_my_approval=false",
+    );
+
+    const other = await call<Task>(author, 201, "POST", "/tasks", draft);
+    await call(author, 204, "DELETE", `/tasks/${other.id}`);
+    await call(author, 404, "GET", `/tasks/${other.id}`);
+    const third = await call<Task>(author, 201, "POST", "/tasks", draft);
+    await call(author, 200, "POST", `/tasks/${third.id}/cancel`, { reason: "not needed" });
+  });
+
+  test("of locks and the trail", async () => {
+    const { author, agent, heir, root } = cast;
+    const wanted = { resource_type: "resource", resource_id: "database:prod/locked" };
+    const held = await call<Lock>(agent, 201, "POST", "/locks/acquire", { ...wanted, purpose: "backup" });
+    await call(agent, 201, "POST", "/locks/acquire", wanted);
+    await call(heir, 423, "POST", "/locks/acquire", { ...wanted, wait_for_available: false });
+    const claim = await call<Lock>(heir, 202, "POST", "/locks/acquire", wanted);
+    await call(heir, 200, "GET", `/locks/${claim.id}`);
+    await call(heir, 403, "GET", `/locks/${held.id}`);
+    await call(agent, 200, "POST", "/locks/heartbeat", { lock_id: held.id });
+    await call(agent, 200, "POST", "/locks/heartbeat", { lock_ids: [held.id, claim.id] });
+    await call(heir, 403, "POST", "/locks/release", { lock_id: held.id });
+    await call(root, 204, "POST", "/locks/release", { lock_id: held.id, force: true, reason: "stuck" });
+    await call(agent, 404, "GET", `/locks/${held.id}`);
+    await call(heir, 204, "POST", "/locks/release", { lock_id: claim.id });
+
+    await call(author, 200, "GET", "/audit?action=task.*&sort_order=asc&limit=3");
+    await call(author, 200, "GET", "/audit/tail?limit=5");
+    await call(author, 200, "GET", "/audit/verify");
+    await call(author, 200, "GET", "/audit/verify?subject=config");
+    await call(author, 404, "GET", `/audit/verify?subject=task:${crypto.randomUUID()}`);
+    const { tasks } = await author.get<{ tasks: Task[] }>("/tasks?limit=1");
+    await call(author, 200, "GET", `/tasks/${tasks[0]?.id}/audit`);
+    await call(author, 200, "GET", "/stats");
+  });
+
+  test("and by now every operation succeeded at least once", () => {
+    const missed = inspected.operations
+      .map(({ method, template }) => `${method} ${template}`)
+      .filter((operation) => ![...inspected.seen].some((one) => one.startsWith(`${operation} 2`)));
+    expect(missed).toEqual([]);
+  });
+});
+
+describe("each kind of bad input gets its own refusal on every operation, and leaves nothing behind", () => {
+  let before: Record<string, number>;
+  beforeAll(async () => {
+    before = await settledTotals();
+  });
+
+  /** Sends bad requests to every operation, several operations at once. */
+  async function refused(of: (operation: Operation) => readonly (Sent & { readonly expect: string })[]): Promise<void> {
+    await Promise.all(
+      inspected.operations.map(async (operation) => {
+        for (const { expect: wanted, ...sent } of of(operation)) {
+          const { status, body } = await inspected.send<ErrorBody>(sent);
+          const issues = (body.error.details?.issues ?? []) as { field: string }[];
+          const got = [`${status} ${body.error.code}`, ...issues.map(({ field }) => `${status} ${field}`)];
+          const fits = got.some((one) => one === wanted || one.startsWith(`${wanted}.`));
+          expect(
+            fits,
+            `${sent.method} ${sent.path} ${sent.body?.slice(0, 200)}: ${got.join(", ")}, not ${wanted}`,
+          ).toBe(true);
+        }
+      }),
+    );
+  }
+
+  test("no token, no real token", () => refused((operation) => badHeaders(operation, cast.author.token)));
+  test("queries that are unknown, of the wrong kind, or hold what no string may", () =>
+    refused((operation) => badQueries(operation, cast.root.token)));
+  test("ids that are none, and ids that name nothing", () =>
+    refused((operation) => badPaths(operation, cast.root.token)));
+  test("bodies that are no JSON, too large, too deep, of the wrong shape, or hold unknown fields", () =>
+    refused((operation) => badBodies(operation, cast.root.token, document)));
+
+  test("methods that a path does not have: 405 with those that it has", async () => {
+    for (const template of new Set(inspected.operations.map((one) => one.template))) {
+      const own = inspected.operations.filter((one) => one.template === template).map(({ method }) => method);
+      for (const method of ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"]) {
+        // A static path such as /tasks/claim is /tasks/{id} to other methods.
+        if (own.includes(method) || /\/(?:claim|simulate|acquire|heartbeat|release|tail|verify)$/.test(template))
+          continue;
+        const path = template.replaceAll(/\{\w+\}/g, crypto.randomUUID());
+        const answer = await inspected.send({ method, path, headers: { Authorization: `Bearer ${cast.root.token}` } });
+        expect([method, template, answer.status]).toEqual([method, template, 405]);
+        expect(answer.headers.allow?.split(", ").sort()).toEqual([...own].sort());
+      }
+    }
+  });
+
+  test("nothing was stored, not even a row of the trail", async () => {
+    expect(await settledTotals()).toEqual(before);
+  });
+});
+
+test("no request at all makes the server fail, and refused ones store nothing", async () => {
+  const before = await settledTotals();
+  const made: Record<string, number> = { users: 0, agents: 0, policies: 0, tasks: 0 };
+  const pools: Pools = { tasks: [], approvals: [], locks: [] };
+  const callers = [cast.root, admin, cast.author, ...cast.reviewers, cast.agent, cast.heir];
+  const tokens = callers.map(({ token }) => token);
+  let requests = 0;
+
+  /** Learns from an answer: ids to ask for later, and what there is more or less of now. */
+  const learn = ({ method, path }: Sent, { status, headers, body }: Answer<Partial<Task> & Partial<Lock>>) => {
+    const [list = ""] = path.slice(BASE.length + 1).split(/[/?]/);
+    if (status === 201 && list === "tasks" && body.state === "DRAFT") pools.tasks.push(body.id ?? "");
+    if ((status === 201 || status === 202) && list === "locks") pools.locks.push(body.id ?? "");
+    pools.approvals.push(...(body?.approval_requests ?? []).map(({ id }) => id));
+    const whole = path.split("?")[0] === `${BASE}/${list}`;
+    if (method === "POST" && whole && status === 201 && headers["idempotency-replayed"] === undefined && list in made)
+      made[list] = (made[list] ?? 0) + 1;
+    const one = path.split("?")[0]?.split("/").length === 5;
+    if (method === "DELETE" && one && status === 204 && list in made) made[list] = (made[list] ?? 0) - 1;
+  };
+
+  const seed = Number(process.env.SEED ?? Math.trunc(Math.random() * 2 ** 31));
+  console.log(`fuzzed requests: SEED=${seed}`);
+  const some = fc.array(fuzzedRequest(inspected.operations, document, tokens, pools), {
+    minLength: TOGETHER,
+    maxLength: TOGETHER,
+  });
+  await fc.assert(
+    fc.asyncProperty(some, async (batch) => {
+      requests += batch.length;
+      await Promise.all(batch.map(async (sent) => learn(sent, await inspected.send(sent))));
+    }),
+    { seed, numRuns: 1_000_000, interruptAfterTimeLimit: FUZZ_MS, endOnFailure: true },
+  );
+  console.log(`fuzzed requests: ${requests} in ${FUZZ_MS} ms`);
+  expect(requests).toBeGreaterThan(500);
+
+  const after = await settledTotals();
+  const gained = Object.fromEntries(Object.keys(made).map((list) => [list, (after[list] ?? 0) - (before[list] ?? 0)]));
+  expect(gained).toEqual(made);
+});

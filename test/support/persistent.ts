@@ -1,0 +1,44 @@
+import { randomUUID } from "node:crypto";
+import { until } from "./server.ts";
+import { type Answer, type Session, send } from "./wire.ts";
+
+/**
+ * A client that gives up no request: when the server dies before it answers, the same request is sent again, with the same
+ * Idempotency-Key, to the server that follows.
+ */
+export class Persistent {
+  readonly session: Session;
+  /** Answers that were lost so far. */
+  lost = 0;
+
+  constructor(session: Session) {
+    this.session = session;
+  }
+
+  get<Body>(path: string): Promise<Answer<Body>> {
+    return this.#untilAnswered(() => this.session.call<Body>("GET", path));
+  }
+
+  post<Body>(path: string, body: unknown = {}, headers: Readonly<Record<string, string>> = {}): Promise<Answer<Body>> {
+    const all = { ...headers, "Idempotency-Key": randomUUID() };
+    return this.#untilAnswered(() => this.session.call<Body>("POST", path, body, all));
+  }
+
+  async #untilAnswered<Body>(attempt: () => Promise<Answer<Body>>): Promise<Answer<Body>> {
+    for (;;) {
+      try {
+        return await attempt();
+      } catch {
+        this.lost += 1;
+        await until(() => isReady(this.session.url));
+      }
+    }
+  }
+}
+
+function isReady(url: string): Promise<boolean> {
+  return send(url, { method: "GET", path: "/readyz" }).then(
+    ({ status }) => status === 200,
+    () => false,
+  );
+}
