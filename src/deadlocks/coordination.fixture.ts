@@ -14,8 +14,9 @@ interface Message {
 }
 
 export interface Watching {
-  /** Called when a case is to be confirmed, when a victim is chosen, and right before its claim is ended. */
+  /** Called when a case is to be confirmed, a lock answers, a victim is chosen, and right before its claim is ended. */
   readonly asked?: (one: Case) => void;
+  readonly answered?: (answer: Answer) => void;
   readonly condemned?: (one: DoomedCase) => void;
   readonly aborting?: (one: DoomedCase) => void;
 }
@@ -168,7 +169,9 @@ export class CoordinatorScenario {
       case "confirm":
         this.#confirm(command.case, command.questions.length, (at) => {
           const question = command.questions[at];
-          return question && world.answer(question);
+          const answer = question && world.answer(question);
+          if (answer !== undefined) this.#watching.answered?.(answer);
+          return answer;
         });
         return;
       case "abort": {

@@ -47,6 +47,8 @@ export function sessionOf(name: string): Session {
 
 export class LockWorld {
   now = 1_000_000;
+  /** How often clients changed anything. */
+  changes = 0;
   readonly #locks = new Map<string, WorldLock>();
   #member = 0;
 
@@ -66,6 +68,7 @@ export class LockWorld {
 
   ask(session: string, name: string, mode: LockMode = "exclusive", asking: Asking = {}): Acquired {
     this.#member += 1;
+    this.changes += 1;
     const defaults = { ttl_ms: 1e12, wait_ms: 1e12, priority: 50, queue_max: 1e6 };
     const request = { ...sessionOf(session), member: this.#member, mode, ...defaults, ...asking };
     return this.#take(name, acquire(this.lock(name).book, request, this.now));
@@ -73,11 +76,13 @@ export class LockWorld {
 
   /** Gives up the lease or claim, if there is one. */
   release(session: string, name: string): void {
+    this.changes += 1;
     const entry = this.entry(session, name);
     if (entry !== undefined) this.#take(name, release(this.lock(name).book, entry.member, this.now));
   }
 
   downgrade(session: string, name: string): void {
+    this.changes += 1;
     const entry = this.entry(session, name);
     if (entry !== undefined) this.#take(name, downgrade(this.lock(name).book, entry.member, this.now));
   }
@@ -136,6 +141,11 @@ export class LockWorld {
     const { lock, claim } = question;
     const verdict = verdictOf(this.#settled(lock).book, question);
     return { lock, claim, verdict, ...(verdict === "gone" && { report: this.snapshot(lock) }) };
+  }
+
+  /** Whether the rules of the lock would let this reader in. */
+  canLetIn(name: string, claim: string): boolean {
+    return letIn(this.#settled(name).book, memberOf(claim), this.now).value !== undefined;
   }
 
   letIn(name: string, claim: string): { done: boolean; report: Report } {

@@ -68,7 +68,9 @@ export abstract class LockActor extends Actor implements LockApi {
     if (!admitted.ok) return admitted;
     const asked = this.ask(caller, command);
     if (!asked.ok || asked.value.status === "held" || command.hold_ms <= 0) return asked;
-    return this.#held(asked.value.id, command.hold_ms);
+    const answer = await this.#held(asked.value.id, command.hold_ms);
+    if (answer.ok && caller.idempotency !== undefined) this.commit(caller, (tx) => tx.remember(answer.value));
+    return answer;
   }
 
   async heartbeat(caller: Caller, member: number, extensionMs: number): Promise<Result<Lock>> {
@@ -86,10 +88,13 @@ export abstract class LockActor extends Actor implements LockApi {
     const owned = this.#owned(caller, member, force !== null);
     if (!owned.ok) return owned;
     const now = Date.now();
-    const forced = force !== null && owned.value.agent_id !== caller.who.id;
+    // What a task holds is the task's to give back: it has to hear of it, whoever else does.
+    const { agent_id, session_id = "" } = owned.value;
+    const forced = agent_id !== caller.who.id || taskOfSession(session_id) !== undefined;
     const step = rules.release(this.book, member, now, { forced });
-    this.applyStep(caller, step, now, (tx) => tx.remember(null), force?.reason);
-    return step.value.kind === "unknown" ? this.#gone(member, now) : ok(null);
+    const ended = step.value.kind !== "unknown";
+    this.applyStep(caller, step, now, ended ? (tx) => tx.remember(null) : undefined, force?.reason);
+    return ended ? ok(null) : this.#gone(member, now);
   }
 
   async readLock(caller: Caller, member: number): Promise<Result<Lock>> {
@@ -201,16 +206,15 @@ export abstract class LockActor extends Actor implements LockApi {
   // --- internals
 
   /** The entry, if the caller may act on it: its own principal; an admin by force; our own sagas. */
-  #owned(caller: Caller, member: number, force = false): Result<{ agent_id: string }> {
+  #owned(caller: Caller, member: number, force = false): Result<{ agent_id: string; session_id?: string }> {
     const now = Date.now();
-    const entry = rules.entryOf(this.book, member);
-    const owner = entry?.agent_id ?? (this.exists ? this.#table.ended(member, now)?.agent_id : undefined);
-    if (owner === undefined) return this.#gone(member, now);
+    const owned = rules.entryOf(this.book, member) ?? (this.exists ? this.#table.ended(member, now) : undefined);
+    if (owned === undefined) return this.#gone(member, now);
     const { who } = caller;
-    if (who.kind !== "system" && owner !== who.id && !force) {
+    if (who.kind !== "system" && owned.agent_id !== who.id && !force) {
       return fail("NOT_LOCK_HOLDER", "somebody else holds this lock");
     }
-    return ok({ agent_id: owner });
+    return ok(owned);
   }
 
   #standing(member: number, now: number): Result<Lock> {

@@ -2,10 +2,12 @@ import { describe, expect, it } from "vitest";
 import { isPrivateHost, webhookAddress } from "./address.ts";
 
 describe("a webhook's address", () => {
-  it.each(["https://example.com/hook", "https://8.8.8.8/", "https://[2606:4700::1111]/x", "https://a.b.example.co.uk:8443"])(
-    "may be %s",
-    (url) => expect(webhookAddress(url, false).ok).toBe(true),
-  );
+  it.each([
+    "https://example.com/hook",
+    "https://8.8.8.8/",
+    "https://[2606:4700::1111]/x",
+    "https://a.b.example.co.uk:8443",
+  ])("may be %s", (url) => expect(webhookAddress(url, false).ok).toBe(true));
 
   it.each([
     ["http", "http://example.com/"],

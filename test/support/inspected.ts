@@ -40,7 +40,7 @@ export class Inspected {
   }
 
   #inspect({ method, path }: Sent, { status, headers, body }: Answer): void {
-    const { pathname } = new URL(path, this.url);
+    const [pathname = ""] = path.split("?");
     const operation = operationAt(this.operations, method, pathname);
     expect(status).toBeLessThan(500);
     expect(headers["x-request-id"]).toMatch(UUID);

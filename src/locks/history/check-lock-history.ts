@@ -15,8 +15,8 @@ export function checkLockHistory(
   calls: readonly RecordedCall[],
   options: LockModelOptions = {},
 ): Verdict<LockState, Act> {
-  const { operations, tokens } = actsOf(calls);
-  return checkLinearizable(lockModel(tokens, options), operations);
+  const acts = actsOf(calls);
+  return checkLinearizable(lockModel(acts, options), acts.operations);
 }
 
 /** The end of the shortest failing prefix and the states that the lock can have been in before its last act. */

@@ -1,14 +1,15 @@
 /**
  * From the calls on one lock to the acts that its model knows. For tests only.
  *
- * A call that may wait is two acts, the asking and the sight of its outcome. The grant between them is an act of the lock
- * itself: no client sees it happen, but the first who sees the lease bounds it. A grant that nobody is known to have seen
- * may have happened or not, as may every call whose answer was lost.
+ * Waiting is no state of the lock: who waits, and for how long, its clients do not see. A call that waited is the sight of
+ * its outcome; the grant before it is an act of the lock itself, which no client sees happen, but the first who sees the
+ * lease bounds it. A grant that nobody is known to have seen may have happened or not, and so may every call whose answer
+ * was lost.
  */
 import type { LockMode } from "../lock-types.ts";
 import type { Operation } from "./linearizable.ts";
 import { type RecordedCall, type Sighting, sessionName } from "./lock-history.ts";
-import { type Acquire, isTaken, type Life, livesOf, mayWait, type Untold, untoldOf } from "./lock-lives.ts";
+import { isTaken, type Life, livesOf, mayWait, type RecordedAcquire } from "./lock-lives.ts";
 
 /** Somewhere from `from` to `until`, ms. */
 export interface Span {
@@ -16,162 +17,192 @@ export interface Span {
   readonly until: number;
 }
 
-export interface Asking {
+export interface Grant {
+  readonly do: "grant";
   readonly session: string;
-  readonly id: string;
-  /** Whether this call can be the one that made the claim with this id. */
-  readonly creates: boolean;
-  readonly mode: LockMode;
-  /** The modes that the claim can have if this call is the first to tell of it. */
+  /** null: nobody ever saw it */
+  readonly id: string | null;
+  /** The modes that the lease can have got. */
   readonly modes: readonly LockMode[];
   readonly ttl_ms: Span;
-  readonly wait_ms: Span;
+  /** undefined: nobody was told */
+  readonly token: number | undefined;
+  /** Whether the session can have been without a lease before; else this can only be an upgrade. */
+  readonly isFresh: boolean;
+  /** when it first came to hold the lock, by the lock's clock (ms) */
+  readonly at: number | undefined;
+  /** Not granted from then on (ms of the clients' clock). */
+  readonly deadline: number;
 }
 
-export interface Granting {
-  readonly token?: number | undefined;
-  /** by the lock's own clock, ms */
-  readonly at?: number | undefined;
+/** Why somebody may rightly be kept out. */
+export interface Refusal {
+  readonly do: "refused";
+  readonly session: string;
+  readonly mode: LockMode;
+  /** The lease or claim in the way; undefined: any lease. */
+  readonly by: string | undefined;
+  /** It may wait rather than hold, until then by the lock's clock (ms). A reader is refused for a waiting writer. */
+  readonly waitsUntil: number;
 }
 
 export type Act = { readonly seen?: Sighting } & (
-  | ({ readonly do: "ask" } & Asking)
-  /** asked and granted in one moment */
-  | ({ readonly do: "take" } & Asking & Granting)
-  /** asked by a client who was not told what came of it, or (`refused`) that nothing did */
-  | ({ readonly do: "ask untold"; readonly refused: boolean } & Omit<Asking, "id" | "creates" | "modes">)
-  | ({ readonly do: "grant"; readonly id: string; readonly session: string } & Granting)
-  | { readonly do: "reenter"; readonly id: string; readonly session: string; mode: LockMode; readonly ttl_ms: Span }
-  | { readonly do: "refused"; readonly session: string; readonly mode: LockMode; readonly by?: string }
+  | Grant
+  | Refusal
+  | { readonly do: "reenter"; readonly session: string; readonly mode: LockMode; readonly ttl_ms: Span }
   | { readonly do: "beat"; readonly id: string; readonly agent: string; readonly ttl_ms: Span }
-  | { readonly do: "end" | "weaken" | "deny"; readonly id: string; readonly agent: string }
+  /** `isAgain`: the end of the very same was acknowledged before. */
+  | { readonly do: "end"; readonly id: string; readonly agent: string; readonly isAgain: boolean }
+  | { readonly do: "weaken" | "deny"; readonly id: string; readonly agent: string }
   /** ended by somebody who needs not own it: an admin, or the coordinator that ends a deadlock */
   | { readonly do: "abort"; readonly id: string }
   | { readonly do: "look"; readonly id: string }
-  | { readonly do: "gone"; readonly id: string; readonly expired: boolean }
-  | { readonly do: "verify"; readonly token: number; readonly current: boolean; readonly highest: number }
+  | { readonly do: "gone"; readonly id: string; readonly isExpired: boolean }
+  | { readonly do: "verify"; readonly token: number; readonly isCurrent: boolean; readonly highest: number }
 );
 
 export interface ActsOfLock {
   readonly operations: readonly Operation<Act>[];
-  /** Who got each token that anybody was told of; `certain` if by a grant that is among the operations. */
-  readonly tokens: ReadonlyMap<number, { readonly session: string; readonly certain: boolean }>;
+  /** Tokens that somebody was told of: no other grant has them. */
+  readonly tokens: ReadonlySet<number>;
+  /** Those that can have waited before they were held, and the session of each lease and claim. */
+  readonly waiting: ReadonlySet<string>;
+  readonly sessions: ReadonlyMap<string, string>;
 }
 
 const NEVER = Number.POSITIVE_INFINITY;
 
 /** The acts of one lock's history. Throws RangeError for an answer about an id that nobody was ever given. */
 export function actsOf(calls: readonly RecordedCall[]): ActsOfLock {
-  const untold = untoldOf(calls);
-  const lives = livesOf(calls, untold);
-  const tokens = new Map<number, { session: string; certain: boolean }>();
-  for (const { session, taken, tokens: seen, hasUntoldOrigin } of lives.values()) {
-    for (const token of seen.keys()) tokens.set(token, { session, certain: !hasUntoldOrigin });
-    for (const token of taken) tokens.set(token, { session, certain: true });
-  }
-  const operations = calls.flatMap((one) =>
-    actsOfCall(one, lives, untold).map((act) => ({
-      act,
-      from: one.invoked,
-      until: act.do === "ask untold" ? NEVER : one.answered,
-    })),
-  );
-  return { operations: [...operations, ...[...lives.values()].flatMap(ownActs)], tokens };
+  const { lives, untold } = livesOf(calls);
+  const ended = new Set<string>();
+  const operations = calls
+    .toSorted((a, b) => a.answered - b.answered)
+    .flatMap((one) => {
+      const { call, answer, invoked: from, answered: until } = one;
+      if (call.do === "acquire") {
+        const acts = actsOfAcquire({ ...one, call }, lives, untold);
+        return acts.map((act) => ({ act, from, until: answer?.kind === "gone" ? NEVER : until }));
+      }
+      const acts = actsOfOther(one, ended);
+      if (call.do === "release" && answer?.kind === "released") ended.add(call.id);
+      return acts.map((act) => ({ act, from, until }));
+    });
+  const all = [...lives.values()];
+  return {
+    operations: [...operations, ...all.flatMap(ownActs)],
+    tokens: new Set(all.flatMap((life) => [...life.tokens.keys()])),
+    waiting: new Set(all.filter(({ waits }) => waits > 0).map(({ id }) => id)),
+    sessions: new Map(all.map(({ id, session }) => [id, session])),
+  };
 }
 
 /** The grants, and the deadlock's abort, that no call is. */
-function ownActs({ id, session, at, from, waits, tokens, taken, hasUntoldOrigin, abortedBy }: Life): Operation<Act>[] {
-  const told = [...tokens].filter(([token]) => !taken.has(token));
-  const acts = told.map(([token, until]): Operation<Act> => {
-    return { act: { do: "grant", id, session, token, at }, from, until: hasUntoldOrigin ? NEVER : until };
+function ownActs(life: Life): Operation<Act>[] {
+  const { id, from, tokens, taken, waits, abortedBy, heldBy } = life;
+  const told = [...tokens.keys()].filter((token) => !taken.has(token));
+  const acts = told.map((token): Operation<Act> => {
+    return { act: grantOf(life, token), from, until: tokens.get(token)?.told ?? NEVER };
   });
   for (let unseen = told.length; unseen < waits; unseen += 1) {
-    acts.push({ act: { do: "grant", id, session, at }, from, until: NEVER });
+    // Seen to hold it, but its token was never told: then one of them did happen.
+    const until = tokens.size === 0 && unseen === 0 ? heldBy : NEVER;
+    acts.push({ act: grantOf(life, undefined), from, until });
   }
   if (abortedBy < NEVER) acts.push({ act: { do: "abort", id }, from, until: abortedBy });
   return acts;
 }
 
-function actsOfCall(recorded: RecordedCall, lives: ReadonlyMap<string, Life>, untold: Untold): Act[] {
-  const { call, answer } = recorded;
-  if (answer?.kind === "queue_full") return [];
-  if (call.do === "acquire") return actsOfAcquire({ ...recorded, call }, lives, untold);
-  if (call.do === "verify") {
-    if (answer?.kind !== "verified") return [];
-    return [{ do: "verify", token: call.token, current: answer.current, highest: answer.highest }];
-  }
-  const { id } = call;
-  const agent = call.by.agent_id;
-  if (answer?.kind === "gone") return [{ do: "gone", id, expired: answer.code === "LOCK_EXPIRED" }];
-  if (answer?.kind === "denied") return [{ do: "deny", id, agent }];
-  const seen = answer?.kind === "lock" ? { seen: answer.lock } : {};
-  switch (call.do) {
-    case "heartbeat":
-      if (seen.seen?.status === "queued") return [{ do: "look", id, ...seen }];
-      return [{ do: "beat", id, agent, ttl_ms: exactly(call.ttl_ms), ...seen }];
-    case "release":
-      return [call.force ? { do: "abort", id } : { do: "end", id, agent }];
-    case "downgrade":
-      // Those it lets in are holders already in its answer.
-      return [{ do: "weaken", id, agent }, ...(answer === undefined ? [] : [{ do: "look" as const, id, ...seen }])];
-    case "read":
-      return answer === undefined ? [] : [{ do: "look", id, ...seen }];
-  }
+function grantOf({ id, session, asks, at, tokens, isDowngraded }: Life, token: number | undefined): Grant {
+  const isFresh = token === undefined || token === Math.min(...tokens.keys());
+  const asked = [...new Set(asks.map(({ call }) => call.mode))];
+  const seen = token === undefined ? undefined : tokens.get(token)?.modes;
+  return {
+    do: "grant",
+    session,
+    id,
+    modes: seen?.has("exclusive") ? ["exclusive"] : seen && !isDowngraded ? ["shared"] : asked,
+    ttl_ms: hull(asks.map(({ call }) => call.ttl_ms)),
+    token,
+    isFresh,
+    at,
+    deadline: Math.max(...asks.map(({ call, answered }) => (call.wait_ms > 0 ? answered + call.wait_ms : answered))),
+  };
 }
 
-function actsOfAcquire(
-  { call, answer, invoked }: RecordedCall & { readonly call: Acquire },
-  lives: ReadonlyMap<string, Life>,
+type Lives = ReadonlyMap<string, Life>;
+type Untold = ReadonlyMap<string, readonly RecordedAcquire[]>;
+
+function actsOfAcquire(one: RecordedAcquire, lives: Lives, untold: Untold): Act[] {
+  const { call, answer } = one;
+  const session = sessionName(call.by);
+  const { mode } = call;
+  const ttl_ms = hull([call.ttl_ms]);
+  if (answer?.kind === "queue_full") return [];
+  if (answer?.kind === "refused") return refusalOf(one, answer.by, lives, untold);
+  if (answer?.kind === "lock") {
+    const { lock: seen } = answer;
+    if (seen.reentrant) return [{ do: "reenter", session, mode, ttl_ms, seen }];
+    const life = lives.get(seen.id);
+    if (life === undefined || !isTaken(call, seen)) return [{ do: "look", id: seen.id, seen }];
+    return [{ ...grantOf(life, seen.token), modes: [mode], ttl_ms, deadline: NEVER, seen }];
+  }
+  const grant = { do: "grant", session, id: null, modes: [mode], ttl_ms } as const;
+  return [{ ...grant, token: undefined, isFresh: true, at: undefined, deadline: NEVER }];
+}
+
+function refusalOf(
+  { call, answered }: RecordedAcquire,
+  by: { readonly id: string; readonly session: string } | undefined,
+  lives: Lives,
   untold: Untold,
 ): Act[] {
   const session = sessionName(call.by);
   const { mode } = call;
-  const span = { ttl_ms: exactly(call.ttl_ms), wait_ms: exactly(call.wait_ms) };
-  if (answer?.kind === "refused") {
-    if (mayWait(call)) {
-      // Whom it waited for, the answer cannot tell; a reader may have waited for a writer who was never heard of.
-      if (mode === "shared") return [];
-      return [
-        { do: "refused", session, mode },
-        { do: "ask untold", refused: true, session, mode, ...span },
-      ];
-    }
-    if (answer.by !== undefined && isUntold(answer.by, lives, untold)) return [];
-    // A session that already waits to write, told or not, is refused as a writer.
-    const ownWriter = untold.get(session)?.some((one) => one.call.mode === "exclusive" && one.answered >= invoked);
-    return [{ do: "refused", session, mode: ownWriter ? "exclusive" : mode, ...(answer.by && { by: answer.by.id }) }];
+  if (mayWait(call)) {
+    // Whom it waited for, the answer cannot tell, and a reader may have waited for a writer who was never heard of.
+    return mode === "shared" ? [] : [{ do: "refused", session, mode, by: undefined, waitsUntil: -NEVER }];
   }
-  if (answer?.kind !== "lock") return [{ do: "ask untold", refused: false, session, mode, ...span }];
-  const seen = answer.lock;
-  const { id } = seen;
-  if (seen.reentrant) return [{ do: "reenter", id, session, mode, ttl_ms: span.ttl_ms, seen }];
-
-  const life = lives.get(id);
-  const origins = [call, ...(life?.hasUntoldOrigin ? (untold.get(session) ?? []).map((one) => one.call) : [])];
-  const asking: Asking = {
-    session,
-    id,
-    creates: life !== undefined && invoked <= life.knownAt,
-    mode,
-    modes: [...new Set([mode, ...origins.map((one) => one.mode).filter((one) => one === "exclusive")])],
-    ttl_ms: hull(origins.map((one) => one.ttl_ms)),
-    wait_ms: hull(origins.map((one) => one.wait_ms)),
-  };
-  if (isTaken(call, seen)) return [{ do: "take", ...asking, token: seen.token, at: life?.at, seen }];
-  if (!mayWait(call)) return [{ do: "ask", ...asking, seen }];
-  return [
-    { do: "ask", ...asking },
-    { do: "look", id, seen },
+  const asksOf = (name: string) => [
+    ...(untold.get(name) ?? []),
+    ...[...lives.values()].flatMap((life) => (life.session === name ? life.asks : [])),
   ];
+  const writes = (asks: readonly RecordedAcquire[]) =>
+    asks.some((ask) => ask.call.mode === "exclusive" && ask.call.wait_ms > 0 && ask.invoked <= answered);
+  // A session that waits to write already is refused as a writer.
+  if (mode === "exclusive" || writes(asksOf(session))) {
+    return [{ do: "refused", session, mode: "exclusive", by: by?.id, waitsUntil: -NEVER }];
+  }
+  const blocker = by && lives.get(by.id);
+  const mayWrite = by !== undefined && writes(blocker?.asks ?? untold.get(by.session) ?? []);
+  return [{ do: "refused", session, mode, by: by?.id, waitsUntil: mayWrite ? (blocker?.at ?? NEVER) : -NEVER }];
 }
 
-/** Whether what stood in the way may have been asked for by somebody who was not told of it. */
-function isUntold({ id, session }: { id: string; session: string }, lives: ReadonlyMap<string, Life>, untold: Untold) {
-  return lives.get(id)?.hasUntoldOrigin ?? untold.has(session);
-}
-
-function exactly(ms: number): Span {
-  return { from: ms, until: ms };
+function actsOfOther({ call, answer }: RecordedCall, ended: ReadonlySet<string>): Act[] {
+  if (call.do === "acquire") return [];
+  if (call.do === "verify") {
+    if (answer?.kind !== "verified") return [];
+    return [{ do: "verify", token: call.token, isCurrent: answer.current, highest: answer.highest }];
+  }
+  const { id } = call;
+  const agent = call.by.agent_id;
+  if (answer?.kind === "gone") return [{ do: "gone", id, isExpired: answer.code === "LOCK_EXPIRED" }];
+  if (answer?.kind === "denied") return [{ do: "deny", id, agent }];
+  const look: Act[] = answer?.kind === "lock" ? [{ do: "look", id, seen: answer.lock }] : [];
+  switch (call.do) {
+    case "heartbeat": {
+      if (answer?.kind === "lock" && answer.lock.status === "queued") return look;
+      const seen = answer?.kind === "lock" ? { seen: answer.lock } : {};
+      return [{ do: "beat", id, agent, ttl_ms: hull([call.ttl_ms]), ...seen }];
+    }
+    case "release":
+      return call.force ? [{ do: "abort", id }] : [{ do: "end", id, agent, isAgain: ended.has(id) }];
+    case "downgrade":
+      // Those whom it lets in are holders already in its answer, so the sight comes after their grants.
+      return [{ do: "weaken", id, agent }, ...look];
+    case "read":
+      return look;
+  }
 }
 
 function hull(values: readonly number[]): Span {

@@ -1,0 +1,593 @@
+import { abortAllDurableObjects, evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { freshTaskAddress, idOf } from "../src/actor/ids.ts";
+import type { Lock } from "../src/locks/contract.ts";
+import type { Answer } from "./support/api.ts";
+import { detailsOf, eventually, ORDERS, ok, type Person, pass, refusal, Stage, stopClock } from "./support/stage.ts";
+
+const KEY = `resource:${ORDERS}` as const;
+const lock = { resource_type: "resource", resource_id: ORDERS };
+const attempt = { ...lock, wait_for_available: false };
+
+type Loose = Record<string, unknown>;
+
+function ask(agent: Person, more: Loose = {}, headers: Record<string, string> = {}): Promise<Answer<Lock>> {
+  return agent.post<Lock>("/locks/acquire", { ...lock, ...more }, headers);
+}
+
+async function held(agent: Person, more: Loose = {}): Promise<Lock> {
+  return ok(await ask(agent, more), 201);
+}
+
+async function queued(agent: Person, more: Loose = {}): Promise<Lock> {
+  return ok(await ask(agent, more), 202);
+}
+
+async function release({ id }: Lock, agent: Person): Promise<void> {
+  ok(await agent.post("/locks/release", { lock_id: id }), 204);
+}
+
+async function read({ id }: Lock, agent: Person): Promise<Lock> {
+  return ok(await agent.get<Lock>(`/locks/${id}`));
+}
+
+async function agents() {
+  const stage = new Stage();
+  const [a, b, c] = await Promise.all([stage.agent("a"), stage.agent("b"), stage.agent("c")]);
+  return { stage, a, b, c };
+}
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe("POST /locks/acquire", () => {
+  it("answers 201 with the lease, its token and its end", async () => {
+    const { a } = await agents();
+    stopClock();
+    const answer = await ask(a, { ttl_seconds: 45, purpose: "migrate" });
+    expect(answer.headers.get("Preference-Applied")).toBeNull();
+    expect(ok<Lock>(answer, 201)).toEqual({
+      id: expect.any(String),
+      acquired: true,
+      status: "held",
+      ...lock,
+      mode: "exclusive",
+      fencing_token: 1,
+      expires_at: "2090-01-01T00:00:45.000Z",
+      holder: {
+        lock_id: answer.body.id,
+        agent_id: "a",
+        session_id: "a",
+        acquired_at: "2090-01-01T00:00:00.000Z",
+        expires_at: "2090-01-01T00:00:45.000Z",
+        purpose: "migrate",
+      },
+      holders: [expect.objectContaining({ agent_id: "a" })],
+    });
+  });
+
+  it("queues behind whoever holds it: 202, in order, and each is granted in turn under the id it has", async () => {
+    const { a, b, c } = await agents();
+    const first = await held(a);
+    const second = await queued(b);
+    const third = await queued(c);
+    expect([second.queue_position, third.queue_position]).toEqual([1, 2]);
+    expect(second).toMatchObject({ acquired: false, holder: { agent_id: "a" } });
+    expect(second.fencing_token).toBeUndefined();
+    await release(first, a);
+    expect(await read(second, b)).toMatchObject({ id: second.id, status: "held", fencing_token: 2 });
+    expect(await read(third, c)).toMatchObject({ status: "queued", queue_position: 1 });
+    await release(second, b);
+    expect(await read(third, c)).toMatchObject({ status: "held", fencing_token: 3 });
+  });
+
+  it("is 423 for one who does not wait, by wait_for_available or by max_wait_seconds 0, and leaves no trace", async () => {
+    const { stage, a, b } = await agents();
+    const lease = await held(a);
+    for (const how of [{ wait_for_available: false }, { max_wait_seconds: 0 }]) {
+      const answer = await ask(b, how);
+      expect(refusal(answer)).toEqual([423, "RESOURCE_LOCKED"]);
+      expect(detailsOf(answer)).toMatchObject({ ...lock, holder: { lock_id: lease.id, agent_id: "a" } });
+    }
+    await release(lease, a);
+    await stage.expectFree([], [ORDERS]);
+  });
+
+  it("is 503 with a Retry-After that doubles once the queue is full, and the queue stays as it was", async () => {
+    const { stage, a, b, c } = await agents();
+    const lease = await held(a);
+    await runInDurableObject(stage.stub(KEY), (actor) => {
+      const inside = actor as unknown as { env: object };
+      inside.env = { ...inside.env, LOCK_QUEUE_MAX: "1" };
+    });
+    const next = await queued(b);
+    const waits: (string | null)[] = [];
+    for (let n = 0; n < 7; n += 1) {
+      const answer = await ask(c);
+      expect(refusal(answer)).toEqual([503, "QUEUE_FULL"]);
+      waits.push(answer.headers.get("Retry-After"));
+    }
+    expect(waits).toEqual(["1", "2", "4", "8", "16", "30", "30"]);
+    expect(await queued(b)).toMatchObject({ id: next.id, queue_position: 1 });
+    await release(lease, a);
+    expect(await read(next, b)).toMatchObject({ status: "held" });
+    expect((await queued(c)).queue_position).toBe(1);
+    expect(refusal(await ask(a))).toEqual([503, "QUEUE_FULL"]);
+    expect((await ask(a)).headers.get("Retry-After")).toBe("2");
+    const { entries } = ok<{ entries: unknown[] }>(
+      await eventually(async () => {
+        await stage.expectVerified(KEY);
+        return stage.root.get("/audit?action=lock.queue_full");
+      }),
+    );
+    expect(entries).toHaveLength(1);
+  });
+
+  it("gives readers the lock together, and a writer before the readers that came after it", async () => {
+    const { a, b, c } = await agents();
+    const shared = { mode: "shared" };
+    const readers = [await held(a, shared), await held(b, shared)];
+    expect(readers.map(({ fencing_token }) => fencing_token)).toEqual([1, 2]);
+    expect(readers[1]?.holders).toHaveLength(2);
+    const writer = await queued(c);
+    const late = await queued(a, { ...shared, session_id: "late" });
+    const [first, second] = readers;
+    if (first === undefined || second === undefined) throw new Error("two readers");
+    await release(first, a);
+    expect(await read(writer, c)).toMatchObject({ status: "queued" });
+    await release(second, b);
+    expect(await read(writer, c)).toMatchObject({ status: "held", mode: "exclusive" });
+    await release(writer, c);
+    expect(await read(late, a)).toMatchObject({ status: "held", mode: "shared", fencing_token: 4 });
+  });
+
+  it("by the same session finds what it holds or awaits, and one release frees it", async () => {
+    const { stage, a, b } = await agents();
+    stopClock();
+    const first = await held(a, { ttl_seconds: 30 });
+    pass(10_000);
+    const again = await held(a, { ttl_seconds: 30 });
+    expect(again).toMatchObject({ id: first.id, reentrant: true, fencing_token: 1 });
+    expect(again.expires_at).toBe("2090-01-01T00:00:40.000Z");
+    expect((await held(a, { ttl_seconds: 5 })).expires_at).toBe(again.expires_at);
+    const claim = await queued(b);
+    expect((await queued(b)).id).toBe(claim.id);
+    await release(first, a);
+    expect(await read(claim, b)).toMatchObject({ status: "held" });
+    await release(claim, b);
+    await stage.expectFree([], [ORDERS]);
+  });
+
+  it("by another session of the same agent, or the same name of another agent, waits like anybody", async () => {
+    const { a, b } = await agents();
+    await held(a, { session_id: "work" });
+    expect((await queued(a, { session_id: "other" })).queue_position).toBe(1);
+    expect((await queued(b, { session_id: "work" })).queue_position).toBe(2);
+  });
+
+  it("upgrades a sole reader at once with a new token, another one when the rest have gone", async () => {
+    const { a, b } = await agents();
+    const reader = await held(a, { mode: "shared" });
+    expect(await held(a)).toMatchObject({ id: reader.id, mode: "exclusive", fencing_token: 2 });
+    await release(reader, a);
+    const one = await held(a, { mode: "shared" });
+    const two = await held(b, { mode: "shared" });
+    expect(await queued(a).catch(() => held(a))).toMatchObject({ id: one.id });
+    expect(await read(one, a)).toMatchObject({ status: "held", mode: "shared", upgrade_pending: true });
+    await release(two, b);
+    expect(await read(one, a)).toMatchObject({ mode: "exclusive", fencing_token: 5 });
+  });
+
+  it.each([
+    [{ session_id: "task:1:1" }, "session_id"],
+    [{ session_id: "" }, "session_id"],
+    [{ ttl_seconds: 4 }, "ttl_seconds"],
+    [{ ttl_seconds: 301 }, "ttl_seconds"],
+    [{ max_wait_seconds: 301 }, "max_wait_seconds"],
+    [{ mode: "both" }, "mode"],
+    [{ priority: 101 }, "priority"],
+    [{ purpose: "x".repeat(201) }, "purpose"],
+    [{ resource_id: "" }, "resource_id"],
+    [{ resource_id: "x".repeat(513) }, "resource_id"],
+    [{ resource_type: "table" }, "resource_type"],
+    [{ agent_id: "b" }, "agent_id"],
+    [{ resource_type: "task" }, "resource_id"],
+  ])("names what is wrong (%#)", async (more, field) => {
+    cachedAgent ??= new Stage().agent("a");
+    const answer = await ask(await cachedAgent, more);
+    expect(refusal(answer)).toEqual([400, "VALIDATION_ERROR"]);
+    expect(detailsOf(answer).field).toBe(field);
+  });
+
+  it("replays under an Idempotency-Key, with another body 422; another lock is another request", async () => {
+    const { a, b } = await agents();
+    const key = { "Idempotency-Key": "k" };
+    const first = await ask(a, {}, key);
+    await release(first.body, a);
+    await held(b);
+    const again = await ask(a, {}, key);
+    expect([again.status, again.headers.get("Idempotency-Replayed")]).toEqual([201, "true"]);
+    expect(again.body).toEqual(first.body);
+    expect(refusal(await ask(a, { ttl_seconds: 60 }, key))).toEqual([422, "IDEMPOTENCY_KEY_REUSED"]);
+    expect((await ask(a, { resource_id: "something/else" }, key)).status).toBe(201);
+  });
+});
+
+let cachedAgent: Promise<Person> | undefined;
+
+describe("Prefer: wait=N", () => {
+  it("holds the request open until the lock is granted, and is the answer of a replay from then on", async () => {
+    const { a, b } = await agents();
+    const lease = await held(a);
+    const headers = { Prefer: "respond-async, wait=30", "Idempotency-Key": "patient" };
+    const waiting = ask(b, {}, headers);
+    await eventually(async () => expect((await queued(b)).queue_position).toBe(1));
+    await release(lease, a);
+    const granted = await waiting;
+    expect(granted.headers.get("Preference-Applied")).toBe("wait=30");
+    expect(ok<Lock>(granted, 201)).toMatchObject({ status: "held", fencing_token: 2 });
+    const replay = await ask(b, {}, headers);
+    expect([replay.status, replay.body]).toEqual([201, granted.body]);
+  });
+
+  it("answers at once what needs no waiting, and 202 when the time is over", async () => {
+    const { a, b } = await agents();
+    const now = await ask(a, {}, { Prefer: "wait=60" });
+    expect([now.status, now.headers.get("Preference-Applied")]).toEqual([201, "wait=60"]);
+    const later = await ask(b, {}, { Prefer: "wait=1" });
+    expect([later.status, later.headers.get("Preference-Applied")]).toEqual([202, "wait=1"]);
+    expect((await ask(b, {}, { Prefer: "wait=0" })).headers.get("Preference-Applied")).toBeNull();
+    expect((await ask(a, {}, { Prefer: "wait=3600" })).headers.get("Preference-Applied")).toBe("wait=60");
+  });
+
+  it("is 423 when max_wait_seconds are over first", async () => {
+    const { stage, a, b } = await agents();
+    stopClock();
+    await held(a, { ttl_seconds: 300 });
+    const waiting = ask(b, { max_wait_seconds: 20 }, { Prefer: "wait=60" });
+    await eventually(async () => expect((await queued(b)).queue_position).toBe(1));
+    pass(20_000);
+    await stage.ring(KEY);
+    const answer = await waiting;
+    expect(refusal(answer)).toEqual([423, "RESOURCE_LOCKED"]);
+    expect(detailsOf(answer)).toMatchObject({ holder: { agent_id: "a" } });
+  });
+});
+
+describe("a lease's end", () => {
+  it("comes at its time though no alarm has rung: an expired lease is never extended or read as held", async () => {
+    const { a, b } = await agents();
+    stopClock();
+    const lease = await held(a, { ttl_seconds: 30 });
+    pass(29_999);
+    const longer = ok<Lock>(await a.post("/locks/heartbeat", { lock_id: lease.id, ttl_extension_seconds: 10 }));
+    expect(longer.expires_at).toBe("2090-01-01T00:00:39.999Z");
+    pass(10_000);
+    for (const answer of [
+      await a.post("/locks/heartbeat", { lock_id: lease.id }),
+      await a.get(`/locks/${lease.id}`),
+      await a.post("/locks/release", { lock_id: lease.id }, { "Idempotency-Key": "late" }),
+      await a.post("/locks/release", { lock_id: lease.id }, { "Idempotency-Key": "late" }),
+    ]) {
+      expect(refusal(answer)).toEqual([404, "LOCK_EXPIRED"]);
+      expect(detailsOf(answer)).toEqual({ ended_reason: "expired" });
+    }
+    expect((await held(b)).fencing_token).toBe(2);
+  });
+
+  it("grants whoever waits when the alarm rings, however late", async () => {
+    const { stage, a, b } = await agents();
+    stopClock();
+    await held(a, { ttl_seconds: 5 });
+    const claim = await queued(b, { max_wait_seconds: 300 });
+    pass(200_000);
+    await stage.ring(KEY);
+    expect(await read(claim, b)).toMatchObject({ status: "held", expires_at: "2090-01-01T00:03:50.000Z" });
+  });
+
+  it("never grants a waiter whose own time is over, though its alarm is late", async () => {
+    const { a, b, c } = await agents();
+    stopClock();
+    const lease = await held(a, { ttl_seconds: 300 });
+    const impatient = await queued(b, { max_wait_seconds: 5 });
+    const patient = await queued(c, { max_wait_seconds: 60 });
+    pass(6_000);
+    await release(lease, a);
+    expect(await read(patient, c)).toMatchObject({ status: "held" });
+    const answer = await b.get(`/locks/${impatient.id}`);
+    expect(refusal(answer)).toEqual([404, "LOCK_NOT_FOUND"]);
+    expect(detailsOf(answer)).toEqual({ ended_reason: "wait_timeout" });
+  });
+
+  it("lets each reader's lease end by itself", async () => {
+    const { a, b } = await agents();
+    stopClock();
+    const short = await held(a, { mode: "shared", ttl_seconds: 5 });
+    const long = await held(b, { mode: "shared", ttl_seconds: 60 });
+    pass(5_000);
+    expect((await read(long, b)).holders).toHaveLength(1);
+    expect(refusal(await a.get(`/locks/${short.id}`))).toEqual([404, "LOCK_EXPIRED"]);
+  });
+
+  it("can be asked about for ten minutes, by its owner and admins, then was never there", async () => {
+    const { stage, a, b, c } = await agents();
+    stopClock();
+    const released = await held(a);
+    const cancelled = await queued(b);
+    await release(cancelled, b);
+    await release(released, a);
+    const forced = await held(c);
+    ok(await stage.root.post("/locks/release", { lock_id: forced.id, force: true, reason: "incident" }), 204);
+    const ended = [
+      [released, a, "LOCK_NOT_FOUND", "released"],
+      [cancelled, b, "LOCK_NOT_FOUND", "cancelled"],
+      [forced, c, "LOCK_NOT_FOUND", "forced"],
+    ] as const;
+    pass(9 * 60_000);
+    for (const [{ id }, owner, code, reason] of ended) {
+      for (const who of [owner, stage.root]) {
+        const answer = await who.get(`/locks/${id}`);
+        expect(refusal(answer)).toEqual([404, code]);
+        expect(detailsOf(answer)).toEqual({ ended_reason: reason });
+      }
+      const beat = await owner.post("/locks/heartbeat", { lock_id: id });
+      expect([...refusal(beat), detailsOf(beat).ended_reason]).toEqual([404, code, reason]);
+      const again = await owner.post("/locks/release", { lock_id: id });
+      expect([...refusal(again), detailsOf(again).ended_reason]).toEqual([404, code, reason]);
+    }
+    pass(61_000);
+    for (const [{ id }, owner] of ended) {
+      const answer = await owner.get(`/locks/${id}`);
+      expect(refusal(answer)).toEqual([404, "LOCK_NOT_FOUND"]);
+      expect(detailsOf(answer)).toEqual({});
+    }
+  });
+});
+
+describe("POST /locks/heartbeat", () => {
+  it("tells a queued claim its position and extends nothing of it", async () => {
+    const { stage, a, b } = await agents();
+    stopClock();
+    await held(a, { ttl_seconds: 300 });
+    const claim = await queued(b, { max_wait_seconds: 30 });
+    pass(20_000);
+    const beat = ok<Lock>(await b.post("/locks/heartbeat", { lock_id: claim.id, ttl_extension_seconds: 300 }));
+    expect(beat).toMatchObject({ status: "queued", queue_position: 1 });
+    pass(10_000);
+    await stage.ring(KEY);
+    expect(refusal(await b.get(`/locks/${claim.id}`))).toEqual([404, "LOCK_NOT_FOUND"]);
+  });
+
+  it("takes up to a hundred at once, each with an answer of its own", async () => {
+    const { a, b } = await agents();
+    const mine = await held(a);
+    const other = await held(b, { resource_id: "elsewhere" });
+    const nothing = `${mine.id.slice(0, -8)}000000ff`;
+    const { results } = ok<{ results: Loose[] }>(
+      await a.post("/locks/heartbeat", { lock_ids: [mine.id.toUpperCase(), other.id, nothing] }),
+    );
+    expect(results).toEqual([
+      { lock_id: mine.id, ok: true, expires_at: expect.any(String) },
+      { lock_id: other.id, ok: false, error: { code: "NOT_LOCK_HOLDER", message: expect.any(String) } },
+      { lock_id: nothing, ok: false, error: { code: "LOCK_NOT_FOUND", message: expect.any(String) } },
+    ]);
+    const foreign = "01890a5d-ac96-774b-bcce-b302099a8057";
+    const mixed = ok<{ results: Loose[] }>(await a.post("/locks/heartbeat", { lock_ids: [foreign, mine.id] }));
+    expect(mixed.results).toMatchObject([
+      { lock_id: foreign, ok: false },
+      { lock_id: mine.id, ok: true },
+    ]);
+    for (const body of [
+      {},
+      { lock_id: mine.id, lock_ids: [mine.id] },
+      { lock_ids: [] },
+      { lock_ids: Array(101).fill(mine.id) },
+      { lock_id: "x" },
+    ]) {
+      expect(refusal(await a.post("/locks/heartbeat", body)), JSON.stringify(body).slice(0, 60)).toEqual([
+        400,
+        "VALIDATION_ERROR",
+      ]);
+    }
+  });
+});
+
+describe("whose a lease is", () => {
+  it("its holder's: others may not read, extend or release it, admins read it and release it by force with a reason", async () => {
+    const { stage, a, b } = await agents();
+    const alice = await stage.user("alice", "author", "reviewer");
+    const ada = await stage.user("ada", "admin");
+    const { id } = await held(a);
+    for (const answer of [
+      await b.get(`/locks/${id}`),
+      await b.post("/locks/heartbeat", { lock_id: id }),
+      await b.post("/locks/release", { lock_id: id }),
+      await ada.post("/locks/heartbeat", { lock_id: id }),
+      await ada.post("/locks/release", { lock_id: id }),
+    ]) {
+      expect(refusal(answer)).toEqual([403, "NOT_LOCK_HOLDER"]);
+    }
+    for (const answer of [
+      await b.post("/locks/release", { lock_id: id, force: true, reason: "mine now" }),
+      await alice.get(`/locks/${id}`),
+      await alice.post("/locks/acquire", lock),
+      await alice.post("/locks/heartbeat", { lock_id: id }),
+      await alice.post("/locks/release", { lock_id: id }),
+    ]) {
+      expect(refusal(answer)).toEqual([403, "FORBIDDEN"]);
+    }
+    expect((await ada.get<Lock>(`/locks/${id}`)).body).toMatchObject({ holder: { agent_id: "a" } });
+    const unreasoned = await ada.post("/locks/release", { lock_id: id, force: true });
+    expect([...refusal(unreasoned), detailsOf(unreasoned).field]).toEqual([400, "VALIDATION_ERROR", "reason"]);
+    ok(await ada.post("/locks/release", { lock_id: id, force: true, reason: "the agent hangs" }), 204);
+    expect((await held(b)).fencing_token).toBe(2);
+    await stage.expectVerified(KEY);
+    const { entries } = ok<{ entries: Loose[] }>(await stage.root.get("/audit?action=lock.released"));
+    expect(entries).toMatchObject([
+      { who: { id: "ada" }, why: { reason: "the agent hangs" }, details: { agent_id: "a", forced: true } },
+    ]);
+  });
+
+  it("is nobody's in another workspace: 404 for every route", async () => {
+    const { a } = await agents();
+    const { id } = await held(a);
+    const stranger = await new Stage().agent("a");
+    for (const answer of [
+      await stranger.get(`/locks/${id}`),
+      await stranger.post("/locks/heartbeat", { lock_id: id }),
+      await stranger.post("/locks/release", { lock_id: id }),
+    ]) {
+      expect(refusal(answer)).toEqual([404, "LOCK_NOT_FOUND"]);
+    }
+    expect(await read({ id } as Lock, a)).toMatchObject({ status: "held" });
+  });
+
+  it("ids: 400 without their shape, 404 for what is no lease", async () => {
+    const { a } = await agents();
+    const { id } = await held(a);
+    const task = idOf(freshTaskAddress(Date.now()));
+    for (const unknown of ["01890a5d-ac96-774b-bcce-b302099a8057", `${id.slice(0, -8)}00000000`, task]) {
+      for (const answer of [
+        await a.get(`/locks/${unknown}`),
+        await a.post("/locks/heartbeat", { lock_id: unknown }),
+        await a.post("/locks/release", { lock_id: unknown }),
+      ]) {
+        expect(refusal(answer), unknown).toEqual([404, "LOCK_NOT_FOUND"]);
+      }
+    }
+    expect(refusal(await a.get("/locks/nonsense"))).toEqual([400, "VALIDATION_ERROR"]);
+  });
+});
+
+describe("task and agent locks", () => {
+  it("a task's is there for a task that exists", async () => {
+    const { stage, a, b } = await agents();
+    const alice = await stage.user("alice", "author");
+    const { id } = await stage.draft(alice);
+    const wanted = { resource_type: "task", resource_id: id };
+    const lease = await held(a, wanted);
+    expect(lease).toMatchObject({ resource_type: "task", resource_id: id, fencing_token: 1 });
+    expect(refusal(await ask(b, { ...wanted, wait_for_available: false }))).toEqual([423, "RESOURCE_LOCKED"]);
+    const claim = await queued(b, wanted);
+    await release(lease, a);
+    expect(await read(claim, b)).toMatchObject({ status: "held", fencing_token: 2 });
+    const unknown = idOf(freshTaskAddress(Date.now()));
+    for (const resource_id of [unknown, "01890a5d-ac96-774b-bcce-b302099a8057", lease.id]) {
+      expect(refusal(await ask(a, { ...wanted, resource_id }))).toEqual([404, "TASK_NOT_FOUND"]);
+    }
+    const stranger = await new Stage().agent("a");
+    expect(refusal(await ask(stranger, wanted))).toEqual([404, "TASK_NOT_FOUND"]);
+    await stage.expectVerified(`task:${id}`);
+  });
+
+  it("an agent's permits are its own: as many as max_tasks, and one more as soon as that is raised", async () => {
+    const stage = new Stage();
+    const a = await stage.agent("a", { max_tasks: 2 });
+    const b = await stage.agent("b");
+    const permit = (session_id: string) => ({ resource_type: "agent", resource_id: "a", session_id });
+    expect(refusal(await ask(b, permit("x")))).toEqual([403, "FORBIDDEN"]);
+    expect(refusal(await ask(a, { resource_type: "agent", resource_id: "b" }))).toEqual([403, "FORBIDDEN"]);
+    expect(refusal(await ask(a, { resource_type: "agent", resource_id: "nobody" }))).toEqual([403, "FORBIDDEN"]);
+    const ada = await stage.user("ada", "admin");
+    expect(refusal(await ask(ada, { resource_type: "agent", resource_id: "nobody" }))).toEqual([
+      404,
+      "AGENT_NOT_FOUND",
+    ]);
+    const one = await held(a, permit("1"));
+    await held(a, permit("2"));
+    const third = await queued(a, permit("3"));
+    expect(refusal(await ask(a, { ...permit("4"), wait_for_available: false }))).toEqual([423, "RESOURCE_LOCKED"]);
+    await release(one, a);
+    expect(await read(third, a)).toMatchObject({ status: "held" });
+    const fourth = await queued(a, permit("4"));
+    ok(await stage.root.patch("/agents/a", { max_tasks: 3 }));
+    expect(await read(fourth, a)).toMatchObject({ status: "held", fencing_token: 4 });
+    expect((await ask(ada, { ...permit("5"), max_wait_seconds: 5 })).status).toBe(202);
+  });
+});
+
+describe("when objects die", () => {
+  it("holders, queue and tokens are the same after every object was evicted or aborted", async () => {
+    const { stage, a, b, c } = await agents();
+    const lease = await held(a, { ttl_seconds: 300, purpose: "long" });
+    const claims = [await queued(b), await queued(c, { mode: "shared" }), await queued(a, { session_id: "2" })];
+    const owners = [b, c, a];
+    const look = async () => ({
+      lease: await read(lease, a),
+      claims: await Promise.all(claims.map((claim, at) => read(claim, owners[at] ?? a))),
+    });
+    const known = await look();
+    const unhurried = ({ lease: held, claims: waiting }: typeof known) => ({
+      held,
+      waiting: waiting.map(({ estimated_wait_seconds: _, ...rest }) => rest),
+    });
+    await evictDurableObject(stage.stub(KEY));
+    expect(unhurried(await look())).toEqual(unhurried(known));
+    await abortAllDurableObjects();
+    expect(unhurried(await look())).toEqual(unhurried(known));
+    expect((await held(a)).id).toBe(lease.id);
+    await release(lease, a);
+    await abortAllDurableObjects();
+    const [first, second, third] = claims;
+    if (first === undefined || second === undefined || third === undefined) throw new Error("three claims");
+    expect(await read(first, b)).toMatchObject({ status: "held", fencing_token: 2 });
+    expect(await read(second, c)).toMatchObject({ status: "queued", queue_position: 1 });
+    await release(first, b);
+    await stage.abort(KEY);
+    await release(second, c);
+    await evictDurableObject(stage.stub(KEY));
+    expect(await read(third, a)).toMatchObject({ status: "held", fencing_token: 4 });
+    await release(third, a);
+    await stage.abort(KEY);
+    expect((await held(b)).fencing_token).toBe(5);
+    await stage.expectVerified(KEY);
+  });
+
+  it("tokens rise and never repeat over many holders, with a death after each", async () => {
+    const { stage, a, b } = await agents();
+    const tokens: (number | undefined)[] = [];
+    for (let n = 0; n < 12; n += 1) {
+      const agent = n % 2 === 0 ? a : b;
+      const lease = await held(agent);
+      tokens.push(lease.fencing_token);
+      await (n % 3 === 0 ? evictDurableObject(stage.stub(KEY)) : stage.abort(KEY));
+      await release(lease, agent);
+      if (n % 4 === 0) await stage.abort(KEY);
+    }
+    expect(tokens).toEqual(Array.from({ length: 12 }, (_, n) => n + 1));
+    await stage.expectVerified(KEY);
+  });
+
+  it("a lease that lapsed while nobody was there is over when somebody comes", async () => {
+    const { stage, a, b } = await agents();
+    stopClock();
+    const lease = await held(a, { ttl_seconds: 30 });
+    const claim = await queued(b, { max_wait_seconds: 300 });
+    await stage.abort(KEY);
+    pass(31_000);
+    expect(refusal(await a.post("/locks/heartbeat", { lock_id: lease.id }))).toEqual([404, "LOCK_EXPIRED"]);
+    await stage.abort(KEY);
+    expect(await read(claim, b)).toMatchObject({ status: "held", fencing_token: 2 });
+    expect(refusal(await a.get(`/locks/${lease.id}`))).toEqual([404, "LOCK_EXPIRED"]);
+  });
+});
+
+it("fifty agents that want one lock get it one at a time, in the order in which they asked", async () => {
+  const stage = new Stage();
+  const a = await stage.agent("a");
+  const first = await held(a, { session_id: "s0" });
+  const sessions = Array.from({ length: 50 }, (_, n) => `s${n + 1}`);
+  const claims: Lock[] = [];
+  for (const session_id of sessions) claims.push(await queued(a, { session_id }));
+  await release(first, a);
+  for (const [at, claim] of claims.entries()) {
+    expect(await read(claim, a)).toMatchObject({ status: "held", fencing_token: at + 2 });
+    const next = claims[at + 1];
+    if (next !== undefined) expect(await read(next, a)).toMatchObject({ status: "queued", queue_position: 1 });
+    await release(claim, a);
+  }
+  const racing = await Promise.all(sessions.map((session_id) => ask(a, { ...attempt, session_id })));
+  expect(racing.filter(({ status }) => status === 201)).toHaveLength(1);
+  expect(racing.filter(({ status }) => status === 423)).toHaveLength(49);
+});
