@@ -135,6 +135,15 @@ function onlyAuthor(): Promise<Person> {
   return cachedAuthor;
 }
 
+describe("POST /tasks of a deletion", () => {
+  it("previews what will be gone: after is null", async () => {
+    const stage = new Stage();
+    const alice = await stage.user("alice", "author");
+    const draft = await stage.draft(alice, { resources: [{ ...web, actions: ["delete"] }], parameters: {} });
+    expect(draft.preview?.changes).toMatchObject([{ action: "delete", before: {}, after: null }]);
+  });
+});
+
 describe("PATCH /tasks/:id", () => {
   it("merges, counts the revision up, and computes preview and risk anew", async () => {
     const stage = new Stage();

@@ -1,6 +1,6 @@
 /** A reviewer's decision on one revision of a task (03, "Approval requests"). Pure; serialised by the task's actor. */
 import { fail, ok, type Result } from "../actor/result.ts";
-import { readyEffect } from "../tasks/dispatch-api.ts";
+import { readyEffects } from "../tasks/dispatch-api.ts";
 import type { Turn } from "../tasks/drafting.ts";
 import { allows, type Decision, type Request, type TaskRecord, timestamp } from "../tasks/task.ts";
 import type { RespondInput } from "../tasks/task-contract.ts";
@@ -120,6 +120,6 @@ function leaveReview(
   return {
     task,
     happenings: [...closed.happenings, moved],
-    effects: [...closed.effects, ...(to === "APPROVED" ? [readyEffect(task)] : [])],
+    effects: [...closed.effects, ...(to === "APPROVED" ? readyEffects(task) : [])],
   };
 }

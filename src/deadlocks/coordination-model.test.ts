@@ -11,6 +11,9 @@ import type { Case, DoomedCase } from "./resolution.ts";
 const SESSIONS = ["a", "b", "c", "d", "e", "f"];
 const LOCKS = ["database:l1", "database:l2", "database:l3", "database:l4"];
 
+/** A lock of permits: with one of them it is in the graph, with more it is not. */
+const AGENT = "agent:worker";
+
 const session = fc.constantFrom(...SESSIONS);
 const lock = fc.constantFrom(...LOCKS);
 const mode = fc.constantFrom("shared" as const, "exclusive" as const);
@@ -34,13 +37,16 @@ const network = fc.oneof(
 const impatientClient = fc.record({
   do: fc.constant("ask" as const),
   session,
-  lock,
+  lock: fc.constantFrom(...LOCKS, AGENT),
   mode,
   ttl_ms: fc.integer({ min: 1, max: 60 }),
   wait_ms: fc.integer({ min: 1, max: 60 }),
 });
 
+const resize = fc.record({ do: fc.constant("resize" as const), capacity: fc.integer({ min: 1, max: 3 }) });
+
 type Step =
+  | (typeof resize extends fc.Arbitrary<infer T> ? T : never)
   | (typeof network extends fc.Arbitrary<infer T> ? T : never)
   | (typeof calmClient extends fc.Arbitrary<infer T> ? T : never)
   | (typeof impatientClient extends fc.Arbitrary<infer T> ? T : never);
@@ -55,6 +61,7 @@ const impatientHistory = fc.array(
   fc.oneof(
     { weight: 2, arbitrary: impatientClient },
     { weight: 1, arbitrary: calmClient },
+    { weight: 1, arbitrary: resize },
     { weight: 4, arbitrary: network },
   ),
   { minLength: 30, maxLength: 120, size: "max" },
@@ -81,6 +88,9 @@ function play(history: readonly Step[], scenario: CoordinatorScenario, { patient
       case "deliver":
       case "lose":
         scenario[step.do](step.at % Math.max(1, scenario.underWay.length));
+        break;
+      case "resize":
+        world.resize(AGENT, step.capacity);
         break;
       case "restart_lock":
         world.restart(step.lock);
@@ -123,7 +133,7 @@ describe("the coordinator, whatever happens to its messages", () => {
         victims += scenario.resolved.length;
         readers += scenario.letIn.length;
       }),
-      { numRuns: 400 },
+      { numRuns: 1000 },
     );
     expect(victims).toBeGreaterThan(50);
     expect(hard).toBeGreaterThan(50);
@@ -135,6 +145,7 @@ describe("the coordinator, whatever happens to its messages", () => {
     fc.assert(
       fc.property(impatientHistory, budget, (history, steps) => {
         const world = new LockWorld();
+        world.lock(AGENT, 1);
         const real = new Set<string>();
         const scenario = new CoordinatorScenario(world, {
           budget: steps,
@@ -150,7 +161,7 @@ describe("the coordinator, whatever happens to its messages", () => {
         scenario.settle();
         expect(world.hasDeadlock()).toBe(false);
       }),
-      { numRuns: 400 },
+      { numRuns: 1000 },
     );
     expect(condemned).toBeGreaterThan(20);
   });
@@ -170,7 +181,7 @@ describe("the coordinator, whatever happens to its messages", () => {
           expect(world.hasDeadlock()).toBe(false);
         }
       }),
-      { numRuns: 200 },
+      { numRuns: 300 },
     );
   });
 });

@@ -107,8 +107,9 @@ export class CoordinatorScenario {
     }
   }
 
-  /** Reports of all locks, without any delay, and whatever follows from them. */
+  /** Reports of all locks, a millisecond after the last change, and whatever follows from them. */
   flush(): void {
+    this.world.now += 1;
     for (const name of this.world.names) this.report(name);
     this.calm();
   }

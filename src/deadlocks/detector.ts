@@ -9,8 +9,8 @@ import { searchFrom } from "./search.ts";
 
 /** About a millisecond. A report whose searches take more is finished from the timer. */
 export const STEP_BUDGET = 20_000;
-/** Per slice; short enough for reports to pass in between. */
-export const SLICE_STEPS = 20_000;
+/** A few milliseconds: reports have to pass in between. */
+export const SLICE_STEPS = 10_000;
 
 export interface Found {
   readonly cycle: Cycle;

@@ -11,12 +11,17 @@ export type Searched =
 /** Stamps mark what the newest search visited, so that nothing has to be cleared between two of them. */
 let lastStamp = 0;
 
+/** How far to look back first: a fraction of the budget that spares most waits a walk through all that lies ahead. */
+const LOOK_BACK_STEPS = 200;
+
 /**
  * Looks for a cycle through `root`, depth-first, in at most about `budget` steps (an edge each; a lock's holders are taken
- * at one go). If nobody can be waiting for the root, that is known at once.
+ * at one go). If nobody waits for the root, that is known at once; if few do, soon.
  */
 export function searchFrom(root: SessionNode, budget: number): Searched {
   if (!isWaitedFor(root)) return { kind: "none", steps: 1 };
+  const back = stepsToEndBehind(root);
+  if (back !== undefined) return { kind: "none", steps: back };
   lastStamp += 1;
   const stamp = lastStamp;
   root.from = undefined;
@@ -42,6 +47,29 @@ export function searchFrom(root: SessionNode, budget: number): Searched {
     if (closed) return { kind: "cycle", cycle: wayBackFrom(root), steps };
   }
   return { kind: "none", steps };
+}
+
+/**
+ * Follows back those who wait for the root, directly or not. The steps it took if there are only a few and the root is not
+ * among them: then it is on no cycle. Where the order of a queue matters it takes in everybody there, which errs only
+ * towards searching.
+ */
+function stepsToEndBehind(root: SessionNode): number | undefined {
+  const behind = new Set([root]);
+  let steps = 0;
+  for (const session of behind) {
+    const queued = session.waits.size > 1 ? [...session.waits.keys()] : [];
+    for (const lock of [...session.holds.keys(), ...queued]) {
+      steps += lock.waits.size;
+      if (steps > LOOK_BACK_STEPS) return undefined;
+      for (const wait of lock.waits.values()) {
+        if (wait.session === session) continue;
+        if (wait.session === root) return undefined;
+        behind.add(wait.session);
+      }
+    }
+  }
+  return steps + 1;
 }
 
 /** A session is waited for by holding a contended lock or by standing in a queue while it also waits elsewhere. */

@@ -25,6 +25,8 @@ export interface Principal {
   /** null: everything that the roles allow */
   readonly scopes: readonly string[] | null;
   readonly root: boolean;
+  /** The one task that this principal may work on: it came with a task's token. */
+  readonly task_id?: string;
 }
 
 export interface Access {
@@ -32,6 +34,8 @@ export interface Access {
   readonly roles: "any" | readonly ReservedRole[];
   /** A token narrowed by scopes must hold this one; undefined: any token does. */
   readonly scope?: Scope;
+  /** The token that a task's executor was given opens this route too, for that task. */
+  readonly taskToken?: boolean;
   /** Decides or configures: the principal is read anew from D1 instead of the isolate's cache. */
   readonly fresh?: boolean;
   /** Keeps leases alive: a principal known for less than 15 minutes is good enough while D1 fails. */

@@ -3,6 +3,7 @@ import { timingSafeEqual } from "node:crypto";
 import type { Env } from "../env.ts";
 import { causeOf, log } from "../log.ts";
 import { isWellFormedToken, tokenHash } from "../users/token-text.ts";
+import { looksLikeTaskToken, readTaskToken } from "../webhooks/task-token.ts";
 import type { Access, Principal } from "./access.ts";
 import { refuse } from "./failure.ts";
 
@@ -61,6 +62,7 @@ export async function authenticate(
   const token = bearer(request);
   const workspace = request.headers.get("X-Workspace");
   if (sameText(token, env.ROOT_TOKEN)) return rootPrincipal(workspace);
+  if (access.taskToken && looksLikeTaskToken(token)) return executorPrincipal(env.ROOT_TOKEN, token);
   if (!isWellFormedToken(token)) return unauthenticated("this is not a valid token");
   const principal = await principalOf(token, env, access, after);
   if (workspace !== null && workspace !== principal.workspace) {
@@ -90,6 +92,21 @@ function rootPrincipal(workspace: string | null): Principal {
     name: "root",
     scopes: null,
     root: true,
+  };
+}
+
+/** Needs no look-up: the token proves itself, and the task knows whether that attempt is still under way. */
+function executorPrincipal(rootToken: string, token: string): Principal {
+  const read = readTaskToken(rootToken, token);
+  if (read === null) return unauthenticated("this is not a valid token of a task");
+  const { workspace, task_id, attempt } = read;
+  return {
+    workspace,
+    who: { id: "executor", kind: "agent", roles: ["system"], session_id: `task:${task_id}:${attempt}` },
+    name: "executor",
+    scopes: null,
+    root: false,
+    task_id,
   };
 }
 

@@ -6,7 +6,9 @@ import { fail, type Result } from "../actor/result.ts";
 import type { Env } from "../env.ts";
 import { endpoint, replayHeader, reply, unwrap } from "../http/endpoint.ts";
 import type { App } from "../http/endpoint-spec.ts";
+import { RequestFailure } from "../http/failure.ts";
 import { IdParams, lockId, taskId } from "../http/ids.ts";
+import { causeOf, log } from "../log.ts";
 import { AcquireInput, HeartbeatInput, Lock, ReleaseInput } from "./contract.ts";
 import type { LockApi } from "./lock-api.ts";
 
@@ -80,7 +82,8 @@ export function lockRoutes(app: App): void {
       if (body.lock_id !== undefined) return reply(await beat(env, caller, body.lock_id, ms), 200);
       const results = await Promise.all(
         (body.lock_ids ?? []).map(async (id) => {
-          const result = await beat(env, caller, id, ms);
+          // What became of one never touches the others.
+          const result = await beat(env, caller, id, ms).catch((thrown: unknown) => notBeaten(id, thrown));
           if (!result.ok) {
             const { code, message } = result.error;
             return { lock_id: id, ok: false, error: { code, message } };
@@ -136,9 +139,15 @@ export function lockRoutes(app: App): void {
   );
 }
 
-function beat(env: Env, caller: Caller, id: string, ms: number): Promise<Result<Lock>> {
+async function beat(env: Env, caller: Caller, id: string, ms: number): Promise<Result<Lock>> {
   const { address, kind, member } = lockId(id);
   return actorAt<LockApi>(env, caller.workspace, kind, address).heartbeat(caller, member, ms);
+}
+
+function notBeaten(lock_id: string, thrown: unknown): Result<never> {
+  if (thrown instanceof RequestFailure) return { ok: false, error: thrown.failure };
+  log("error", "lease.not_extended", { lock_id, cause: causeOf(thrown) });
+  return fail("UNAVAILABLE", "the lock did not answer, try again");
 }
 
 /** The actor's key of what a client wants to lock. A task has to be named by its id; the others by any string. */

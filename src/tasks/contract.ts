@@ -40,6 +40,11 @@ export type ResourceRef = z.infer<typeof ResourceRef>;
 
 export const MAX_CONFIG_BYTES = 256 * 1024;
 
+/** Who applies the change if no agent does: a service that is called, signed, once the change is approved and locked. */
+export const Executor = z
+  .strictObject({ kind: z.literal("webhook"), url: z.string().min(1).max(2048) })
+  .openapi("Executor");
+
 const taskConfigShape = {
   type: z.string().min(1).max(100),
   version: z.string().min(1).max(50).default("1.0.0"),
@@ -51,6 +56,7 @@ const taskConfigShape = {
   timeout_seconds: z.number().int().min(1).max(3600).default(300),
   priority: z.number().int().min(0).max(100).default(50),
   max_attempts: z.number().int().min(1).max(10).default(3),
+  executor: Executor.optional(),
 };
 
 export const TaskConfig = z.strictObject(taskConfigShape).openapi("TaskConfig");

@@ -57,7 +57,9 @@ export function dispatchOf(env: Env, workspace: string): Remote<DispatchApi> {
   return actorOf<DispatchApi>(env, workspace, "dispatch");
 }
 
-export function readyEffect(task: TaskRecord, notBefore = 0): Effect {
+/** Nothing for a task with an executor: the task applies itself, no agent may claim it. */
+export function readyEffects(task: TaskRecord, notBefore = 0): Effect[] {
+  if (task.config.executor !== undefined) return [];
   const ready: ReadyTask = {
     task_id: task.id,
     type: task.config.type,
@@ -66,15 +68,17 @@ export function readyEffect(task: TaskRecord, notBefore = 0): Effect {
     approved_at: task.metadata.approved_at ?? task.metadata.updated_at,
     not_before: notBefore,
   };
-  return tell({ do: "task.ready", task: ready });
+  return [tell({ do: "task.ready", task: ready })];
 }
 
-export function goneEffect(taskId: string): Effect {
-  return tell({ do: "task.gone", task_id: taskId });
+/** It may not be claimed any more. */
+export function goneEffects({ id, config }: Pick<TaskRecord, "id" | "config">): Effect[] {
+  return config.executor === undefined ? [tell({ do: "task.gone", task_id: id })] : [];
 }
 
-export function grantedEffect(taskId: string, agentId: string): Effect {
-  return tell({ do: "task.granted", task_id: taskId, agent_id: agentId });
+/** Its agent, who waited, finds it with the next claim. */
+export function grantedEffects({ id, config }: Pick<TaskRecord, "id" | "config">, agentId: string): Effect[] {
+  return config.executor === undefined ? [tell({ do: "task.granted", task_id: id, agent_id: agentId })] : [];
 }
 
 function tell(body: DispatchEffect): Effect {

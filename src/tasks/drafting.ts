@@ -4,7 +4,7 @@ import { fail, ok, type Result } from "../actor/result.ts";
 import { openRequests, supersedeOpen } from "../approvals/requests.ts";
 import { type Assessment, assignReviewers, type Facts } from "./assess.ts";
 import { MAX_CONFIG_BYTES, MetadataInput, TaskConfig } from "./contract.ts";
-import { goneEffect, readyEffect } from "./dispatch-api.ts";
+import { goneEffects, readyEffects } from "./dispatch-api.ts";
 import { mergePatch } from "./merge-patch.ts";
 import { releaseSaga } from "./saga.ts";
 import { sameJson } from "./stable-json.ts";
@@ -221,7 +221,7 @@ function autoApprove(from: TaskRecord, { auto, matched }: Assessment, now: numbe
     who: { id: "system", kind: "system", roles: ["system"] },
     details: { revision: task.revision, policies: matched.map(({ id }) => id), reasons: auto.reasons },
   });
-  return { task, happenings: [approved], effects: [readyEffect(task)] };
+  return { task, happenings: [approved], effects: readyEffects(task) };
 }
 
 export function cancel(before: TaskRecord, reason: string | undefined, { caller, now }: Turn): Result<Transition> {
@@ -253,7 +253,7 @@ export function cancel(before: TaskRecord, reason: string | undefined, { caller,
     effects: [
       ...closed.effects,
       ...(saga === undefined ? [] : releaseSaga(task, saga)),
-      ...(before.state === "APPROVED" ? [goneEffect(task.id)] : []),
+      ...(before.state === "APPROVED" ? goneEffects(task) : []),
     ],
   });
 }

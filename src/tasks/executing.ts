@@ -3,7 +3,8 @@ import { type Caller, hasRole } from "../actor/caller.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
 import type { Lease } from "../locks/contract.ts";
 import type { Assessment, Facts } from "./assess.ts";
-import { goneEffect, grantedEffect, readyEffect } from "./dispatch-api.ts";
+import { firstDelivery } from "./delivery.ts";
+import { goneEffects, grantedEffects, readyEffects } from "./dispatch-api.ts";
 import { startReview, type Turn } from "./drafting.ts";
 import { finish } from "./finish.ts";
 import { releaseSaga } from "./saga.ts";
@@ -21,6 +22,7 @@ export function beginExecution(before: TaskRecord, saga: Saga, leases: readonly 
     agent_id: saga.agent_id,
     session_id: saga.session_id,
     started_at: now,
+    ...(before.config.executor !== undefined && { delivery: firstDelivery(before.id, saga.attempt, now) }),
     leases,
   };
   const task: TaskRecord = {
@@ -49,8 +51,8 @@ export function beginExecution(before: TaskRecord, saga: Saga, leases: readonly 
   });
   // Whoever waited no longer has an open request: the next claim hands the task over.
   const waited = saga.waiting !== undefined || saga.tries > 0;
-  const told = waited ? grantedEffect(task.id, saga.agent_id) : goneEffect(task.id);
-  return { task, happenings: [applying], effects: [told] };
+  const told = waited ? grantedEffects(task, saga.agent_id) : goneEffects(task);
+  return { task, happenings: [applying], effects: told };
 }
 
 /** What was approved is not what would happen now: back to review as a new revision. */
@@ -82,7 +84,7 @@ export function drifted(
   return ok({
     task,
     happenings: [noted, ...happenings],
-    effects: [...releaseSaga(before, saga), goneEffect(task.id), ...effects],
+    effects: [...releaseSaga(before, saga), ...goneEffects(task), ...effects],
   });
 }
 
@@ -93,6 +95,9 @@ export function working(
   command: "heartbeat" | "stash" | "complete" | "rollback",
 ): Result<Execution> {
   const { execution } = task;
+  if (who.session_id !== undefined && execution?.session_id !== who.session_id) {
+    return fail("TASK_LEASE_LOST", "the attempt that this token was for is over", { state: task.state });
+  }
   if (task.state === "APPLYING" && execution !== undefined && isTheirs(execution, who)) return ok(execution);
   if (task.lost_by?.includes(who.id)) {
     return fail("TASK_LEASE_LOST", "a lease of this task lapsed; the attempt was taken away", { state: task.state });
@@ -134,7 +139,11 @@ export function lapse(before: TaskRecord, cause: string, now: number, random: nu
     why: { reason: error },
     details: { attempt: execution.attempt, attempts_left: left, retry_at: timestamp(retry_at) },
   });
-  return { task, happenings: [retrying], effects: [...releaseSaga(before, execution), readyEffect(task, retry_at)] };
+  return {
+    task,
+    happenings: [retrying],
+    effects: [...releaseSaga(before, execution), ...readyEffects(task, retry_at)],
+  };
 }
 
 function rollbackFailed(execution: Execution, why: string): Execution {

@@ -5,7 +5,7 @@
 import { ok, type Result } from "../actor/result.ts";
 import type { ReleaseEffect } from "../locks/lock-actor.ts";
 import type { TaskConfig } from "./contract.ts";
-import { goneEffect, readyEffect } from "./dispatch-api.ts";
+import { goneEffects, readyEffects } from "./dispatch-api.ts";
 import { resourcesByKey } from "./resource-key.ts";
 import { sameJson } from "./stable-json.ts";
 import { allows, invalidState, type Saga, type TaskRecord, timestamp } from "./task.ts";
@@ -33,7 +33,9 @@ export function stepsOf(config: TaskConfig, agentId: string): Step[] {
       const mode = actions.some((action) => action !== "read") ? "exclusive" : "shared";
       return { kind: "resource", target: `resource:${key}`, key, mode };
     });
-  return [{ kind: "agent", target: `agent:${agentId}` }, { kind: "task" }, ...resources];
+  // A webhook executor is no agent: it has no permits to take.
+  const permit: Step[] = config.executor === undefined ? [{ kind: "agent", target: `agent:${agentId}` }] : [];
+  return [...permit, { kind: "task" }, ...resources];
 }
 
 /**
@@ -77,7 +79,7 @@ export function waitsFor(before: TaskRecord, waiting: NonNullable<Saga["waiting"
   const known = saga.waiting;
   if (sameJson(known, waiting)) return null;
   const task: TaskRecord = { ...before, saga: { ...saga, waiting } };
-  return { task, happenings: [], effects: known === undefined ? [goneEffect(task.id)] : [] };
+  return { task, happenings: [], effects: known === undefined ? goneEffects(task) : [] };
 }
 
 /** Lets go of everything and tries again after a pause. No attempt is counted; the task stays APPROVED. `random` in [0, 1). */
@@ -98,7 +100,7 @@ export function rests(before: TaskRecord, now: number, random: number): Transiti
 export function abandons(before: TaskRecord, notBefore: number): Transition | null {
   const { saga, ...task } = before;
   if (saga === undefined) return null;
-  return { task, happenings: [], effects: [...releaseSaga(before, saga), readyEffect(task, notBefore)] };
+  return { task, happenings: [], effects: [...releaseSaga(before, saga), ...readyEffects(task, notBefore)] };
 }
 
 /** Frees whatever the session of a saga or execution may hold or await, wherever it may be. */

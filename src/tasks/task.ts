@@ -30,6 +30,16 @@ export interface Execution {
     readonly status: "requested" | "succeeded" | "failed" | "unavailable" | "manual";
     readonly error?: unknown;
   };
+  /** How its webhook executor stands, if the task has one. */
+  readonly delivery?: {
+    readonly webhook_id: string;
+    /** `accepted`: it will call back */
+    readonly status: "pending" | "accepted";
+    readonly attempts: number;
+    /** ms */
+    readonly next_at: number;
+    readonly last_error?: string;
+  };
   /** Every lease of the task as last heard of; empty once they are given back. */
   readonly leases: readonly Lease[];
 }

@@ -14,8 +14,8 @@ export function principalRef({ kind, id }: Who): PrincipalRef {
   return { kind: kind === "agent" ? "agent" : "user", id };
 }
 
-/** The bootstrap admin, and what actors do by themselves. */
-const RESERVED: ReadonlySet<string> = new Set(["root", "system"]);
+/** The bootstrap admin, what actors do by themselves, and who applies a change through a webhook. */
+const RESERVED: ReadonlySet<string> = new Set(["root", "system", "executor"]);
 
 const SLUG = /^[a-z0-9._@-]{1,64}$/;
 

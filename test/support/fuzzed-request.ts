@@ -23,6 +23,7 @@ const KNOWN: Readonly<Record<string, readonly unknown[]>> = {
   resource_id: ["database:prod/orders", "database:prod/x", "migrator", "a:b:c//"],
   namespace: ["prod", "test"],
   timezone: ["Europe/Vienna", "UTC", "Mars/Base"],
+  actions: [["read"], ["write"], ["execute", "read"], ["read", "write"]],
   parameters: [{}, { a: 1 }, { "database:prod/x": { password: "x" } }, { "service:/": null }],
   wait_seconds: [0],
   force: [false, true],
@@ -37,7 +38,9 @@ export function fuzzedRequest(
   tokens: readonly string[],
   pools: Pools,
 ): fc.Arbitrary<Sent> {
-  return fc.constantFrom(...operations).chain((operation) => {
+  // More of what changes a task: there are many ways through its life.
+  const often = operations.filter(({ template }) => /\/(?:tasks|approvals)\b/.test(template));
+  return fc.constantFrom(...operations, ...often).chain((operation) => {
     const { method, template, parameters, body } = operation;
     const path = fc
       .tuple(...template.split("/").map((part) => pathPart(part, template, pools)))
@@ -97,7 +100,7 @@ function pathPart(part: string, template: string, pools: Pools): fc.Arbitrary<st
     [/^\/api\/v1\/resources\/\{type\}$/, fc.constant("database")],
   ];
   const plain =
-    part === "{type}" ? fc.constantFrom("database", "service") : fc.constantFrom("victim", "orders", "nobody");
+    part === "{type}" ? fc.constantFrom("database", "service") : fc.constantFrom("victim", "drone", "orders", "nobody");
   const usual = named.find(([pattern]) => pattern.test(template))?.[1] ?? plain;
   const strange = fc.oneof(
     anyId(pools),
@@ -111,7 +114,6 @@ function pathPart(part: string, template: string, pools: Pools): fc.Arbitrary<st
       "constructor",
       "%F0%9F%94%92",
       "x".repeat(3_000),
-      "",
     ),
     hostileText.map((text) => encodeURIComponent(text.toWellFormed()).slice(0, 4_000)),
   );
@@ -147,7 +149,8 @@ function queryOf(parameters: readonly Parameter[], document: OpenApiDocument, po
 }
 
 function headersOf(tokens: readonly string[], hasBody: boolean): fc.Arbitrary<Record<string, string>> {
-  const bearer = fc.constantFrom(...tokens).map((token) => `Bearer ${token}`);
+  // The first may do most.
+  const bearer = fc.constantFrom(...tokens, tokens[0] ?? "", tokens[0] ?? "").map((token) => `Bearer ${token}`);
   const latin = fc.string({
     unit: fc
       .integer({ min: 0x20, max: 0xff })

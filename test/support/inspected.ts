@@ -44,10 +44,24 @@ export class Inspected {
     const operation = operationAt(this.operations, method, pathname);
     expect(status).toBeLessThan(500);
     expect(headers["x-request-id"]).toMatch(UUID);
+    if (operation === undefined) expect([404, 405], "no such operation is documented").toContain(status);
+    else expectDocumented(operation, status, headers["content-type"], body);
     this.#conformity.check(method, pathname, status, body);
     if (status >= 400) expectEnvelope(status, headers["x-request-id"], body, operation);
     if (operation !== undefined) this.seen.add(`${method} ${operation.template} ${status}`);
   }
+}
+
+function expectDocumented(
+  { method, template, answers }: Operation,
+  status: number,
+  type: unknown,
+  body: unknown,
+): void {
+  const answer = answers.get(status);
+  expect(answer, `a status that ${method} ${template} is not documented with`).toBeDefined();
+  if (answer?.hasBody === true) expect(type).toMatch(/^application\/json\b/);
+  else expect(body).toBeUndefined();
 }
 
 function expectEnvelope(status: number, requestId: unknown, body: unknown, operation: Operation | undefined): void {
@@ -59,9 +73,9 @@ function expectEnvelope(status: number, requestId: unknown, body: unknown, opera
   expect(error.timestamp).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
   const code = error.code as keyof typeof STATUS_OF;
   expect([code, STATUS_OF[code]]).toEqual([code, status]);
-  // 404 and 405 of what is no route stand outside of the document.
-  if (operation !== undefined && code !== "NOT_FOUND" && code !== "METHOD_NOT_ALLOWED") {
-    expect(operation.codes.get(status)?.split(", "), "the codes documented for this status").toContain(code);
+  if (operation !== undefined) {
+    const codes = operation.answers.get(status)?.description.split(", ");
+    expect(codes, "the codes documented for this status").toContain(code);
   }
   if (code === "VALIDATION_ERROR") {
     const { details } = error;

@@ -38,14 +38,14 @@ export interface Operation {
   readonly parameters: readonly Parameter[];
   /** Resolved; undefined: takes no body. */
   readonly body?: Schema;
-  /** The error codes that each status is documented with. */
-  readonly codes: ReadonlyMap<number, string>;
+  /** By status; the description of a failure lists its codes. */
+  readonly answers: ReadonlyMap<number, { readonly description: string; readonly hasBody: boolean }>;
 }
 
 interface Described {
   readonly parameters?: readonly Parameter[];
   readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: Schema }>> };
-  readonly responses: Readonly<Record<string, { readonly description: string }>>;
+  readonly responses: Readonly<Record<string, { readonly description: string; readonly content?: unknown }>>;
 }
 
 export function operationsOf(document: OpenApiDocument): Operation[] {
@@ -58,7 +58,12 @@ export function operationsOf(document: OpenApiDocument): Operation[] {
         template,
         parameters,
         ...(body !== undefined && { body: resolved(body, document) }),
-        codes: new Map(Object.entries(responses).map(([status, { description }]) => [Number(status), description])),
+        answers: new Map(
+          Object.entries(responses).map(([status, { description, content }]) => [
+            Number(status),
+            { description, hasBody: content !== undefined },
+          ]),
+        ),
       };
     }),
   );
@@ -81,5 +86,8 @@ export function operationAt(operations: readonly Operation[], method: string, pa
 }
 
 function fits(template: readonly string[], path: readonly string[]): boolean {
-  return template.length === path.length && template.every((part, at) => (part.startsWith("{") ? path[at] !== "" : part === path[at]));
+  return (
+    template.length === path.length &&
+    template.every((part, at) => (part.startsWith("{") ? path[at] !== "" : part === path[at]))
+  );
 }

@@ -18,7 +18,8 @@ export interface Answer<Body = unknown> {
   readonly body: Body;
 }
 
-const agent = new Agent({ keepAlive: true });
+/** workerd closes connections that were idle for 5 s: they are given up before, or a request could meet their end. */
+const agent = new Agent({ keepAlive: true, timeout: 2_000 });
 /** Larger bodies than this (bytes) are sent over a connection of their own. */
 const UNREAD = 16 * 1024;
 
@@ -42,7 +43,7 @@ export function send<Body>(origin: string, { method, path, headers = {}, body }:
         resolve({ status: received.statusCode ?? 0, headers: received.headers, body: parsed });
       });
     });
-    sent.once("error", reject);
+    sent.once("error", (cause) => reject(new Error(`${method} ${path} got no answer: ${cause.message}`, { cause })));
     sent.end(body);
   });
 }

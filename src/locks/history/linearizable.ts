@@ -11,12 +11,14 @@ export interface Operation<Act> {
   readonly from: number;
   /** Infinity: nobody was told of its end, so it may have taken effect at any time, or never. */
   readonly until: number;
+  /** It may not have happened at all, in spite of its end. */
+  readonly isOptional?: boolean;
 }
 
 /** What the object is allowed to do, one operation at a time. States are immutable. */
 export interface SequentialModel<State, Act> {
   readonly initial: State;
-  /** Every state that may follow; none: the operation cannot take effect in this state. */
+  /** Every state that may follow an operation between its `from` and `until`; none: it cannot happen in this state. */
   step(state: State, operation: Operation<Act>): readonly State[];
   /** Equal for equal states only. */
   key(state: State): string;
@@ -42,6 +44,8 @@ interface Configuration<State> {
   readonly base: number;
   /** ascending, all above `base` */
   readonly beyond: readonly number[];
+  /** No later operation can have ended before this. */
+  readonly now: number;
   readonly state: State;
 }
 
@@ -54,8 +58,9 @@ export function checkLinearizable<State, Act>(
   history: readonly Operation<Act>[],
   budget = 1_000_000,
 ): Verdict<State, Act> {
-  const operations = history.toSorted((a, b) => a.until - b.until || a.from - b.from);
-  const answered = operations.filter(({ until }) => until < Number.POSITIVE_INFINITY).length;
+  const mandatory = history.filter(isMandatory).sort((a, b) => a.until - b.until || a.from - b.from);
+  const operations = [...mandatory, ...history.filter((operation) => !isMandatory(operation))];
+  const answered = mandatory.length;
   const candidatesAt = candidatesOf(operations);
   const visited = new Set<string>();
   let furthest: Configuration<State>[] = [];
@@ -63,8 +68,13 @@ export function checkLinearizable<State, Act>(
   function* successors(now: Configuration<State>): Generator<[Operation<Act>, Configuration<State>]> {
     for (const index of candidatesAt(now.base)) {
       const operation = operations[index];
-      if (operation === undefined || now.beyond.includes(index)) continue;
-      for (const state of model.step(now.state, operation)) yield [operation, { ...used(now, index), state }];
+      if (operation === undefined || operation.until < now.now || now.beyond.includes(index)) continue;
+      // Its moment comes after all before it began, and before any that is still to come has ended.
+      const from = Math.max(now.now, operation.from);
+      const until = Math.min(operations[now.base]?.until ?? operation.until, operation.until);
+      for (const state of model.step(now.state, { ...operation, from, until })) {
+        yield [operation, { ...used(now, index), now: from, state }];
+      }
     }
   }
 
@@ -86,7 +96,7 @@ export function checkLinearizable<State, Act>(
     else if (now.base === best && furthest.length < STATES_TOLD) furthest.push(now);
   }
 
-  const start: Configuration<State> = { base: 0, beyond: [], state: model.initial };
+  const start: Configuration<State> = { base: 0, beyond: [], now: Number.NEGATIVE_INFINITY, state: model.initial };
   reached(start);
   const order: Operation<Act>[] = [];
   const stack = [successors(start)];
@@ -113,9 +123,13 @@ export function checkLinearizable<State, Act>(
   };
 }
 
+function isMandatory({ until, isOptional = false }: Operation<unknown>): boolean {
+  return until < Number.POSITIVE_INFINITY && !isOptional;
+}
+
 /**
  * Which operations may come next when `base` is the earliest answer still unexplained: all that began before that answer.
- * Operations are sorted by their answers, so the candidates come out with the most urgent first.
+ * The candidates come out with the most urgent first, and those that may never have happened last.
  */
 function candidatesOf(operations: readonly Operation<unknown>[]): (base: number) => readonly number[] {
   const known = new Map<number, readonly number[]>();

@@ -31,8 +31,6 @@ export interface Grant {
   readonly isFresh: boolean;
   /** when it first came to hold the lock, by the lock's clock (ms) */
   readonly at: number | undefined;
-  /** Not granted from then on (ms of the clients' clock). */
-  readonly deadline: number;
 }
 
 /** Why somebody may rightly be kept out. */
@@ -68,9 +66,18 @@ export interface ActsOfLock {
   /** Those that can have waited before they were held, and the session of each lease and claim. */
   readonly waiting: ReadonlySet<string>;
   readonly sessions: ReadonlyMap<string, string>;
+  /** By how much calls without an answer can have extended a session's leases (ms). */
+  readonly slack: ReadonlyMap<string, number>;
 }
 
 const NEVER = Number.POSITIVE_INFINITY;
+
+export interface Patience {
+  /** A call without an answer was carried out within this time, or never (ms). Default 10 s. */
+  readonly patience_ms?: number;
+  /** How far the clocks of lock and clients may be apart (ms). Default 0. */
+  readonly tolerance_ms?: number;
+}
 
 /** The acts of one lock's history. Throws RangeError for an answer about an id that nobody was ever given. */
 export function actsOf(calls: readonly RecordedCall[]): ActsOfLock {
@@ -82,7 +89,7 @@ export function actsOf(calls: readonly RecordedCall[]): ActsOfLock {
       const { call, answer, invoked: from, answered: until } = one;
       if (call.do === "acquire") {
         const acts = actsOfAcquire({ ...one, call }, lives, untold);
-        return acts.map((act) => ({ act, from, until: answer?.kind === "gone" ? NEVER : until }));
+        return acts.map((act) => ({ act, from, until, isOptional: answer?.kind === "gone" }));
       }
       const acts = actsOfOther(one, ended);
       if (call.do === "release" && answer?.kind === "released") ended.add(call.id);
@@ -94,7 +101,20 @@ export function actsOf(calls: readonly RecordedCall[]): ActsOfLock {
     tokens: new Set(all.flatMap((life) => [...life.tokens.keys()])),
     waiting: new Set(all.filter(({ waits }) => waits > 0).map(({ id }) => id)),
     sessions: new Map(all.map(({ id, session }) => [id, session])),
+    slack: slackOf(calls, lives),
   };
+}
+
+/** A heartbeat or a repeated acquire whose answer was lost changes nothing but when the lease ends. */
+function slackOf(calls: readonly RecordedCall[], lives: Lives): ReadonlyMap<string, number> {
+  const slack = new Map<string, number>();
+  for (const { call, answer } of calls) {
+    const isLost = answer === undefined || (call.do === "acquire" && answer.kind === "gone");
+    if (!isLost || (call.do !== "acquire" && call.do !== "heartbeat")) continue;
+    const session = call.do === "acquire" ? sessionName(call.by) : (lives.get(call.id)?.session ?? "");
+    slack.set(session, (slack.get(session) ?? 0) + call.ttl_ms);
+  }
+  return slack;
 }
 
 /** The grants, and the deadlock's abort, that no call is. */
@@ -104,10 +124,10 @@ function ownActs(life: Life): Operation<Act>[] {
   const acts = told.map((token): Operation<Act> => {
     return { act: grantOf(life, token), from, until: tokens.get(token)?.told ?? NEVER };
   });
-  for (let unseen = told.length; unseen < waits; unseen += 1) {
-    // Seen to hold it, but its token was never told: then one of them did happen.
-    const until = tokens.size === 0 && unseen === 0 ? heldBy : NEVER;
-    acts.push({ act: grantOf(life, undefined), from, until });
+  // Seen to hold it, but its token was never told: then one grant did happen.
+  const isHolder = tokens.size === 0 && heldBy < NEVER;
+  for (let unseen = told.length; unseen < waits || (unseen === 0 && isHolder); unseen += 1) {
+    acts.push({ act: grantOf(life, undefined), from, until: unseen === 0 && isHolder ? heldBy : NEVER });
   }
   if (abortedBy < NEVER) acts.push({ act: { do: "abort", id }, from, until: abortedBy });
   return acts;
@@ -115,18 +135,17 @@ function ownActs(life: Life): Operation<Act>[] {
 
 function grantOf({ id, session, asks, at, tokens, isDowngraded }: Life, token: number | undefined): Grant {
   const isFresh = token === undefined || token === Math.min(...tokens.keys());
-  const asked = [...new Set(asks.map(({ call }) => call.mode))];
+  const asked = new Set<LockMode>([...asks.map(({ call }) => call.mode), ...(isDowngraded ? ["shared" as const] : [])]);
   const seen = token === undefined ? undefined : tokens.get(token)?.modes;
   return {
     do: "grant",
     session,
     id,
-    modes: seen?.has("exclusive") ? ["exclusive"] : seen && !isDowngraded ? ["shared"] : asked,
+    modes: seen?.has("exclusive") ? ["exclusive"] : seen && !isDowngraded ? ["shared"] : [...asked],
     ttl_ms: hull(asks.map(({ call }) => call.ttl_ms)),
     token,
     isFresh,
     at,
-    deadline: Math.max(...asks.map(({ call, answered }) => (call.wait_ms > 0 ? answered + call.wait_ms : answered))),
   };
 }
 
@@ -145,10 +164,10 @@ function actsOfAcquire(one: RecordedAcquire, lives: Lives, untold: Untold): Act[
     if (seen.reentrant) return [{ do: "reenter", session, mode, ttl_ms, seen }];
     const life = lives.get(seen.id);
     if (life === undefined || !isTaken(call, seen)) return [{ do: "look", id: seen.id, seen }];
-    return [{ ...grantOf(life, seen.token), modes: [mode], ttl_ms, deadline: NEVER, seen }];
+    return [{ ...grantOf(life, seen.token), modes: [mode], ttl_ms, seen }];
   }
   const grant = { do: "grant", session, id: null, modes: [mode], ttl_ms } as const;
-  return [{ ...grant, token: undefined, isFresh: true, at: undefined, deadline: NEVER }];
+  return [{ ...grant, token: undefined, isFresh: true, at: undefined }];
 }
 
 function refusalOf(
@@ -168,14 +187,16 @@ function refusalOf(
     ...[...lives.values()].flatMap((life) => (life.session === name ? life.asks : [])),
   ];
   const writes = (asks: readonly RecordedAcquire[]) =>
-    asks.some((ask) => ask.call.mode === "exclusive" && ask.call.wait_ms > 0 && ask.invoked <= answered);
-  // A session that waits to write already is refused as a writer.
-  if (mode === "exclusive" || writes(asksOf(session))) {
-    return [{ do: "refused", session, mode: "exclusive", by: by?.id, waitsUntil: -NEVER }];
-  }
+    asks.some(({ call, invoked, answer }) => {
+      const waited = call.wait_ms > 0 && !(answer?.kind === "lock" && isTaken(call, answer.lock));
+      return waited && call.mode === "exclusive" && invoked <= answered;
+    });
   const blocker = by && lives.get(by.id);
-  const mayWrite = by !== undefined && writes(blocker?.asks ?? untold.get(by.session) ?? []);
-  return [{ do: "refused", session, mode, by: by?.id, waitsUntil: mayWrite ? (blocker?.at ?? NEVER) : -NEVER }];
+  const mayWrite = mode === "shared" && by !== undefined && writes(blocker?.asks ?? untold.get(by.session) ?? []);
+  // A session that waits to write already is refused as a writer.
+  const wants = writes(asksOf(session)) ? "exclusive" : mode;
+  const waitsUntil = mayWrite ? (blocker?.at ?? NEVER) : -NEVER;
+  return [{ do: "refused", session, mode: wants, by: by?.id, waitsUntil }];
 }
 
 function actsOfOther({ call, answer }: RecordedCall, ended: ReadonlySet<string>): Act[] {
@@ -191,6 +212,7 @@ function actsOfOther({ call, answer }: RecordedCall, ended: ReadonlySet<string>)
   const look: Act[] = answer?.kind === "lock" ? [{ do: "look", id, seen: answer.lock }] : [];
   switch (call.do) {
     case "heartbeat": {
+      if (answer === undefined) return [];
       if (answer?.kind === "lock" && answer.lock.status === "queued") return look;
       const seen = answer?.kind === "lock" ? { seen: answer.lock } : {};
       return [{ do: "beat", id, agent, ttl_ms: hull([call.ttl_ms]), ...seen }];

@@ -13,8 +13,9 @@ export interface Life {
   from: number;
   /** Every call that may have asked for it, those included that were never told its id. */
   readonly asks: RecordedAcquire[];
-  /** When somebody had seen it held. */
+  /** When somebody had seen it held, and when anybody saw of it last. */
   heldBy: number;
+  lastSeen: number;
   /** When it was granted, by the lock's clock, if anybody saw. */
   at: number | undefined;
   /** Each token that it was seen with, when that was first told, and the modes it was seen in. */
@@ -48,18 +49,17 @@ export function livesOf(calls: readonly RecordedCall[]): {
       const life = lifeOf(lives, id, session);
       life.at ??= acquired_at;
       life.heldBy = Math.min(life.heldBy, one.answered);
+      life.lastSeen = Math.max(life.lastSeen, one.answered);
     }
   }
   for (const one of told) see(lives, one);
   const untold = Map.groupBy(calls.flatMap(withoutSight), ({ call }) => sessionName(call.by));
   for (const life of lives.values()) {
-    // Who was told the end of its asking before anybody asked again had another claim.
-    const others = (untold.get(life.session) ?? []).filter(
-      ({ answered }) => life.from === NEVER || answered >= life.from,
-    );
-    life.asks.push(...others);
-    life.from = Math.min(life.from, ...others.map(({ invoked }) => invoked));
-    life.waits += others.length;
+    const others = untold.get(life.session) ?? [];
+    // Who was told the end of its asking before anybody asked for this had asked for another.
+    const asks = others.filter(({ invoked, answered }) => invoked <= life.lastSeen && !(answered < life.from));
+    life.asks.push(...asks);
+    life.from = Math.min(life.from, ...asks.map(({ invoked }) => invoked));
   }
   return { lives, untold };
 }
@@ -87,6 +87,7 @@ function lifeOf(lives: Map<string, Life>, id: string, session: string): Life {
     from: NEVER,
     asks: [],
     heldBy: NEVER,
+    lastSeen: -NEVER,
     at: undefined,
     tokens: new Map(),
     taken: new Set(),
@@ -116,6 +117,7 @@ function see(lives: Map<string, Life>, { call, answer, answered }: RecordedCall)
   const { id, status, token, mode } = answer.lock;
   const life = lives.get(id);
   if (life === undefined) throw new RangeError(`${id} was never handed out`);
+  life.lastSeen = Math.max(life.lastSeen, answered);
   if (status === "held") life.heldBy = Math.min(life.heldBy, answered);
   if (token === undefined) return;
   const seen = life.tokens.get(token) ?? { told: answered, modes: new Set() };

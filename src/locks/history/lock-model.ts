@@ -16,8 +16,10 @@ interface Lease {
   readonly id: string | null;
   readonly mode: LockMode;
   readonly token: number;
-  /** When it ends; as soon as somebody saw that, `from` and `until` are the same. */
+  /** When it ends; as soon as somebody saw that, it is exact but for the slack. */
   readonly ends: Span;
+  /** By how much it may have been extended with nobody being told (ms). */
+  readonly slack: number;
 }
 
 export interface LockState {
@@ -45,7 +47,7 @@ export interface LockModelOptions {
 
 /** The model for the acts of one lock. */
 export function lockModel(
-  { tokens, waiting, sessions }: ActsOfLock,
+  { tokens, waiting, sessions, slack }: ActsOfLock,
   { token = 0, tolerance_ms = 0 }: LockModelOptions = {},
 ): SequentialModel<LockState, Act> {
   return {
@@ -72,13 +74,14 @@ export function lockModel(
         const next = m.token + 1;
         const isNext = act.token === undefined ? !tokens.has(next) : act.token === next;
         const beforeDeadline = narrowed(m, -Infinity, act.deadline + tolerance_ms);
-        return isNext && beforeDeadline ? granted(beforeDeadline, act) : [];
+        return isNext && beforeDeadline ? granted(beforeDeadline, act, slack.get(act.session) ?? 0) : [];
       }
       case "refused":
         return refused(m, act);
       case "reenter": {
         const lease = leaseOf(m, act.session);
-        return lease && covers(lease.mode, act.mode) ? some(extended(m, lease, act.ttl_ms)) : [];
+        if (lease === undefined || !covers(lease.mode, act.mode)) return [];
+        return some(extended(m, { ...lease, id: lease.id ?? act.seen?.id ?? null }, act.ttl_ms));
       }
       case "beat": {
         const lease = owned(m, act.id, act.agent);
@@ -141,7 +144,7 @@ export function lockModel(
       (lease) => lease.session !== session && (by === undefined || isNamed(lease, by)),
     );
     const blocked = holders
-      .filter((lease) => conflict(lease.mode, mode) || waitsUntil > start.now)
+      .filter((lease) => conflict(lease.mode, mode) || waitsUntil > -Infinity)
       .flatMap((lease) => some(alive(start, lease)));
     if (blocked.length > 0 || by === undefined || holders.length > 0) return blocked;
     return start.withdrawn.includes(by) ? [] : some(narrowed(start, -Infinity, waitsUntil));
@@ -149,7 +152,7 @@ export function lockModel(
 }
 
 /** Rules 1, 3 and 4: nobody who conflicts is alive. A session that reads already upgrades, or reads on. */
-function granted(m: Moment, { session, id, modes, ttl_ms, isFresh, at }: Grant): Moment[] {
+function granted(m: Moment, { session, id, modes, ttl_ms, isFresh, at }: Grant, slack: number): Moment[] {
   const token = m.token + 1;
   const own = leaseOf(m, session);
   const moments: Moment[] = [];
@@ -158,18 +161,16 @@ function granted(m: Moment, { session, id, modes, ttl_ms, isFresh, at }: Grant):
       const start = own ? over(m, own) : m;
       const said = at === undefined ? start : start && narrowed(start, at, at);
       const free = said && withoutRivals(said, session, mode);
-      if (free) moments.push({ ...put(free, { session, id, mode, token, ends: sum(free, ttl_ms) }), token });
+      if (free)
+        moments.push({ ...put(free, { session, id, mode, token, ends: sum(free, ttl_ms, slack), slack }), token });
     }
   }
   if (own === undefined || !(id === null || isNamed(own, id))) return moments;
   const living = alive(m, own);
-  if (id === null && living && modes.some((mode) => covers(own.mode, mode))) {
-    moments.push(...some(extended(living, own, ttl_ms)));
-  }
   if (own.mode === "shared" && modes.includes("exclusive")) {
     const free = living && withoutRivals(living, session, "exclusive");
-    const ends = free && later(own.ends, sum(free, ttl_ms));
-    if (ends) moments.push({ ...put(free, { ...own, mode: "exclusive", token, ends }), token });
+    const ends = free && later(own.ends, sum(free, ttl_ms, slack));
+    if (ends) moments.push({ ...put(free, { ...own, id: id ?? own.id, mode: "exclusive", token, ends }), token });
   }
   return moments;
 }
@@ -183,7 +184,7 @@ function withoutRivals(start: Moment, session: string, mode: LockMode): Moment |
 /** Rule 5: only the living are extended, and never to an earlier end. */
 function extended(m: Moment, lease: Lease, ttl_ms: Span): Moment | undefined {
   const living = alive(m, lease);
-  return living && put(living, { ...lease, ends: later(lease.ends, sum(living, ttl_ms)) });
+  return living && put(living, { ...lease, ends: later(lease.ends, sum(living, ttl_ms, lease.slack)) });
 }
 
 // --- what an answer shows
@@ -206,15 +207,15 @@ function holdersConfirmed(start: Moment, { holders }: Sighting): Moment | undefi
   if (holders === undefined) return start;
   let m: Moment | undefined = start;
   for (const lease of start.leases) {
-    const holder = holders.find(({ id }) => id === lease.id);
-    if (m !== undefined) m = holder ? endingAt(m, lease, holder.ends_at) : over(m, lease);
+    const holder = holders.find(({ id, session }) => session === lease.session && isNamed(lease, id));
+    if (m !== undefined) m = holder ? endingAt(m, { ...lease, id: holder.id }, holder.ends_at) : over(m, lease);
   }
   return m?.leases.length === holders.length ? m : undefined;
 }
 
 function endingAt(m: Moment, lease: Lease, at: number): Moment | undefined {
   if (at < lease.ends.from || at > lease.ends.until) return undefined;
-  const exact: Lease = { ...lease, ends: { from: at, until: at } };
+  const exact: Lease = { ...lease, ends: { from: at, until: at + lease.slack } };
   return alive(put(m, exact), exact);
 }
 
@@ -236,8 +237,8 @@ function narrowed(m: Moment, from: number, until: number): Moment | undefined {
   return within.now <= within.until ? within : undefined;
 }
 
-function sum(m: Moment, { from, until }: Span): Span {
-  return { from: m.now + from, until: m.until + until };
+function sum(m: Moment, { from, until }: Span, slack: number): Span {
+  return { from: m.now + from, until: m.until + until + slack };
 }
 
 function later(one: Span, other: Span): Span {

@@ -70,6 +70,8 @@ export function turns(count: { readonly minLength: number; readonly maxLength: n
   return fc.array(turn, { ...count, size: "max" });
 }
 
+type Gone = "LOCK_EXPIRED" | "LOCK_NOT_FOUND";
+
 /** A call that is held open for its grant. */
 interface Open {
   readonly call: Acquire;
@@ -90,7 +92,7 @@ export function simulated(commands: readonly Turn[]): RecordedCall[] {
 class SimulatedLock {
   readonly #history: RecordedCall[] = [];
   readonly #given = new Map<Session, number[]>();
-  readonly #owners = new Map<number, { readonly session: Session; ended?: "LOCK_EXPIRED" | "LOCK_NOT_FOUND" }>();
+  readonly #owners = new Map<number, { readonly session: Session; ended?: Gone; timedOut?: boolean }>();
   #open: Open[] = [];
   #book: LockBook = emptyBook();
   #member = 0;
@@ -183,7 +185,8 @@ class SimulatedLock {
     for (const event of step.events) {
       if (event.kind === "expired") this.#end(event.lease, "LOCK_EXPIRED");
       if (event.kind === "released") this.#end(event.lease, "LOCK_NOT_FOUND");
-      if (event.kind === "timed_out" || event.kind === "cancelled") this.#end(event.waiter, "LOCK_NOT_FOUND");
+      if (event.kind === "cancelled") this.#end(event.waiter, "LOCK_NOT_FOUND");
+      if (event.kind === "timed_out") this.#end(event.waiter, "LOCK_NOT_FOUND", true);
     }
     for (const open of this.#open) {
       const entry = entryOf(this.#book, open.member);
@@ -192,9 +195,9 @@ class SimulatedLock {
     return step.value;
   }
 
-  #end({ member }: Entry, ended: "LOCK_EXPIRED" | "LOCK_NOT_FOUND"): void {
+  #end({ member }: Entry, ended: Gone, timedOut = false): void {
     const owner = this.#owners.get(member);
-    if (owner !== undefined && entryOf(this.#book, member) === undefined) owner.ended = ended;
+    if (owner !== undefined && entryOf(this.#book, member) === undefined) Object.assign(owner, { ended, timedOut });
   }
 
   #close(open: Open): void {
@@ -203,6 +206,7 @@ class SimulatedLock {
     const entry = entryOf(this.#book, member);
     const answered = isTold ? this.#now + late : LOST;
     if (entry !== undefined) this.#told(call, invoked, answered, this.#sighting(entry));
+    else if (this.#owners.get(member)?.timedOut) this.#note(call, invoked, answered, { kind: "refused" });
     else this.#note(call, invoked, answered, this.#gone(member));
   }
 

@@ -1,0 +1,221 @@
+import { describe, expect, it } from "vitest";
+import { Detector, type Found } from "./detector.ts";
+import { LockWorld } from "./lock-world.fixture.ts";
+import { WaitForGraph } from "./wait-for-graph.ts";
+
+/** A world whose every change reaches the graph at once, and is searched from. */
+class Observed {
+  readonly world = new LockWorld();
+  readonly graph = new WaitForGraph();
+  readonly detector: Detector;
+
+  constructor(budget?: number) {
+    this.detector = new Detector(budget);
+  }
+
+  ask(session: string, lock: string, mode: "shared" | "exclusive" = "exclusive"): Found[] {
+    this.world.ask(session, lock, mode);
+    return this.tell(lock);
+  }
+
+  tell(lock: string): Found[] {
+    const report = this.world.report(lock);
+    return report === undefined ? [] : this.detector.find(this.graph.apply(report, this.world.now).roots);
+  }
+
+  /** How many steps this took. */
+  steps(run: () => unknown): number {
+    const before = this.detector.steps;
+    run();
+    return this.detector.steps - before;
+  }
+
+  finish(): Found[] {
+    const found: Found[] = [];
+    while (this.detector.isBusy) found.push(...this.detector.slice());
+    return found;
+  }
+}
+
+/** s0 holds l0 and waits for l1, which s1 holds, and so on; the last closes the ring, if there is one. */
+function chain(observed: Observed, length: number): void {
+  for (let at = 0; at < length; at += 1) observed.ask(`s${at}`, `l${at}`);
+  for (let at = 0; at < length - 1; at += 1) observed.ask(`s${at}`, `l${at + 1}`);
+}
+
+function sessions([found]: readonly Found[]): string[] {
+  return found?.cycle.map(({ wait }) => wait.session.session_id) ?? [];
+}
+
+describe("the search for cycles", () => {
+  it("finds two sessions that wait for each other, with the request that closes the cycle", () => {
+    const observed = new Observed();
+    chain(observed, 2);
+    expect(sessions(observed.ask("s1", "l0")).sort()).toEqual(["s0", "s1"]);
+  });
+
+  it("finds a ring of any length, each session followed by the one that it waits for", () => {
+    const observed = new Observed();
+    chain(observed, 50);
+    const found = observed.ask("s49", "l0");
+    expect(sessions(found)).toEqual(["s49", ...Array.from({ length: 49 }, (_, at) => `s${at}`)]);
+    for (const { wait, next } of found[0]?.cycle ?? []) expect(next.holds.has(wait.lock)).toBe(true);
+  });
+
+  it("finds a ring of 10,000: within its budget, or parked and in slices", () => {
+    const observed = new Observed();
+    chain(observed, 10_000);
+    const found = observed.ask("s9999", "l0");
+    expect(sessions([...found, ...observed.finish()])).toHaveLength(10_000);
+  });
+
+  it("never takes an overflow for a deadlock: it parks the search, and a later slice decides", () => {
+    const observed = new Observed(100);
+    chain(observed, 1_000);
+    expect(observed.ask("s999", "l0")).toEqual([]);
+    expect(observed.detector.isBusy).toBe(true);
+    const slices: Found[][] = [];
+    while (observed.detector.isBusy) slices.push(observed.detector.slice(50));
+    expect(slices.length).toBeGreaterThan(40);
+    expect(slices.filter((found) => found.length > 0)).toHaveLength(1);
+    expect(sessions(slices.flat())).toHaveLength(1_000);
+  });
+
+  it("finishes a parked search of a long chain without a find when there is no cycle", () => {
+    const observed = new Observed(100);
+    chain(observed, 1_000);
+    observed.world.ask("t", "free");
+    observed.ask("u", "free");
+    expect(observed.ask("t", "l0")).toEqual([]);
+    expect(observed.detector.isBusy).toBe(true);
+    expect(observed.finish()).toEqual([]);
+  });
+
+  it("finds, in one pass over all that was parked, one cycle for each knot", () => {
+    const observed = new Observed(0);
+    for (const ring of ["x", "y", "z"]) {
+      for (const at of [0, 1, 2]) observed.ask(`${ring}${at}`, `${ring}-lock${at}`);
+      for (const at of [0, 1, 2]) observed.ask(`${ring}${at}`, `${ring}-lock${(at + 1) % 3}`);
+    }
+    const found = observed.finish();
+    expect(
+      found.map(({ cycle }) =>
+        cycle
+          .map(({ wait }) => wait.session.session_id)
+          .sort()
+          .join(),
+      ),
+    ).toEqual(expect.arrayContaining(["x0,x1,x2", "y0,y1,y2", "z0,z1,z2"]));
+    expect(found).toHaveLength(3);
+  });
+
+  it("finds a deadlock that closes while a parked search is half way through it", () => {
+    const observed = new Observed(10);
+    chain(observed, 200);
+    observed.world.ask("t", "free");
+    observed.ask("u", "free");
+    observed.ask("t", "l0");
+    observed.detector.slice(150);
+    observed.ask("s199", "l100");
+    expect(sessions(observed.finish())).toHaveLength(100);
+  });
+
+  it("goes through holders, of whom any may close the cycle", () => {
+    const observed = new Observed();
+    for (let at = 0; at < 100; at += 1) observed.ask(`reader${at}`, "shared-lock", "shared");
+    observed.ask("w", "own");
+    observed.ask("w", "shared-lock");
+    expect(sessions(observed.ask("reader73", "own")).sort()).toEqual(["reader73", "w"]);
+  });
+
+  it("finds two upgraders of one lock, and none where only one upgrades", () => {
+    const observed = new Observed();
+    for (const session of ["a", "b", "c"]) observed.ask(session, "l", "shared");
+    expect(observed.ask("a", "l")).toEqual([]);
+    expect(sessions(observed.ask("c", "l")).sort()).toEqual(["a", "c"]);
+  });
+
+  it("finds a new holder that waits itself, when those who wait for the lock are on its way", () => {
+    const observed = new Observed();
+    observed.ask("h", "l");
+    observed.ask("a", "l");
+    observed.ask("b", "m");
+    observed.ask("b", "l");
+    expect(observed.ask("a", "m")).not.toEqual([]);
+    observed.world.release("h", "l");
+    expect(sessions(observed.tell("l")).sort()).toEqual(["a", "b"]);
+  });
+
+  it("finds a cycle through the order of a queue: somebody ahead waits elsewhere for somebody behind", () => {
+    const observed = new Observed();
+    observed.ask("h", "l");
+    observed.ask("b", "m");
+    observed.ask("a", "l");
+    observed.ask("x", "l", "shared");
+    observed.ask("b", "l");
+    const found = observed.ask("a", "m");
+    expect(sessions(found).sort()).toEqual(["a", "b"]);
+  });
+
+  it("sees no wait between readers who queue side by side", () => {
+    const observed = new Observed();
+    observed.ask("h", "l");
+    observed.ask("b", "m");
+    observed.ask("a", "l", "shared");
+    observed.ask("b", "l", "shared");
+    expect(observed.ask("a", "m")).toEqual([]);
+  });
+
+  it("sees the wait that begins when a reader between two others in the queue turns into a writer", () => {
+    const observed = new Observed();
+    observed.ask("h", "l");
+    observed.ask("b", "m");
+    observed.ask("a", "l", "shared");
+    observed.ask("w", "l", "shared");
+    observed.ask("b", "l", "shared");
+    expect(observed.ask("a", "m")).toEqual([]);
+    expect(sessions(observed.ask("w", "l", "exclusive")).sort()).toEqual(["a", "b"]);
+  });
+
+  it("does not take a session that waits for several locks for a deadlock", () => {
+    const observed = new Observed();
+    observed.ask("h", "l");
+    observed.ask("h", "m");
+    observed.ask("a", "l");
+    expect(observed.ask("a", "m")).toEqual([]);
+    expect(observed.ask("b", "l")).toEqual([]);
+    expect(observed.ask("b", "m")).toEqual([]);
+  });
+});
+
+describe("the cost of a wait", () => {
+  it("is one step for whom nobody waits, be it the 10,000th waiter of a hot lock", () => {
+    const observed = new Observed();
+    observed.world.ask("h", "hot");
+    for (let at = 0; at < 2_000; at += 1) observed.world.ask(`w${at}`, "hot");
+    observed.tell("hot");
+    expect(observed.steps(() => observed.ask("last", "hot"))).toBe(1);
+  });
+
+  it("does not grow with the waiters of a lock on the way, only with its holders", () => {
+    const observed = new Observed();
+    for (const holder of ["h0", "h1", "h2"]) observed.world.ask(holder, "hot", "shared");
+    for (let at = 0; at < 2_000; at += 1) observed.world.ask(`w${at}`, "hot");
+    observed.tell("hot");
+    observed.ask("newcomer", "own");
+    observed.ask("behind", "own");
+    expect(observed.steps(() => observed.ask("newcomer", "hot"))).toBeLessThanOrEqual(5);
+  });
+
+  it("is linear where many who wait for several locks stand in the same queues", () => {
+    const observed = new Observed();
+    observed.ask("h", "l");
+    observed.ask("h", "m");
+    for (let at = 0; at < 500; at += 1) {
+      observed.ask(`w${at}`, "l");
+      observed.ask(`w${at}`, "m");
+    }
+    expect(observed.steps(() => observed.ask("w500", "l"))).toBe(1);
+    expect(observed.steps(() => observed.ask("w500", "m"))).toBeLessThan(10 * 500);
+  });
+});

@@ -1,0 +1,40 @@
+/** How the delivery of an execution to a webhook executor stands, and when it is tried again. Pure. */
+import type { Execution, TaskRecord } from "./task.ts";
+import type { Transition } from "./transition.ts";
+
+/** The principal that an executor works as; no user and no agent may have this id. */
+export const EXECUTOR = "executor";
+
+const FIRST_RETRY_MS = 1_000;
+const LAST_RETRY_MS = 30_000;
+
+export type Delivery = NonNullable<Execution["delivery"]>;
+
+/** The delivery of an attempt that just began; `now` in ms. */
+export function firstDelivery(taskId: string, attempt: number, now: number): Delivery {
+  return { webhook_id: `msg_${taskId}_${attempt}`, status: "pending", attempts: 0, next_at: now };
+}
+
+/** The executor took it and will call back: nothing is sent any more. */
+export function delivered(task: TaskRecord): Transition | null {
+  return withDelivery(task, (delivery) => ({ ...delivery, status: "accepted", attempts: delivery.attempts + 1 }));
+}
+
+/** Not now: again after a pause that doubles, with jitter; timeout_seconds end it. `random` in [0, 1). */
+export function redeliver(task: TaskRecord, error: string, now: number, random: number): Transition | null {
+  return withDelivery(task, (delivery) => {
+    const attempts = delivery.attempts + 1;
+    const ceiling = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(attempts - 1, 10));
+    return { ...delivery, attempts, last_error: error, next_at: now + Math.round(ceiling * (0.5 + random / 2)) };
+  });
+}
+
+function withDelivery(task: TaskRecord, change: (delivery: Delivery) => Delivery): Transition | null {
+  const { execution } = task;
+  if (execution?.delivery === undefined) return null;
+  return {
+    task: { ...task, execution: { ...execution, delivery: change(execution.delivery) } },
+    happenings: [],
+    effects: [],
+  };
+}
