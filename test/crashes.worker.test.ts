@@ -1,12 +1,14 @@
 /** A task whose actors die: after every single commit of its life, and between all of its steps. */
 import { abortAllDurableObjects, evictDurableObject } from "cloudflare:test";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { actorName, hashedAddress } from "../src/actor/ids.ts";
 import type { ActorKey } from "../src/actor/remote.ts";
 import type { Lock } from "../src/locks/contract.ts";
+import { ResourceActor } from "../src/locks/resource-actor.ts";
 import type { Task } from "../src/tasks/task-contract.ts";
 import type { Answer } from "./support/api.ts";
 import { type Committed, onCommits } from "./support/commits.ts";
-import { approve, eventually, ok, type Person, pass, Stage, stopClock, web } from "./support/stage.ts";
+import { approve, eventually, ok, type Person, pass, refusal, Stage, stopClock, web } from "./support/stage.ts";
 
 afterEach(() => {
   vi.useRealTimers();
@@ -251,6 +253,64 @@ describe("between every two steps", () => {
     },
     20_000,
   );
+});
+
+describe("a resource that does not answer", () => {
+  /** Lets one method of one resource throw until it is told to answer again. */
+  function silenced(
+    stage: Stage,
+    key: string,
+    method: "take" | "deliver" | "heartbeat",
+  ): { readonly over: () => void } {
+    const own = ResourceActor.prototype[method] as (this: Committed, ...given: unknown[]) => unknown;
+    let silent = true;
+    const name = actorName(stage.workspace, "resource", hashedAddress("resource", key));
+    const spy = vi.spyOn(ResourceActor.prototype as unknown as Record<string, typeof own>, method);
+    spy.mockImplementation(function (this: Committed, ...given) {
+      if (silent && this.ctx.id.name === name) throw new Error("no answer, for a test");
+      return own.apply(this, given);
+    });
+    return {
+      over: () => {
+        silent = false;
+      },
+    };
+  }
+
+  it("ends an apply with 503; until what that held is free a new one is 503, too, and then begins", async () => {
+    const run = await approvedRun(await cast());
+    stopClock();
+    const [first, second] = run.keys;
+    const take = silenced(run.stage, second, "take");
+    const deliver = silenced(run.stage, first, "deliver");
+    const apply = () => run.robo.post(`/tasks/${run.id}/apply`);
+    expect(refusal(await apply())).toEqual([503, "UNAVAILABLE"]);
+    expect(await run.stage.task(run.id)).toMatchObject({ state: "APPROVED" });
+    take.over();
+    expect(refusal(await apply())).toEqual([503, "UNAVAILABLE"]);
+    deliver.over();
+    await aWhile(run, 5_000);
+    const { leases } = ok<{ leases: { lock_id: string }[] }>(await apply());
+    for (const { lock_id } of leases) {
+      expect((await run.stage.root.get<Lock>(`/locks/${lock_id}`)).body.status).toBe("held");
+    }
+    await workedOff(run);
+    await expectClean(run);
+  });
+
+  it("makes a heartbeat 503, and the task does not lapse for it", async () => {
+    const run = await approvedRun(await cast());
+    stopClock();
+    ok(await run.robo.post(`/tasks/${run.id}/apply`));
+    pass(20_000);
+    const heartbeat = silenced(run.stage, run.keys[1], "heartbeat");
+    expect(refusal(await run.robo.post(`/tasks/${run.id}/heartbeat`))).toEqual([503, "UNAVAILABLE"]);
+    expect((await run.stage.task(run.id)).state).toBe("APPLYING");
+    heartbeat.over();
+    ok(await run.robo.post(`/tasks/${run.id}/heartbeat`));
+    await workedOff(run);
+    await expectClean(run);
+  });
 });
 
 /**

@@ -51,11 +51,9 @@ export const ReviewerPolicyInput = z
   .openapi("ReviewerPolicyInput");
 export type ReviewerPolicyInput = z.infer<typeof ReviewerPolicyInput>;
 
-export const ReviewerPolicy = ReviewerPolicyInput.extend({
-  id: Slug,
-  created_at: Timestamp,
-  updated_at: Timestamp,
-}).openapi("ReviewerPolicy");
+export const ReviewerPolicy = z
+  .strictObject({ ...ReviewerPolicyInput.shape, id: Slug, created_at: Timestamp, updated_at: Timestamp })
+  .openapi("ReviewerPolicy");
 export type ReviewerPolicy = z.infer<typeof ReviewerPolicy>;
 
 export const Requirement = z

@@ -23,23 +23,26 @@ const TaskGlance = z.strictObject({
 });
 
 const Inbox = z.strictObject({
-  approvals: z.array(ApprovalRequest.extend({ task: TaskGlance })),
+  approvals: z.array(z.strictObject({ ...ApprovalRequest.shape, task: TaskGlance })),
   pagination: Pagination,
 });
 
-const ApprovalDetail = ApprovalRequest.extend({
-  task: z.strictObject({
-    id: z.uuid(),
-    state: TaskState,
-    revision: z.number().int(),
-    type: z.string(),
-    description: z.string(),
-    author_id: z.string(),
-  }),
-  preview: Preview,
-  risk: Risk,
-  eligibility: z.strictObject({ can_decide: z.boolean(), why_not: z.string().optional() }),
-}).openapi("ApprovalDetail");
+const ApprovalDetail = z
+  .strictObject({
+    ...ApprovalRequest.shape,
+    task: z.strictObject({
+      id: z.uuid(),
+      state: TaskState,
+      revision: z.number().int(),
+      type: z.string(),
+      description: z.string(),
+      author_id: z.string(),
+    }),
+    preview: Preview,
+    risk: Risk,
+    eligibility: z.strictObject({ can_decide: z.boolean(), why_not: z.string().optional() }),
+  })
+  .openapi("ApprovalDetail");
 
 const Responded = z
   .strictObject({ success: z.literal(true), approval_id: z.uuid(), task_id: z.uuid(), task_state: TaskState })

@@ -81,11 +81,11 @@ describe("the search for cycles", () => {
     expect(sessions(slices.flat())).toHaveLength(1_000);
   });
 
-  it("finishes a parked search of a long chain without a find when there is no cycle", () => {
+  it("finishes a parked search without a find when there is no cycle, with much ahead of it and many behind", () => {
     const observed = new Observed(100);
     chain(observed, 1_000);
     observed.world.ask("t", "free");
-    observed.ask("u", "free");
+    for (let at = 0; at < 100; at += 1) observed.ask(`u${at}`, "free");
     expect(observed.ask("t", "l0")).toEqual([]);
     expect(observed.detector.isBusy).toBe(true);
     expect(observed.finish()).toEqual([]);
@@ -113,9 +113,10 @@ describe("the search for cycles", () => {
     const observed = new Observed(10);
     chain(observed, 200);
     observed.world.ask("t", "free");
-    observed.ask("u", "free");
+    for (let at = 0; at < 100; at += 1) observed.ask(`u${at}`, "free");
     observed.ask("t", "l0");
     observed.detector.slice(150);
+    expect(observed.detector.isBusy).toBe(true);
     observed.ask("s199", "l100");
     expect(sessions(observed.finish())).toHaveLength(100);
   });
@@ -205,6 +206,16 @@ describe("the cost of a wait", () => {
     observed.ask("newcomer", "own");
     observed.ask("behind", "own");
     expect(observed.steps(() => observed.ask("newcomer", "hot"))).toBeLessThanOrEqual(5);
+  });
+
+  it("is small for whom few wait, however long the way ahead, and where the way is short, however many wait", () => {
+    const observed = new Observed();
+    chain(observed, 5_000);
+    observed.ask("t", "free");
+    observed.ask("u", "free");
+    expect(observed.steps(() => observed.ask("t", "l0"))).toBeLessThan(100);
+    observed.ask("h", "short");
+    expect(observed.steps(() => observed.ask("s4999", "short"))).toBeLessThan(100);
   });
 
   it("is linear where many who wait for several locks stand in the same queues", () => {

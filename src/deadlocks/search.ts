@@ -11,17 +11,32 @@ export type Searched =
 /** Stamps mark what the newest search visited, so that nothing has to be cleared between two of them. */
 let lastStamp = 0;
 
-/** How far to look back first: a fraction of the budget that spares most waits a walk through all that lies ahead. */
-const LOOK_BACK_STEPS = 200;
+/** How far to look at first, ahead and back, and by how much further each time. */
+const FIRST_LOOK = 64;
+const FURTHER = 4;
 
 /**
- * Looks for a cycle through `root`, depth-first, in at most about `budget` steps (an edge each; a lock's holders are taken
- * at one go). If nobody waits for the root, that is known at once; if few do, soon.
+ * Looks for a cycle through `root`, in at most about `budget` steps (an edge each; a lock's holders are taken at one go). If
+ * nobody waits for the root, that is known at once.
+ *
+ * It looks ahead, depth-first, and back at those who wait for the root, in turns and further each time: no cycle is there as
+ * soon as one of the two comes to its end. So neither a long way ahead nor a crowd behind is dear alone.
  */
 export function searchFrom(root: SessionNode, budget: number): Searched {
   if (!isWaitedFor(root)) return { kind: "none", steps: 1 };
-  const back = stepsToEndBehind(root);
-  if (back !== undefined) return { kind: "none", steps: back };
+  let steps = 0;
+  for (let reach = FIRST_LOOK; ; reach *= FURTHER) {
+    const limit = Math.min(reach, budget - steps);
+    const ahead = lookAhead(root, limit);
+    steps += ahead.steps;
+    if (ahead.kind !== "overflow" || steps >= budget) return { ...ahead, steps };
+    const behind = lookBack(root, limit);
+    steps += behind.steps;
+    if (behind.isEnd) return { kind: "none", steps };
+  }
+}
+
+function lookAhead(root: SessionNode, budget: number): Searched {
   lastStamp += 1;
   const stamp = lastStamp;
   root.from = undefined;
@@ -50,26 +65,24 @@ export function searchFrom(root: SessionNode, budget: number): Searched {
 }
 
 /**
- * Follows back those who wait for the root, directly or not. The steps it took if there are only a few and the root is not
- * among them: then it is on no cycle. Where the order of a queue matters it takes in everybody there, which errs only
- * towards searching.
+ * Follows back those who wait for the root, directly or not. `isEnd`: these were all, and the root is not among them. Where
+ * the order of a queue matters it takes in everybody there, which errs only towards searching.
  */
-function stepsToEndBehind(root: SessionNode): number | undefined {
+function lookBack(root: SessionNode, budget: number): { readonly isEnd: boolean; readonly steps: number } {
   const behind = new Set([root]);
   let steps = 0;
   for (const session of behind) {
-    const queued = session.waits.size > 1 ? [...session.waits.keys()] : [];
+    const queued = session.waits.size > 1 ? session.waits.keys() : [];
     for (const lock of [...session.holds.keys(), ...queued]) {
+      if (steps + lock.waits.size > budget) return { isEnd: false, steps };
       steps += lock.waits.size;
-      if (steps > LOOK_BACK_STEPS) return undefined;
       for (const wait of lock.waits.values()) {
-        if (wait.session === session) continue;
-        if (wait.session === root) return undefined;
+        if (wait.session === root && session !== root) return { isEnd: false, steps };
         behind.add(wait.session);
       }
     }
   }
-  return steps + 1;
+  return { isEnd: true, steps };
 }
 
 /** A session is waited for by holding a contended lock or by standing in a queue while it also waits elsewhere. */

@@ -21,6 +21,7 @@ export function createApp(capabilities: readonly ((app: App) => void)[]): App {
   app.use(async (c, next) => {
     const given = c.req.header("X-Request-Id");
     c.set("requestId", given !== undefined && isUuidShaped(given) ? given.toLowerCase() : crypto.randomUUID());
+    c.header("X-Request-Id", c.get("requestId"));
     const started = Date.now();
     await next();
     logRequest(c, Date.now() - started);

@@ -45,9 +45,12 @@ export const CataloguedResource = z
 export type CataloguedResource = z.infer<typeof CataloguedResource>;
 
 /** The same with what its actor knows: attributes last applied, their revision (0 = never applied), the lock if there is one. */
-export const Resource = CataloguedResource.extend({
-  attributes: JsonObject,
-  revision: z.number().int().min(0),
-  lock: Lock.optional(),
-}).openapi("Resource");
+export const Resource = z
+  .strictObject({
+    ...CataloguedResource.shape,
+    attributes: JsonObject,
+    revision: z.number().int().min(0),
+    lock: Lock.optional(),
+  })
+  .openapi("Resource");
 export type Resource = z.infer<typeof Resource>;

@@ -4,7 +4,8 @@ import { z } from "@hono/zod-openapi";
 const slug = z.string().regex(/^[a-z0-9._@-]{1,64}$/, "must be a slug of 1 to 64 characters out of a-z 0-9 . _ @ -");
 
 /** Any JSON object; depth, size and forbidden characters are checked where the body is read (http/body.ts). */
-export const JsonObject = z.record(z.string(), z.unknown()).openapi("JsonObject");
+const jsonObject = z.record(z.string(), z.unknown());
+export const JsonObject = jsonObject.openapi("JsonObject");
 export type JsonObject = z.infer<typeof JsonObject>;
 
 export const ResourceType = z.enum([
@@ -75,13 +76,16 @@ export type MetadataInput = z.infer<typeof MetadataInput>;
 
 const timestamp = z.string().openapi({ format: "date-time", example: "2026-11-20T22:46:52.123Z" });
 
-export const TaskMetadata = MetadataInput.extend({
-  created_at: timestamp,
-  updated_at: timestamp,
-  submitted_at: timestamp.optional(),
-  approved_at: timestamp.optional(),
-  completed_at: timestamp.optional(),
-}).openapi("TaskMetadata");
+export const TaskMetadata = z
+  .strictObject({
+    ...MetadataInput.shape,
+    created_at: timestamp,
+    updated_at: timestamp,
+    submitted_at: timestamp.optional(),
+    approved_at: timestamp.optional(),
+    completed_at: timestamp.optional(),
+  })
+  .openapi("TaskMetadata");
 
 export const TaskState = z.enum([
   "DRAFT",
@@ -117,10 +121,10 @@ export type Risk = z.infer<typeof Risk>;
 
 export const Change = z
   .strictObject({
-    resource: ResourceRef.extend({ key: z.string() }),
+    resource: z.strictObject({ ...ResourceRef.shape, key: z.string() }),
     action: ResourceAction,
-    before: JsonObject.nullable().optional(),
-    after: JsonObject.nullable().optional(),
+    before: jsonObject.nullable().optional(),
+    after: jsonObject.nullable().optional(),
     diff: z.string().optional(),
   })
   .openapi("Change");

@@ -70,12 +70,15 @@ export const Task = z
   .openapi("Task");
 export type Task = z.infer<typeof Task>;
 
-export const DryRun = Task.extend({
-  /** who would be asked */
-  reviewers: z.array(z.strictObject({ id: z.string(), name: z.string(), policy_ids: z.array(z.string()) })),
-  /** why it would or would not approve itself, or why nobody can be asked */
-  reasons: z.array(z.string()),
-}).openapi("DryRun");
+export const DryRun = z
+  .strictObject({
+    ...Task.shape,
+    /** who would be asked */
+    reviewers: z.array(z.strictObject({ id: z.string(), name: z.string(), policy_ids: z.array(z.string()) })),
+    /** why it would or would not approve itself, or why nobody can be asked */
+    reasons: z.array(z.string()),
+  })
+  .openapi("DryRun");
 export type DryRun = z.infer<typeof DryRun>;
 
 /** A JSON value's size on the wire in bytes. */
@@ -129,14 +132,17 @@ export const ApplyTask = z.strictObject({ agent_id: Slug.optional() }).openapi("
 export const Applying = z.strictObject({ task: Task, leases: z.array(Lease) }).openapi("Applying");
 
 /** An apply that began: the task with its leases. */
-export const Applied = Task.extend({ leases: z.array(Lease) }).openapi("Applied");
+export const Applied = z.strictObject({ ...Task.shape, leases: z.array(Lease) }).openapi("Applied");
 
 /** An apply that waits: the task, still APPROVED, with where it stands in which queue. */
-export const Queued = Task.extend({
-  queue: z.array(
-    z.strictObject({ resource_type: z.string(), resource_id: z.string(), queue_position: z.number().int() }),
-  ),
-}).openapi("QueuedApply");
+export const Queued = z
+  .strictObject({
+    ...Task.shape,
+    queue: z.array(
+      z.strictObject({ resource_type: z.string(), resource_id: z.string(), queue_position: z.number().int() }),
+    ),
+  })
+  .openapi("QueuedApply");
 
 export const TaskHeartbeat = z
   .strictObject({

@@ -23,7 +23,6 @@ const KNOWN: Readonly<Record<string, readonly unknown[]>> = {
   resource_id: ["database:prod/orders", "database:prod/x", "migrator", "a:b:c//"],
   namespace: ["prod", "test"],
   timezone: ["Europe/Vienna", "UTC", "Mars/Base"],
-  actions: [["read"], ["write"], ["execute", "read"], ["read", "write"]],
   parameters: [{}, { a: 1 }, { "database:prod/x": { password: "x" } }, { "service:/": null }],
   wait_seconds: [0],
   force: [false, true],

@@ -4,6 +4,11 @@ import { type Act, actsOf } from "./lock-acts.ts";
 import type { RecordedCall } from "./lock-history.ts";
 import { type LockModelOptions, type LockState, lockModel } from "./lock-model.ts";
 
+export interface LockHistoryOptions extends LockModelOptions {
+  /** A call without an answer was carried out within this time, or never (ms). Default 10 s. */
+  readonly patience_ms?: number;
+}
+
 /** How much of a failing history's end is told. */
 const ACTS_TOLD = 30;
 
@@ -13,9 +18,9 @@ const ACTS_TOLD = 30;
  */
 export function checkLockHistory(
   calls: readonly RecordedCall[],
-  options: LockModelOptions = {},
+  { patience_ms = 10_000, ...options }: LockHistoryOptions = {},
 ): Verdict<LockState, Act> {
-  const acts = actsOf(calls);
+  const acts = actsOf(calls, patience_ms);
   return checkLinearizable(lockModel(acts, options), acts.operations);
 }
 

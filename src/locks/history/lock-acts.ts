@@ -9,7 +9,7 @@
 import type { LockMode } from "../lock-types.ts";
 import type { Operation } from "./linearizable.ts";
 import { type RecordedCall, type Sighting, sessionName } from "./lock-history.ts";
-import { isTaken, type Life, livesOf, mayWait, type RecordedAcquire } from "./lock-lives.ts";
+import { type Acquire, type Asked, isTaken, type Life, livesOf, mayWait } from "./lock-lives.ts";
 
 /** Somewhere from `from` to `until`, ms. */
 export interface Span {
@@ -72,28 +72,25 @@ export interface ActsOfLock {
 
 const NEVER = Number.POSITIVE_INFINITY;
 
-export interface Patience {
-  /** A call without an answer was carried out within this time, or never (ms). Default 10 s. */
-  readonly patience_ms?: number;
-  /** How far the clocks of lock and clients may be apart (ms). Default 0. */
-  readonly tolerance_ms?: number;
-}
-
-/** The acts of one lock's history. Throws RangeError for an answer about an id that nobody was ever given. */
-export function actsOf(calls: readonly RecordedCall[]): ActsOfLock {
-  const { lives, untold } = livesOf(calls);
+/**
+ * The acts of one lock's history. `patience_ms`: a call without an answer was carried out within that time, or never.
+ * Throws RangeError for an answer about an id that nobody was ever given.
+ */
+export function actsOf(calls: readonly RecordedCall[], patience_ms: number): ActsOfLock {
+  const { lives, asks, untold } = livesOf(calls, patience_ms);
   const ended = new Set<string>();
   const operations = calls
     .toSorted((a, b) => a.answered - b.answered)
-    .flatMap((one) => {
-      const { call, answer, invoked: from, answered: until } = one;
-      if (call.do === "acquire") {
-        const acts = actsOfAcquire({ ...one, call }, lives, untold);
-        return acts.map((act) => ({ act, from, until, isOptional: answer?.kind === "gone" }));
-      }
-      const acts = actsOfOther(one, ended);
+    .flatMap((one): Operation<Act>[] => {
+      const { call, answer, invoked: from } = one;
+      const acts =
+        call.do === "acquire" ? actsOfAcquire({ ...one, call }, lives, asks, untold) : actsOfOther(one, ended);
       if (call.do === "release" && answer?.kind === "released") ended.add(call.id);
-      return acts.map((act) => ({ act, from, until }));
+      if (answer !== undefined && !(call.do === "acquire" && answer.kind === "gone")) {
+        return acts.map((act) => ({ act, from, until: one.answered }));
+      }
+      const lost = from + patience_ms + (call.do === "acquire" ? call.wait_ms : 0);
+      return acts.map((act) => ({ act, from, until: Math.min(one.answered, lost), isOptional: true }));
     });
   const all = [...lives.values()];
   return {
@@ -120,14 +117,16 @@ function slackOf(calls: readonly RecordedCall[], lives: Lives): ReadonlyMap<stri
 /** The grants, and the deadlock's abort, that no call is. */
 function ownActs(life: Life): Operation<Act>[] {
   const { id, from, tokens, taken, waits, abortedBy, heldBy } = life;
+  const over = Math.max(...life.asks.map(({ over }) => over));
   const told = [...tokens.keys()].filter((token) => !taken.has(token));
   const acts = told.map((token): Operation<Act> => {
-    return { act: grantOf(life, token), from, until: tokens.get(token)?.told ?? NEVER };
+    return { act: grantOf(life, token), from, until: Math.min(over, tokens.get(token)?.told ?? NEVER) };
   });
   // Seen to hold it, but its token was never told: then one grant did happen.
   const isHolder = tokens.size === 0 && heldBy < NEVER;
-  for (let unseen = told.length; unseen < waits || (unseen === 0 && isHolder); unseen += 1) {
-    acts.push({ act: grantOf(life, undefined), from, until: unseen === 0 && isHolder ? heldBy : NEVER });
+  if (isHolder) acts.push({ act: grantOf(life, undefined), from, until: Math.min(over, heldBy) });
+  for (let count = acts.length; count < waits; count += 1) {
+    acts.push({ act: grantOf(life, undefined), from, until: over, isOptional: true });
   }
   if (abortedBy < NEVER) acts.push({ act: { do: "abort", id }, from, until: abortedBy });
   return acts;
@@ -150,15 +149,15 @@ function grantOf({ id, session, asks, at, tokens, isDowngraded }: Life, token: n
 }
 
 type Lives = ReadonlyMap<string, Life>;
-type Untold = ReadonlyMap<string, readonly RecordedAcquire[]>;
+type Asks = ReadonlyMap<string, readonly Asked[]>;
 
-function actsOfAcquire(one: RecordedAcquire, lives: Lives, untold: Untold): Act[] {
+function actsOfAcquire(one: RecordedCall & { readonly call: Acquire }, lives: Lives, asks: Asks, untold: Asks): Act[] {
   const { call, answer } = one;
   const session = sessionName(call.by);
   const { mode } = call;
   const ttl_ms = hull([call.ttl_ms]);
   if (answer?.kind === "queue_full") return [];
-  if (answer?.kind === "refused") return refusalOf(one, answer.by, lives, untold);
+  if (answer?.kind === "refused") return refusalOf(one, answer.by, lives, asks, untold);
   if (answer?.kind === "lock") {
     const { lock: seen } = answer;
     if (seen.reentrant) return [{ do: "reenter", session, mode, ttl_ms, seen }];
@@ -171,10 +170,11 @@ function actsOfAcquire(one: RecordedAcquire, lives: Lives, untold: Untold): Act[
 }
 
 function refusalOf(
-  { call, answered }: RecordedAcquire,
+  { call, invoked, answered }: RecordedCall & { readonly call: Acquire },
   by: { readonly id: string; readonly session: string } | undefined,
   lives: Lives,
-  untold: Untold,
+  asks: Asks,
+  untold: Asks,
 ): Act[] {
   const session = sessionName(call.by);
   const { mode } = call;
@@ -182,19 +182,15 @@ function refusalOf(
     // Whom it waited for, the answer cannot tell, and a reader may have waited for a writer who was never heard of.
     return mode === "shared" ? [] : [{ do: "refused", session, mode, by: undefined, waitsUntil: -NEVER }];
   }
-  const asksOf = (name: string) => [
-    ...(untold.get(name) ?? []),
-    ...[...lives.values()].flatMap((life) => (life.session === name ? life.asks : [])),
-  ];
-  const writes = (asks: readonly RecordedAcquire[]) =>
-    asks.some(({ call, invoked, answer }) => {
-      const waited = call.wait_ms > 0 && !(answer?.kind === "lock" && isTaken(call, answer.lock));
-      return waited && call.mode === "exclusive" && invoked <= answered;
+  const writes = (asks: readonly Asked[] = []) =>
+    asks.some((ask) => {
+      const waits = ask.call.wait_ms > 0 && !(ask.answer?.kind === "lock" && isTaken(ask.call, ask.answer.lock));
+      return waits && ask.call.mode === "exclusive" && ask.invoked <= answered && ask.over >= invoked;
     });
   const blocker = by && lives.get(by.id);
-  const mayWrite = mode === "shared" && by !== undefined && writes(blocker?.asks ?? untold.get(by.session) ?? []);
+  const mayWrite = mode === "shared" && by !== undefined && writes(blocker?.asks ?? untold.get(by.session));
   // A session that waits to write already is refused as a writer.
-  const wants = writes(asksOf(session)) ? "exclusive" : mode;
+  const wants = writes(asks.get(session)) ? "exclusive" : mode;
   const waitsUntil = mayWrite ? (blocker?.at ?? NEVER) : -NEVER;
   return [{ do: "refused", session, mode: wants, by: by?.id, waitsUntil }];
 }

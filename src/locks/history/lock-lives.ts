@@ -3,7 +3,12 @@ import type { LockMode } from "../lock-types.ts";
 import { type LockCall, type RecordedCall, type Sighting, sessionName } from "./lock-history.ts";
 
 export type Acquire = Extract<LockCall, { do: "acquire" }>;
-export type RecordedAcquire = RecordedCall & { readonly call: Acquire };
+
+export interface Asked extends RecordedCall {
+  readonly call: Acquire;
+  /** It was not granted after that. */
+  readonly over: number;
+}
 
 /** One lease or claim. Times are ms of the clients' clock unless it says otherwise. */
 export interface Life {
@@ -12,7 +17,7 @@ export interface Life {
   /** No call that can have made it began before. */
   from: number;
   /** Every call that may have asked for it, those included that were never told its id. */
-  readonly asks: RecordedAcquire[];
+  readonly asks: Asked[];
   /** When somebody had seen it held, and when anybody saw of it last. */
   heldBy: number;
   lastSeen: number;
@@ -32,36 +37,43 @@ export interface Life {
 const NEVER = Number.POSITIVE_INFINITY;
 
 /**
- * The leases and claims that any answer names, and, by session, the acquire calls that left a claim or may have, of which
- * no answer told. Throws RangeError for an answer about an id that nobody was ever given.
+ * The leases and claims that any answer names; all acquire calls by session, and those among them that left a claim or may
+ * have, of which no answer told. Throws RangeError for an answer about an id that nobody was ever given.
  */
-export function livesOf(calls: readonly RecordedCall[]): {
+export function livesOf(
+  calls: readonly RecordedCall[],
+  patience_ms: number,
+): {
   readonly lives: ReadonlyMap<string, Life>;
-  readonly untold: ReadonlyMap<string, readonly RecordedAcquire[]>;
+  readonly asks: ReadonlyMap<string, readonly Asked[]>;
+  readonly untold: ReadonlyMap<string, readonly Asked[]>;
 } {
   const lives = new Map<string, Life>();
   const told = calls.toSorted((a, b) => a.answered - b.answered);
-  for (const one of told) {
-    if (one.answer?.kind !== "lock") continue;
-    const { lock } = one.answer;
-    if (one.call.do === "acquire") name(lives, { ...one, call: one.call }, lock);
-    for (const { id, session, acquired_at } of lock.holders ?? []) {
+  const asked = told.flatMap((one) => askedIn(one, patience_ms));
+  for (const one of asked) if (one.answer?.kind === "lock") name(lives, one, one.answer.lock);
+  for (const { answer, answered } of told) {
+    if (answer?.kind !== "lock") continue;
+    for (const { id, session, acquired_at } of answer.lock.holders ?? []) {
       const life = lifeOf(lives, id, session);
       life.at ??= acquired_at;
-      life.heldBy = Math.min(life.heldBy, one.answered);
-      life.lastSeen = Math.max(life.lastSeen, one.answered);
+      life.heldBy = Math.min(life.heldBy, answered);
+      life.lastSeen = Math.max(life.lastSeen, answered);
     }
   }
   for (const one of told) see(lives, one);
-  const untold = Map.groupBy(calls.flatMap(withoutSight), ({ call }) => sessionName(call.by));
+  const asks = Map.groupBy(asked, ({ call }) => sessionName(call.by));
+  const untold = Map.groupBy(asked.filter(isUntold), ({ call }) => sessionName(call.by));
   for (const life of lives.values()) {
     const others = untold.get(life.session) ?? [];
     // Who was told the end of its asking before anybody asked for this had asked for another.
-    const asks = others.filter(({ invoked, answered }) => invoked <= life.lastSeen && !(answered < life.from));
-    life.asks.push(...asks);
-    life.from = Math.min(life.from, ...asks.map(({ invoked }) => invoked));
+    const possible = others.filter(
+      ({ invoked, over }) => invoked <= life.lastSeen && (life.from === NEVER || over >= life.from),
+    );
+    life.asks.push(...possible);
+    life.from = Math.min(life.from, ...possible.map(({ invoked }) => invoked));
   }
-  return { lives, untold };
+  return { lives, asks, untold };
 }
 
 /** Whether this answer can only be a grant in the call's own moment. */
@@ -74,10 +86,15 @@ export function mayWait({ wait_ms, hold_ms }: Acquire): boolean {
   return wait_ms > 0 && hold_ms > 0;
 }
 
-function withoutSight(one: RecordedCall): RecordedAcquire[] {
-  const { call, answer } = one;
-  if (call.do !== "acquire" || answer?.kind === "lock" || answer?.kind === "queue_full") return [];
-  return answer?.kind === "refused" && !mayWait(call) ? [] : [{ ...one, call }];
+function askedIn(one: RecordedCall, patience_ms: number): Asked[] {
+  const { call, answer, invoked, answered } = one;
+  if (call.do !== "acquire" || answer?.kind === "queue_full") return [];
+  if (answer === undefined) return [{ ...one, call, over: invoked + patience_ms + call.wait_ms }];
+  return [{ ...one, call, over: answer.kind === "lock" ? answered + call.wait_ms : answered }];
+}
+
+function isUntold({ call, answer }: Asked): boolean {
+  return answer?.kind !== "lock" && (answer?.kind !== "refused" || mayWait(call));
 }
 
 function lifeOf(lives: Map<string, Life>, id: string, session: string): Life {
@@ -99,11 +116,13 @@ function lifeOf(lives: Map<string, Life>, id: string, session: string): Life {
   return life;
 }
 
-function name(lives: Map<string, Life>, one: RecordedAcquire, lock: Sighting): void {
+function name(lives: Map<string, Life>, one: Asked, lock: Sighting): void {
   const life = lifeOf(lives, lock.id, sessionName(one.call.by));
+  // It was there already.
+  if (lock.reentrant) return;
   life.from = Math.min(life.from, one.invoked);
   life.asks.push(one);
-  if (!isTaken(one.call, lock)) life.waits += lock.reentrant ? 0 : 1;
+  if (!isTaken(one.call, lock)) life.waits += 1;
   else if (lock.token !== undefined) life.taken.add(lock.token);
 }
 

@@ -73,8 +73,7 @@ export function lockModel(
       case "grant": {
         const next = m.token + 1;
         const isNext = act.token === undefined ? !tokens.has(next) : act.token === next;
-        const beforeDeadline = narrowed(m, -Infinity, act.deadline + tolerance_ms);
-        return isNext && beforeDeadline ? granted(beforeDeadline, act, slack.get(act.session) ?? 0) : [];
+        return isNext ? granted(m, act, slack.get(act.session) ?? 0) : [];
       }
       case "refused":
         return refused(m, act);
