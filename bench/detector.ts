@@ -187,7 +187,7 @@ function benchSeveral(): void {
   for (let session = 1; session <= WAITERS; session += 1) {
     times.push(reporter.wait(nameOf(session), lockOf(random(session), random(HELD_EACH))).us);
   }
-  row("several: each of the 10,000 waits for a second lock", times, `${reporter.commands} cases`);
+  row("worst: each of the 10,000 waits for a second lock, too", times, `${reporter.commands} cases`);
 }
 
 function benchChain(): void {
@@ -202,7 +202,7 @@ function benchChain(): void {
     reporter.wait(`behind-${newcomer}`, `resource:of-${newcomer}`);
     times.push(reporter.wait(newcomer, lockOf(random(WAITERS), 0)).us);
   }
-  row("worst: one chain of 10,000, walked from a random place", times);
+  row("chain: 10,000 one behind the other, joined anywhere", times);
   const closing = reporter.wait(nameOf(0), lockOf(WAITERS - 1, 0)).us;
   const slices = reporter.slices();
   const total = closing + slices.reduce((sum, us) => sum + us, 0);

@@ -220,7 +220,7 @@ describe("an apply that finds a lock taken", () => {
       if (state === "APPLYING") ok(await complete(robo, id, { result: "cancelled" }));
       await stage.expectFree(["robo"], [A, B]);
     }
-  }, 20_000);
+  });
 
   it("renews what it holds while it waits, lets go of all of it after a minute, and tries again by itself", async () => {
     const { stage, robo, other, id } = await setting(both);

@@ -37,7 +37,7 @@ export interface Remembered {
 interface Open {
   readonly id: string;
   readonly cycle: Cycle;
-  readonly involved: ReadonlySet<string>;
+  readonly involved: readonly string[];
   readonly again: Set<SessionNode>;
 }
 
@@ -66,9 +66,7 @@ export class Coordination {
       this.graph.expect(lock);
     }
     for (const one of past) this.#past.set(sessionKey(one), one);
-    for (const { id, links } of doomed) {
-      this.#opened({ id, cycle: [], involved: new Set(links.map(sessionKey)), again: new Set() });
-    }
+    for (const { id, involved } of doomed) this.#opened({ id, cycle: [], involved, again: new Set() });
     return doomed.map((one) => ({ do: "abort", case: one }));
   }
 
@@ -177,8 +175,8 @@ export class Coordination {
       const links = linksOf(cycle);
       // A long search may have put together edges of different times. A short one, within this turn, cannot.
       if (links === undefined) return this.#deal(this.#detector.find(again), now);
-      const involved = new Set([...involvedIn(cycle)].map(sessionKey));
-      const other = [...involved].flatMap((key) => this.#involved.get(key) ?? [])[0];
+      const involved = [...involvedIn(cycle)].map(sessionKey);
+      const other = involved.flatMap((key) => this.#involved.get(key) ?? [])[0];
       if (other !== undefined) {
         for (const root of again) other.again.add(root);
         return [];
@@ -186,7 +184,7 @@ export class Coordination {
       this.#cases += 1;
       const id = `${now}-${this.#cases}`;
       this.#opened({ id, cycle, involved, again: new Set(again) });
-      return [firstStep({ id, detected_at: now, links })];
+      return [firstStep({ id, detected_at: now, links, involved })];
     });
   }
 

@@ -39,13 +39,20 @@ export function linksOf(cycle: Cycle): readonly Link[] | undefined {
   return links;
 }
 
-/** All sessions that this cycle depends on: those on it, and those whose claims stand between two of them in a queue. */
-export function* involvedIn(cycle: Cycle): Iterable<SessionNode> {
+/**
+ * All sessions that this cycle depends on: those on it, and where a link lies within a queue also the writer that stands
+ * between the two and the holders, without whom it might be gone or soft.
+ */
+export function involvedIn(cycle: Cycle): ReadonlySet<SessionNode> {
+  const involved = new Set<SessionNode>();
   for (const { wait, next } of cycle) {
-    yield wait.session;
-    const writer = next.holds.has(wait.lock) ? undefined : writerFor(wait);
-    if (writer !== undefined) yield writer.session;
+    involved.add(wait.session);
+    if (next.holds.has(wait.lock)) continue;
+    const writer = writerFor(wait);
+    if (writer !== undefined) involved.add(writer.session);
+    if (wait.mode === "shared") for (const { session } of wait.lock.holders.values()) involved.add(session);
   }
+  return involved;
 }
 
 function blockerOf(wait: Wait, next: SessionNode): Blocker | undefined {

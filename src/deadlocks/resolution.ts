@@ -11,6 +11,8 @@ export interface Case {
   /** ms */
   readonly detected_at: number;
   readonly links: readonly Link[];
+  /** Keys of the sessions on which this cycle depends: no other case may touch them meanwhile. */
+  readonly involved: readonly string[];
 }
 
 /** A confirmed deadlock with its victim, from the abort on until all that the victim had is released. */

@@ -69,10 +69,17 @@ export class SagaRun {
     if (!begun.ok) return begun;
     if (begun.value.fresh) {
       if (!(await this.#isLetGo(task, begun.value.saga))) return unreachable();
-      if (this.#deps.task() !== task) return this.#whatever();
+      const current = this.#deps.task();
+      // Somebody was faster.
+      if (current !== undefined && current !== task) return this.apply(caller, current, agentId);
       this.#deps.settle(caller, { task: begun.value.task, happenings: [], effects: [] });
     }
-    return this.#run(caller);
+    const answer = await this.#run(caller);
+    const after = this.#deps.task() ?? task;
+    const applier = after.state === "APPLYING" ? after.execution?.agent_id : after.saga?.agent_id;
+    // A try that rested may have been taken over meanwhile.
+    if (!answer.ok || applier === undefined || applier === agentId) return answer;
+    return invalidState(after, `agent ${applier} is applying this task`, { agent_id: applier });
   }
 
   /** From the alarm: renew what is held, look at what is awaited, give up in time. */

@@ -13,6 +13,9 @@ import { type Answer, type Api, api, type ErrorBody, type Serve } from "./api.ts
 /** Far enough ahead that no alarm rings by itself while a test with a clock of its own runs. */
 export const START = Date.parse("2090-01-01T00:00:00.000Z");
 
+// A busy machine is no failure: what takes that long hangs.
+vi.setConfig({ testTimeout: 60_000 });
+
 /** The worker itself: through the runtime's loopback every request of a file costs more than the one before. */
 const serve: Serve = async (request) => worker.fetch(request, env, createExecutionContext());
 
@@ -219,7 +222,7 @@ export function detailsOf({ body }: Answer<unknown>): Loose {
 
 /** Looks again until it does not throw: for what follows a commit by itself. */
 export function eventually<T>(look: () => Promise<T>): Promise<T> {
-  return vi.waitFor(look, { timeout: 5_000, interval: 10 });
+  return vi.waitFor(look, { timeout: 15_000, interval: 10 });
 }
 
 /** A clock that stands at START until it is moved. */

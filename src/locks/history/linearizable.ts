@@ -78,10 +78,11 @@ export function checkLinearizable<State, Act>(
     }
   }
 
-  function isNew({ base, beyond, state }: Configuration<State>): boolean {
+  function isNew({ base, beyond, now, state }: Configuration<State>): boolean {
     const told = beyond.filter((index) => {
       const operation = operations[index];
-      return index < answered || operation === undefined || (model.matters?.(state, operation.act) ?? true);
+      if (index < answered || operation === undefined) return true;
+      return operation.until >= now && (model.matters?.(state, operation.act) ?? true);
     });
     const key = `${base} ${told.join()} ${model.key(state)}`;
     if (visited.has(key)) return false;
@@ -128,20 +129,28 @@ function isMandatory({ until, isOptional = false }: Operation<unknown>): boolean
 }
 
 /**
- * Which operations may come next when `base` is the earliest answer still unexplained: all that began before that answer.
+ * Which operations may come next when `base` is the earliest answer still unexplained: all that began before that answer
+ * and had not ended when one of those explained already began.
  * The candidates come out with the most urgent first, and those that may never have happened last.
  */
 function candidatesOf(operations: readonly Operation<unknown>[]): (base: number) => readonly number[] {
   const known = new Map<number, readonly number[]>();
-  const byInvocation = operations.map(({ from }, index) => ({ from, index })).sort((a, b) => a.from - b.from);
+  const byInvocation = operations.map((operation, index) => ({ ...operation, index })).sort((a, b) => a.from - b.from);
+  let latest = Number.NEGATIVE_INFINITY;
+  const begun = operations.map(({ from }) => {
+    const before = latest;
+    latest = Math.max(latest, from);
+    return before;
+  });
   return (base) => {
     let candidates = known.get(base);
     if (candidates === undefined) {
-      const end = operations[base]?.until ?? Number.NEGATIVE_INFINITY;
+      const start = begun[base] ?? latest;
+      const end = operations[base]?.until ?? start;
       const found: number[] = [];
-      for (const { from, index } of byInvocation) {
+      for (const { from, until, index } of byInvocation) {
         if (from > end) break;
-        if (index >= base) found.push(index);
+        if (index >= base && until >= start) found.push(index);
       }
       candidates = found.sort((a, b) => a - b);
       known.set(base, candidates);

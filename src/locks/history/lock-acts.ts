@@ -63,8 +63,9 @@ export interface ActsOfLock {
   readonly operations: readonly Operation<Act>[];
   /** Tokens that somebody was told of: no other grant has them. */
   readonly tokens: ReadonlySet<number>;
-  /** Those that can have waited before they were held, and the session of each lease and claim. */
-  readonly waiting: ReadonlySet<string>;
+  /** Those that can have waited before they were held, and until when (ms of the clients' clock). */
+  readonly waiting: ReadonlyMap<string, number>;
+  /** The session of each lease and claim. */
   readonly sessions: ReadonlyMap<string, string>;
   /** By how much calls without an answer can have extended a session's leases (ms). */
   readonly slack: ReadonlyMap<string, number>;
@@ -96,7 +97,7 @@ export function actsOf(calls: readonly RecordedCall[], patience_ms: number): Act
   return {
     operations: [...operations, ...all.flatMap(ownActs)],
     tokens: new Set(all.flatMap((life) => [...life.tokens.keys()])),
-    waiting: new Set(all.filter(({ waits }) => waits > 0).map(({ id }) => id)),
+    waiting: new Map(all.filter(({ waits }) => waits > 0).map((life) => [life.id, overAt(life)])),
     sessions: new Map(all.map(({ id, session }) => [id, session])),
     slack: slackOf(calls, lives),
   };
@@ -116,8 +117,8 @@ function slackOf(calls: readonly RecordedCall[], lives: Lives): ReadonlyMap<stri
 
 /** The grants, and the deadlock's abort, that no call is. */
 function ownActs(life: Life): Operation<Act>[] {
-  const { id, from, tokens, taken, waits, abortedBy, heldBy } = life;
-  const over = Math.max(...life.asks.map(({ over }) => over));
+  const { id, from, tokens, taken, waits, untoldWaits, abortedBy, heldBy } = life;
+  const over = overAt(life);
   const told = [...tokens.keys()].filter((token) => !taken.has(token));
   const acts = told.map((token): Operation<Act> => {
     return { act: grantOf(life, token), from, until: Math.min(over, tokens.get(token)?.told ?? NEVER) };
@@ -125,11 +126,15 @@ function ownActs(life: Life): Operation<Act>[] {
   // Seen to hold it, but its token was never told: then one grant did happen.
   const isHolder = tokens.size === 0 && heldBy < NEVER;
   if (isHolder) acts.push({ act: grantOf(life, undefined), from, until: Math.min(over, heldBy) });
-  for (let count = acts.length; count < waits; count += 1) {
+  for (let count = acts.length; count < waits + untoldWaits; count += 1) {
     acts.push({ act: grantOf(life, undefined), from, until: over, isOptional: true });
   }
   if (abortedBy < NEVER) acts.push({ act: { do: "abort", id }, from, until: abortedBy });
   return acts;
+}
+
+function overAt({ asks }: Life): number {
+  return Math.max(...asks.map(({ over }) => over));
 }
 
 function grantOf({ id, session, asks, at, tokens, isDowngraded }: Life, token: number | undefined): Grant {
@@ -182,17 +187,21 @@ function refusalOf(
     // Whom it waited for, the answer cannot tell, and a reader may have waited for a writer who was never heard of.
     return mode === "shared" ? [] : [{ do: "refused", session, mode, by: undefined, waitsUntil: -NEVER }];
   }
-  const writes = (asks: readonly Asked[] = []) =>
-    asks.some((ask) => {
-      const waits = ask.call.wait_ms > 0 && !(ask.answer?.kind === "lock" && isTaken(ask.call, ask.answer.lock));
-      return waits && ask.call.mode === "exclusive" && ask.invoked <= answered && ask.over >= invoked;
-    });
+  // A claim lasts as long as the first asking for it let it, but any later one may have made a writer of it.
+  const writes = (all: readonly Asked[] = []) => {
+    const asks = all.filter((ask) => ask.invoked <= answered && !isAtOnce(ask));
+    return asks.some(({ call }) => call.mode === "exclusive") && asks.some(({ over }) => over >= invoked);
+  };
   const blocker = by && lives.get(by.id);
   const mayWrite = mode === "shared" && by !== undefined && writes(blocker?.asks ?? untold.get(by.session));
   // A session that waits to write already is refused as a writer.
   const wants = writes(asks.get(session)) ? "exclusive" : mode;
   const waitsUntil = mayWrite ? (blocker?.at ?? NEVER) : -NEVER;
   return [{ do: "refused", session, mode: wants, by: by?.id, waitsUntil }];
+}
+
+function isAtOnce({ call, answer }: Asked): boolean {
+  return call.wait_ms === 0 || (answer?.kind === "lock" && isTaken(call, answer.lock));
 }
 
 function actsOfOther({ call, answer }: RecordedCall, ended: ReadonlySet<string>): Act[] {

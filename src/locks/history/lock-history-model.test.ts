@@ -1,14 +1,174 @@
+/** The checker against histories of the real lock book under random overlap, as they are and with one lie in them. */
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { describe, expect, it } from "vitest";
 import { checkLockHistory, explained } from "./check-lock-history.ts";
+import type { LockAnswer, RecordedCall, Sighting } from "./lock-history.ts";
 import { simulated, turns } from "./simulated-history.ts";
 
-test("whatever a correct lock answers to calls that overlap at random is linearizable", () => {
-  fc.assert(
-    fc.property(turns({ minLength: 20, maxLength: 60 }), (commands) => {
-      const verdict = checkLockHistory(simulated(commands));
-      expect(verdict.linearizable, explained(verdict)).toBe(true);
-    }),
-    { numRuns: 400 },
+/** The clocks agree and nothing of the simulation is under way for longer. */
+const OPTIONS = { patience_ms: 50 };
+
+function isAccepted(history: readonly RecordedCall[]): boolean {
+  return checkLockHistory(history, OPTIONS).linearizable;
+}
+
+function withSighting(one: RecordedCall, change: (seen: Sighting) => Sighting): RecordedCall {
+  const { answer } = one;
+  return answer?.kind === "lock" ? { ...one, answer: { ...answer, lock: change(answer.lock) } } : one;
+}
+
+/** Answers that do not tell who holds the lock: only what each client knows of its own lease is left to judge by. */
+function withoutHolders(history: readonly RecordedCall[]): RecordedCall[] {
+  return history.map((one) => withSighting(one, ({ holders: _, ...seen }) => seen));
+}
+
+/** What a client may be sure of: it held the lock from `from` (told so) until `until` (asked for the end, or it lapsed). */
+interface Hold {
+  readonly seen: Sighting & { readonly token: number };
+  readonly from: number;
+  readonly until: number;
+}
+
+function holdsIn(history: readonly RecordedCall[]): Hold[] {
+  return history.flatMap((one) => {
+    const { call, answer, answered } = one;
+    if (call.do !== "acquire" || answer?.kind !== "lock") return [];
+    const { id, token, ends_at } = answer.lock;
+    if (token === undefined || ends_at === undefined) return [];
+    const changes = history.filter(
+      (other) => "id" in other.call && other.call.id === id && ["release", "downgrade"].includes(other.call.do),
+    );
+    const until = Math.min(ends_at, ...changes.map(({ invoked }) => invoked));
+    return until - answered > 2 ? [{ seen: { ...answer.lock, token }, from: answered, until }] : [];
+  });
+}
+
+/** Somebody else is told, while the lease is surely held, that it has the lock too. All later tokens are one higher. */
+function withIntruder(history: readonly RecordedCall[], { seen, from, until }: Hold): RecordedCall[] {
+  const highest = Math.max(
+    ...history.map(({ answer, answered }) =>
+      answer?.kind === "lock" && answered < from + 1 ? (answer.lock.token ?? 0) : 0,
+    ),
   );
+  const mode = seen.mode === "exclusive" ? "shared" : "exclusive";
+  const lied: LockAnswer = { kind: "lock", lock: { id: "lie", status: "held", mode, token: highest + 1 } };
+  const by = { agent_id: "liar", session_id: "liar" };
+  const call = { do: "acquire", by, mode, ttl_ms: 1, wait_ms: 0, hold_ms: 0 } as const;
+  const later = history.map((one) =>
+    withSighting(one, (other) =>
+      other.token !== undefined && other.token > highest ? { ...other, token: other.token + 1 } : other,
+    ),
+  );
+  const middle = (from + until) / 2;
+  return [...later, { call, invoked: middle, answered: middle, answer: lied }];
+}
+
+const histories = turns({ minLength: 10, maxLength: 50 }).map(simulated);
+const pick = fc.nat(1_000);
+
+function picked<T>(choices: readonly T[], at: number): T {
+  const choice = choices[at % Math.max(1, choices.length)];
+  fc.pre(choice !== undefined);
+  return choice;
+}
+
+describe("whatever a correct lock answers to calls that overlap at random", () => {
+  it("is accepted", () => {
+    fc.assert(
+      fc.property(histories, (history) => {
+        const verdict = checkLockHistory(history, OPTIONS);
+        expect(verdict.linearizable, explained(verdict)).toBe(true);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("is accepted when the answers do not tell who holds the lock", () => {
+    fc.assert(
+      fc.property(histories, (history) => isAccepted(withoutHolders(history))),
+      { numRuns: 100 },
+    );
+  });
+
+  it("is rejected with a second holder in it, by that alone", () => {
+    fc.assert(
+      fc.property(histories, pick, (history, at) => {
+        const hold = picked(holdsIn(history), at);
+        expect(isAccepted(withIntruder(withoutHolders(history), hold))).toBe(false);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it("is rejected when two grants change their tokens", () => {
+    fc.assert(
+      fc.property(histories, pick, (history, at) => {
+        const [one, other] = [...new Set(holdsIn(history).map(({ seen }) => seen.token))].slice(at % 3);
+        fc.pre(one !== undefined && other !== undefined);
+        const swap = new Map([
+          [one, other],
+          [other, one],
+        ]);
+        const lie = history.map((each) =>
+          withSighting(each, (seen) => ({ ...seen, token: seen.token && (swap.get(seen.token) ?? seen.token) })),
+        );
+        expect(isAccepted(lie)).toBe(false);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it("is rejected when a release that was acknowledged is not in the history of what was asked", () => {
+    fc.assert(
+      fc.property(histories, pick, (history, at) => {
+        // Somebody else was told that it alone holds the lock, surely before the released lease would have lapsed.
+        const needed = history.filter(({ call, answer }) => {
+          if (call.do !== "release" || answer?.kind !== "released") return false;
+          const hold = holdsIn(history).find(({ seen }) => seen.id === call.id);
+          const others = history.filter(
+            (one) => "id" in one.call && one.call.id === call.id && one.call.do === "release",
+          );
+          return (
+            hold !== undefined &&
+            others.length === 1 &&
+            history.some(
+              ({ answer, answered }) =>
+                answer?.kind === "lock" &&
+                answer.lock.mode === "exclusive" &&
+                (answer.lock.token ?? 0) > hold.seen.token &&
+                answer.lock.id !== call.id &&
+                answered < (hold.seen.ends_at ?? 0),
+            )
+          );
+        });
+        const release = picked(needed, at);
+        expect(isAccepted(history.filter((one) => one !== release))).toBe(false);
+      }),
+      { numRuns: 40 },
+    );
+  });
+});
+
+describe("a history of 2,000 calls", () => {
+  const [long = []] = fc.sample(turns({ minLength: 2_100, maxLength: 2_100 }).map(simulated), { numRuns: 1, seed: 7 });
+
+  function judged(history: readonly RecordedCall[]): { accepted: boolean; ms: number } {
+    const begun = performance.now();
+    const accepted = isAccepted(history);
+    return { accepted, ms: performance.now() - begun };
+  }
+
+  it("is accepted within a second", () => {
+    expect(long.length).toBeGreaterThan(2_000);
+    const { accepted, ms } = judged(long);
+    expect(accepted).toBe(true);
+    expect(ms).toBeLessThan(1_000);
+  });
+
+  it("is rejected within a second for a second holder near its end", () => {
+    const hold = holdsIn(long).at(-3);
+    const { accepted, ms } = judged(hold === undefined ? [] : withIntruder(long, hold));
+    expect(accepted).toBe(false);
+    expect(ms).toBeLessThan(1_000);
+  });
 });

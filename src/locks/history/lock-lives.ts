@@ -27,8 +27,10 @@ export interface Life {
   readonly tokens: Map<number, { readonly told: number; readonly modes: Set<LockMode> }>;
   /** Those tokens that were granted in the moment of a call. */
   readonly taken: Set<number>;
-  /** How many calls can have led to a grant later on. */
+  /** How many calls that named it can have led to a grant later on. */
   waits: number;
+  /** How many calls that were not told its name can have done so. */
+  untoldWaits: number;
   isDowngraded: boolean;
   /** Somebody was told by then that it was lost to a deadlock. */
   abortedBy: number;
@@ -66,11 +68,13 @@ export function livesOf(
   const untold = Map.groupBy(asked.filter(isUntold), ({ call }) => sessionName(call.by));
   for (const life of lives.values()) {
     const others = untold.get(life.session) ?? [];
-    // Who was told the end of its asking before anybody asked for this had asked for another.
+    // Whose asking was over before it came to be had asked for another.
+    const since = life.at ?? (life.tokens.size > 0 ? -NEVER : life.from);
     const possible = others.filter(
-      ({ invoked, over }) => invoked <= life.lastSeen && (life.from === NEVER || over >= life.from),
+      ({ invoked, over }) => invoked <= life.lastSeen && over >= Math.min(since, life.from),
     );
     life.asks.push(...possible);
+    life.untoldWaits = possible.length;
     life.from = Math.min(life.from, ...possible.map(({ invoked }) => invoked));
   }
   return { lives, asks, untold };
@@ -109,6 +113,7 @@ function lifeOf(lives: Map<string, Life>, id: string, session: string): Life {
     tokens: new Map(),
     taken: new Set(),
     waits: 0,
+    untoldWaits: 0,
     isDowngraded: false,
     abortedBy: NEVER,
   };
@@ -132,6 +137,8 @@ function see(lives: Map<string, Life>, { call, answer, answered }: RecordedCall)
   if (named && answer?.kind === "gone" && answer.code === "DEADLOCK_DETECTED") {
     named.abortedBy = Math.min(named.abortedBy, answered);
   }
+  const blocker = answer?.kind === "refused" && answer.by && lives.get(answer.by.id);
+  if (blocker) blocker.lastSeen = Math.max(blocker.lastSeen, answered);
   if (answer?.kind !== "lock") return;
   const { id, status, token, mode } = answer.lock;
   const life = lives.get(id);

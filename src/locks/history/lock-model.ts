@@ -64,7 +64,7 @@ export function lockModel(
       if (moment.now > moment.until) return [];
       return carriedOut(moment, act)
         .flatMap((after) => (act.seen === undefined ? [after] : some(confirmed(after, act.seen))))
-        .map(({ until: _, ...after }) => after);
+        .map(({ until: _, ...after }) => ({ ...after, withdrawn: after.withdrawn.filter((id) => mayWait(after, id)) }));
     },
   };
 
@@ -118,8 +118,13 @@ export function lockModel(
     return session === undefined ? undefined : agentOf(session);
   }
 
+  /** Whether there was such a claim and its wait need not be over. */
+  function mayWait({ now }: LockState, id: string): boolean {
+    return (waiting.get(id) ?? -Infinity) + tolerance_ms >= now;
+  }
+
   function isWaiting(m: Moment, id: string): boolean {
-    return waiting.has(id) && !m.withdrawn.includes(id);
+    return mayWait(m, id) && !m.withdrawn.includes(id);
   }
 
   /** A living lease is freed; a claim is withdrawn, and never granted from then on. */
