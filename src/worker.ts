@@ -9,6 +9,7 @@ import { statsRoutes } from "./stats/routes.ts";
 import { catalogueRoutes } from "./tasks/catalogue-routes.ts";
 import { taskRoutes } from "./tasks/routes.ts";
 import { userRoutes } from "./users/routes.ts";
+import { webhookRoutes } from "./webhooks/routes.ts";
 
 export { AgentActor } from "./agents/actor.ts";
 export { InboxActor } from "./approvals/inbox-actor.ts";
@@ -28,4 +29,5 @@ export default createApp([
   lockRoutes,
   auditRoutes,
   statsRoutes,
+  webhookRoutes,
 ]);

@@ -1,4 +1,7 @@
 /** How the delivery of an execution to a webhook executor stands, and when it is tried again. Pure. */
+import { fail, ok, type Result } from "../actor/result.ts";
+import { webhookAddress } from "../webhooks/address.ts";
+import type { TaskConfig } from "./contract.ts";
 import type { Execution, TaskRecord } from "./task.ts";
 import type { Transition } from "./transition.ts";
 
@@ -9,6 +12,18 @@ const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 30_000;
 
 export type Delivery = NonNullable<Execution["delivery"]>;
+
+/** Whether the executor of a config, if it has one, may be called (docs/design/executors.md). */
+export function allowedExecutor(
+  { executor }: TaskConfig,
+  { WEBHOOK_ALLOW_PRIVATE }: { readonly WEBHOOK_ALLOW_PRIVATE: string },
+): Result<null> {
+  if (executor === undefined) return ok(null);
+  const address = webhookAddress(executor.url, WEBHOOK_ALLOW_PRIVATE === "1");
+  if (address.ok) return ok(null);
+  const issue = { field: "config.executor.url", issue: String(address.error.details?.issue ?? address.error.message) };
+  return fail("VALIDATION_ERROR", `${issue.field}: ${issue.issue}`, { ...issue, issues: [issue] });
+}
 
 /** The delivery of an attempt that just began; `now` in ms. */
 export function firstDelivery(taskId: string, attempt: number, now: number): Delivery {

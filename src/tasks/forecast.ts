@@ -5,6 +5,7 @@ import type { ReviewerPolicy } from "../approvals/contract.ts";
 import type { Env } from "../env.ts";
 import { type Assessment, assess, assignReviewers, type Facts } from "./assess.ts";
 import type { TaskConfig } from "./contract.ts";
+import { allowedExecutor } from "./delivery.ts";
 import { gatherFacts } from "./gather.ts";
 
 export interface ForecastAbout {
@@ -30,6 +31,8 @@ export interface Forecast {
 
 /** `REVIEWER_NOT_ELIGIBLE` for requested reviewers; a lack of reviewers is no error here but a reason. */
 export async function forecast(env: Env, workspace: string, about: ForecastAbout): Promise<Result<Forecast>> {
+  const executor = allowedExecutor(about.config, env);
+  if (!executor.ok) return executor;
   const named = (about.policies ?? []).flatMap(({ required_reviewers }) => required_reviewers);
   const known = await gatherFacts(env, workspace, {
     config: about.config,

@@ -15,6 +15,8 @@ import type {
   HeartbeatTask,
   PatchTask,
   RespondInput,
+  RollbackReport,
+  StashInput,
   SubmitTask,
   Task,
 } from "./task-contract.ts";
@@ -60,7 +62,11 @@ export interface RespondAnswer {
 }
 
 export interface TaskApi extends LockApi {
-  create(caller: Caller, input: CreateTask): Promise<Result<Task>>;
+  create(caller: Caller, input: CreateTask, resubmittedFrom?: string): Promise<Result<Task>>;
+  /** What a rejected task's new draft begins with. */
+  resubmission(caller: Caller): Promise<Result<Pick<CreateTask, "config" | "metadata">>>;
+  /** The rejected task's own word about its new draft. */
+  noteResubmitted(caller: Caller, newId: string): Promise<Result<null>>;
   get(): Promise<Result<Task>>;
   edit(caller: Caller, patch: PatchTask, ifMatch: number | null): Promise<Result<Task>>;
   remove(caller: Caller): Promise<Result<null>>;
@@ -69,7 +75,9 @@ export interface TaskApi extends LockApi {
   comment(caller: Caller, body: string): Promise<Result<Task["comments"][number]>>;
   apply(caller: Caller, agentId: string): Promise<Result<ApplyAnswer>>;
   heartbeatTask(caller: Caller, input: HeartbeatTask): Promise<Result<HeartbeatAnswer>>;
+  stash(caller: Caller, input: StashInput): Promise<Result<{ readonly task_id: string; readonly resource: string }>>;
   complete(caller: Caller, input: CompleteTask): Promise<Result<Task>>;
+  rollback(caller: Caller, input: RollbackReport): Promise<Result<Task>>;
   approval(caller: Caller, member: number): Promise<Result<ApprovalAnswer>>;
   respond(caller: Caller, member: number, input: RespondInput): Promise<Result<RespondAnswer>>;
 }

@@ -177,6 +177,8 @@ export const StashInput = z
   .openapi("StashInput");
 export type StashInput = z.infer<typeof StashInput>;
 
+export const Stashed = z.strictObject({ task_id: z.uuid(), resource: z.string() }).openapi("Stashed");
+
 export const RollbackReport = z
   .strictObject({ result: z.enum(["success", "failure"]), error: z.unknown().optional() })
   .openapi("RollbackReport");

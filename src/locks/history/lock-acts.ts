@@ -216,12 +216,9 @@ function actsOfOther({ call, answer }: RecordedCall, ended: ReadonlySet<string>)
   if (answer?.kind === "denied") return [{ do: "deny", id, agent }];
   const look: Act[] = answer?.kind === "lock" ? [{ do: "look", id, seen: answer.lock }] : [];
   switch (call.do) {
-    case "heartbeat": {
-      if (answer === undefined) return [];
-      if (answer?.kind === "lock" && answer.lock.status === "queued") return look;
-      const seen = answer?.kind === "lock" ? { seen: answer.lock } : {};
-      return [{ do: "beat", id, agent, ttl_ms: hull([call.ttl_ms]), ...seen }];
-    }
+    case "heartbeat":
+      if (answer?.kind !== "lock" || answer.lock.status === "queued") return look;
+      return [{ do: "beat", id, agent, ttl_ms: hull([call.ttl_ms]), seen: answer.lock }];
     case "release":
       return call.force ? [{ do: "abort", id }] : [{ do: "end", id, agent, isAgain: ended.has(id) }];
     case "downgrade":

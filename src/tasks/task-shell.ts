@@ -1,0 +1,151 @@
+/** The shell of a task: its record in memory and on disk, its commits, its timers, its own lock. Rules live elsewhere. */
+import type { Caller } from "../actor/caller.ts";
+import { type Commit, housekeeper } from "../actor/commit.ts";
+import { idOf } from "../actor/ids.ts";
+import type { ChainedEntry } from "../actor/journal.ts";
+import { fail, ok, type Result } from "../actor/result.ts";
+import type { ReadModelChange } from "../db/read-model.ts";
+import type { Env } from "../env.ts";
+import { LockActor, type ReleaseEffect } from "../locks/lock-actor.ts";
+import type { LockName } from "../locks/lock-table.ts";
+import type { SagaNews } from "../locks/saga-news.ts";
+import type { Turn } from "./drafting.ts";
+import type { TaskRecord } from "./task.ts";
+import { taskRows } from "./task-rows.ts";
+import { readTask, writeTask } from "./task-store.ts";
+import { timersOf } from "./task-timers.ts";
+import type { Transition } from "./transition.ts";
+
+export abstract class TaskShell extends LockActor {
+  #task: TaskRecord | undefined;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.identify(`task:${idOf(this.place.address)}`);
+    if (this.exists) this.#task = readTask(this.store);
+  }
+
+  /** What a lock says of a claim or lease of one of this task's sagas. */
+  protected abstract hear(caller: Caller, news: SagaNews): Promise<void>;
+  /** Called after every commit of a transition: what the task does by itself now. */
+  protected abstract proceed(): Promise<void>;
+
+  protected get task(): TaskRecord | undefined {
+    return this.#task;
+  }
+
+  protected present(): Result<TaskRecord> {
+    if (this.#task === undefined || this.#task.deleted) return fail("TASK_NOT_FOUND", "there is no such task");
+    return ok(this.#task);
+  }
+
+  protected turn(caller: Caller): Turn & { readonly minted: () => number } {
+    let member = this.nextMember;
+    const first = member;
+    const mint = () => idOf(this.place.address, member++);
+    return { caller, now: Date.now(), mint, minted: () => member - first };
+  }
+
+  /** One command: its stored answer if it came before, else what the rule decides, committed with the answer. */
+  protected decide<T extends Transition, V>(
+    caller: Caller,
+    rule: (task: TaskRecord, turn: Turn) => Result<T | null>,
+    view: (task: TaskRecord, done: T) => V,
+  ): Result<V> {
+    const replay = this.replayed<V>(caller);
+    if (replay !== undefined) return replay;
+    const task = this.present();
+    if (!task.ok) return task;
+    const turn = this.turn(caller);
+    const decided = rule(task.value, turn);
+    if (decided.ok && decided.value === null) return ok(view(task.value, { task: task.value } as T));
+    return this.answer(turn, decided as Result<T>, view);
+  }
+
+  protected answer<T extends Transition, V>(
+    turn: Turn & { readonly minted: () => number },
+    decided: Result<T>,
+    view: (task: TaskRecord, done: T) => V,
+  ): Result<V> {
+    if (!decided.ok) return decided;
+    const value = view(decided.value.task, decided.value);
+    this.settle(turn.caller, decided.value, turn.minted(), (tx) => tx.remember(value), turn.now);
+    return ok(value);
+  }
+
+  /** Commits a transition. Effects to this very task are its own lock's. */
+  protected settle(
+    caller: Caller,
+    transition: Transition | null,
+    minted = 0,
+    along?: (tx: Commit) => void,
+    now = Date.now(),
+  ): void {
+    if (transition === null) return;
+    const { task, happenings, effects } = transition;
+    const before = this.task;
+    this.commit(
+      caller,
+      (tx) => {
+        tx.afterwards(() => {
+          this.#task = task;
+          if (task.config.executor !== undefined) this.ctx.waitUntil(this.proceed());
+        });
+        for (let n = 0; n < minted; n += 1) tx.member();
+        writeTask(tx, before, task);
+        for (const happening of happenings) tx.journal(happening);
+        for (const { target, body } of effects) {
+          if (target === this.key) this.releaseSession(tx, body as ReleaseEffect);
+          else tx.effect(target, body);
+        }
+        this.setTimers(tx, task);
+        along?.(tx);
+      },
+      now,
+    );
+  }
+
+  /** Timers follow from the state; nothing else sets them. */
+  protected setTimers(tx: Commit, task: TaskRecord): void {
+    for (const { name, due_at, lazy } of timersOf(task, tx.now)) {
+      if (lazy && due_at !== undefined) tx.timerBy(name, due_at);
+      else tx.timer(name, due_at);
+    }
+  }
+
+  // --- what a lock's actor must say of itself
+
+  protected override get lockName(): LockName {
+    return { resource_type: "task", resource_id: idOf(this.place.address) };
+  }
+
+  protected override admit(): Result<null> {
+    const task = this.present();
+    return task.ok ? ok(null) : task;
+  }
+
+  protected override get ownMigrations(): readonly string[] {
+    return [];
+  }
+
+  protected override get keepsWholeJournal(): boolean {
+    return true;
+  }
+
+  protected override project(entries: readonly ChainedEntry[]): readonly ReadModelChange[] {
+    return [...(this.#task === undefined ? [] : taskRows(this.#task)), ...super.project(entries)];
+  }
+
+  /** News from a lock that one of this task's sagas holds or awaits. */
+  protected override receiveOther(tx: Commit, caller: Caller, source: string, body: unknown): void {
+    const news = body as SagaNews;
+    if (news.do !== "lease.granted" && news.do !== "lease.lost") throw new Error(`a task knows no news of ${source}`);
+    tx.afterwards(() => this.ctx.waitUntil(this.hear(caller, news)));
+  }
+
+  protected override tellTask(tx: Commit, taskId: string, news: SagaNews): void {
+    if (taskId === this.lockName.resource_id) {
+      tx.afterwards(() => this.ctx.waitUntil(this.hear(housekeeper(this.place.workspace), news)));
+    } else super.tellTask(tx, taskId, news);
+  }
+}

@@ -1,0 +1,47 @@
+/** The timers of a task, as they follow from its state. Pure; all times in ms. */
+import { leasesEndAt, timeoutAt } from "./executing.ts";
+import { RENEW_MS } from "./saga.ts";
+import type { TaskRecord } from "./task.ts";
+
+export interface TimerWish {
+  readonly name: "saga" | "timeout" | "lease" | "renew" | "executor";
+  /** undefined: none */
+  readonly due_at: number | undefined;
+  /** An earlier one may stand: it rings, looks again and is set anew. */
+  readonly lazy: boolean;
+}
+
+/** An executor is called at once by whoever made the state; this is for when that was lost in a crash. */
+const EXECUTOR_SWEEP_MS = 15_000;
+
+export function timersOf(task: TaskRecord, now: number): TimerWish[] {
+  const { saga } = task;
+  const execution = task.state === "APPLYING" ? task.execution : undefined;
+  const renews = execution?.delivery !== undefined;
+  return [
+    wish("saga", saga && (saga.resting_until ?? Math.min(now + RENEW_MS, saga.deadline))),
+    wish("timeout", execution && timeoutAt(task, execution)),
+    // Heartbeats move the end of the leases all the time.
+    wish("lease", execution && leasesEndAt(execution), execution !== undefined),
+    wish("renew", renews ? now + RENEW_MS : undefined, renews),
+    wish("executor", executorDueAt(task, now)),
+  ];
+}
+
+function wish(name: TimerWish["name"], due_at: number | undefined, lazy = false): TimerWish {
+  return { name, due_at, lazy };
+}
+
+/** When a task with an executor has to go on by itself: begin to take its locks, or deliver. */
+function executorDueAt(task: TaskRecord, now: number): number | undefined {
+  const due = nextStepAt(task);
+  if (due === undefined) return undefined;
+  return due > now ? due : now + EXECUTOR_SWEEP_MS;
+}
+
+/** When the next step of a task with an executor may be taken; undefined if there is none. */
+export function nextStepAt({ state, config, saga, retry_at, execution }: TaskRecord): number | undefined {
+  if (config.executor === undefined) return undefined;
+  if (state === "APPROVED" && saga === undefined) return retry_at ?? 0;
+  return state === "APPLYING" && execution?.delivery?.status === "pending" ? execution.delivery.next_at : undefined;
+}
