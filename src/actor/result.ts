@@ -26,3 +26,17 @@ export function fail(
 ): { readonly ok: false; readonly error: Failure } {
   return { ok: false, error: details === undefined ? { code, message } : { code, message, details } };
 }
+
+/** One thing that is wrong with a request: the field, what is wrong with it, and the value if it may be told. */
+export interface Issue {
+  readonly field: string;
+  readonly issue: string;
+  readonly value?: unknown;
+}
+
+/** `VALIDATION_ERROR` with all its issues; the first one stands in the message (02, "Errors"). Throws on none: that is a bug. */
+export function invalid(...issues: readonly Issue[]): { readonly ok: false; readonly error: Failure } {
+  const [first] = issues;
+  if (first === undefined) throw new Error("an invalid request without an issue");
+  return fail("VALIDATION_ERROR", `${first.field}: ${first.issue}`, { ...first, issues });
+}

@@ -4,7 +4,7 @@ import { ledgerOf } from "../audit/ledger-api.ts";
 import type { Access } from "../http/access.ts";
 import { endpoint, reply } from "../http/endpoint.ts";
 import type { App } from "../http/endpoint-spec.ts";
-import { refuse } from "../http/failure.ts";
+import { refuse, refuseInvalid } from "../http/failure.ts";
 import { condition, paged } from "../http/pagination.ts";
 import { PageQuery, Pagination } from "../http/validation.ts";
 import { Slug } from "../tasks/contract.ts";
@@ -101,8 +101,7 @@ export function policyRoutes(app: App): void {
     },
     async ({ caller, env, params, body: { id = params.id, ...policy } }) => {
       if (id !== params.id) {
-        const issue = { field: "id", issue: "must be the id in the path, or left out", value: id };
-        return refuse("VALIDATION_ERROR", `${issue.field}: ${issue.issue}`, { ...issue, issues: [issue] });
+        return refuseInvalid({ field: "id", issue: "must be the id in the path, or left out", value: id });
       }
       const ledger = ledgerOf(env, caller.workspace);
       return reply(await ledger.configure(caller, { of: "policy", command: { do: "replace", id, policy } }), 200);

@@ -2,6 +2,7 @@ import { z } from "@hono/zod-openapi";
 import { fail } from "../actor/result.ts";
 import { endpoint, reply, unwrap } from "../http/endpoint.ts";
 import type { App } from "../http/endpoint-spec.ts";
+import { refuseInvalid } from "../http/failure.ts";
 import { approvalId, Id, IdParams } from "../http/ids.ts";
 import { PageQuery, Pagination, queryList } from "../http/validation.ts";
 import { Preview, Risk, RiskLevel, Slug, TaskState } from "../tasks/contract.ts";
@@ -145,6 +146,5 @@ function offsetOf(cursor: string): number {
   }
   const offset = /^inbox:([0-9]{1,7})$/.exec(text)?.[1];
   if (offset !== undefined) return Number(offset);
-  const issue = { field: "cursor", issue: "is not a cursor of this list" };
-  return unwrap(fail("VALIDATION_ERROR", `${issue.field}: ${issue.issue}`, { ...issue, issues: [issue] }));
+  return refuseInvalid({ field: "cursor", issue: "is not a cursor of this list" });
 }

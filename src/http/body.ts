@@ -1,5 +1,5 @@
 /** Reading a JSON body: size, content type, syntax, and what may stand in no string, before any schema looks at it. */
-import { refuse } from "./failure.ts";
+import { refuse, refuseInvalid } from "./failure.ts";
 
 export const MAX_BODY_BYTES = 1024 * 1024;
 const MAX_DRAIN_BYTES = 8 * MAX_BODY_BYTES;
@@ -31,8 +31,7 @@ export async function readBody(request: Request): Promise<ReadBody> {
   const found = forbidden(value, "", 0);
   if (found !== undefined) {
     // A deep or long path is the attacker's, not worth sending back.
-    const issue = { ...found, field: found.field.slice(0, MAX_FIELD) || "body" };
-    refuse("VALIDATION_ERROR", `${issue.field}: ${issue.issue}`, { ...issue, issues: [issue] });
+    refuseInvalid({ ...found, field: found.field.slice(0, MAX_FIELD) || "body" });
   }
   return { text, value };
 }

@@ -1,6 +1,6 @@
 /** The error envelope (02-http-and-auth, "Errors"): the only shape in which anything goes wrong for a client. */
 import { STATUS_OF } from "../actor/error-codes.ts";
-import { type Failure, fail } from "../actor/result.ts";
+import { type Failure, fail, type Issue, invalid } from "../actor/result.ts";
 
 /** Thrown by the HTTP layer to end a request with the envelope; actors and rules return failures instead. */
 export class RequestFailure extends Error {
@@ -23,6 +23,11 @@ export function refuse(
   headers?: Record<string, string>,
 ): never {
   throw new RequestFailure(fail(code, message, details).error, headers);
+}
+
+/** Ends the request with a `VALIDATION_ERROR`. */
+export function refuseInvalid(...issues: readonly Issue[]): never {
+  throw new RequestFailure(invalid(...issues).error);
 }
 
 export function envelope(

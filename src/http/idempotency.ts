@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import type { IdempotencyKey } from "../actor/caller.ts";
 import type { Principal } from "./access.ts";
-import { refuse } from "./failure.ts";
+import { refuseInvalid } from "./failure.ts";
 
 const PRINTABLE = /^[\x20-\x7e]{1,255}$/;
 
@@ -17,8 +17,7 @@ export function idempotencyOf(
   const quoted = /^"(.*)"$/.exec(header.trim())?.[1];
   const key = quoted?.replaceAll(/\\(["\\])/g, "$1") ?? header.trim();
   if (!PRINTABLE.test(key)) {
-    const issue = { field: "Idempotency-Key", issue: "must be 1 to 255 printable ASCII characters" };
-    refuse("VALIDATION_ERROR", `${issue.field}: ${issue.issue}`, { ...issue, issues: [issue] });
+    refuseInvalid({ field: "Idempotency-Key", issue: "must be 1 to 255 printable ASCII characters" });
   }
   const scope = [principal.who.kind, principal.who.id, pathname, key].join("\n");
   return { key, scope: hex(scope), hash: hex(body) };

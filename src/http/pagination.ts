@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import type { z } from "@hono/zod-openapi";
-import { refuse } from "./failure.ts";
+import { refuseInvalid } from "./failure.ts";
 import type { Pagination } from "./validation.ts";
 
 const DEFAULT_LIMIT = 20;
@@ -190,6 +190,5 @@ function checkOf(key: readonly unknown[], order: Order): string {
 }
 
 function refuseCursor(): never {
-  const issue = { field: "cursor", issue: "is not a cursor of this list" };
-  refuse("VALIDATION_ERROR", `${issue.field}: ${issue.issue}`, { ...issue, issues: [issue] });
+  refuseInvalid({ field: "cursor", issue: "is not a cursor of this list" });
 }

@@ -5,7 +5,7 @@ import { causeOf, log } from "../log.ts";
 import { isWellFormedToken, tokenHash } from "../users/token-text.ts";
 import { looksLikeTaskToken, readTaskToken } from "../webhooks/task-token.ts";
 import type { Access, Principal } from "./access.ts";
-import { refuse } from "./failure.ts";
+import { refuse, refuseInvalid } from "./failure.ts";
 
 const ROOT_TOKEN_MIN = 32;
 /** A revoked token dies within this everywhere. */
@@ -83,8 +83,7 @@ function bearer(request: Request): string {
 
 function rootPrincipal(workspace: string | null): Principal {
   if (workspace !== null && !WORKSPACE.test(workspace)) {
-    const issue = { field: "X-Workspace", issue: "must be 1 to 64 characters out of a-z 0-9 -" };
-    refuse("VALIDATION_ERROR", `${issue.field}: ${issue.issue}`, { ...issue, issues: [issue] });
+    refuseInvalid({ field: "X-Workspace", issue: "must be 1 to 64 characters out of a-z 0-9 -" });
   }
   return {
     workspace: workspace ?? "default",

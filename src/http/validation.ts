@@ -1,14 +1,10 @@
 /** zod issues as the API tells them (02, `VALIDATION_ERROR`), and the schemas that query strings share. */
+
 import { z } from "@hono/zod-openapi";
+import type { Issue } from "../actor/result.ts";
 import { namesSecret } from "../tasks/secrets.ts";
 import { MAX_FIELD } from "./body.ts";
-import { refuse } from "./failure.ts";
-
-interface Issue {
-  readonly field: string;
-  readonly issue: string;
-  readonly value?: unknown;
-}
+import { refuseInvalid } from "./failure.ts";
 
 /** Longer values are not echoed. */
 const MAX_ECHO = 200;
@@ -20,9 +16,7 @@ export function validate<T>(schema: z.ZodType<T>, input: unknown, where: "body" 
   const parsed = schema.safeParse(input);
   if (parsed.success) return parsed.data;
   const issues = parsed.error.issues.flatMap((issue) => issuesOf(issue, input, where)).slice(0, MAX_ISSUES);
-  const [first] = issues;
-  if (first === undefined) throw parsed.error;
-  return refuse("VALIDATION_ERROR", `${first.field}: ${first.issue}`, { ...first, issues });
+  return refuseInvalid(...issues);
 }
 
 function issuesOf(issue: z.core.$ZodIssue, input: unknown, where: string): Issue[] {
@@ -119,8 +113,7 @@ export function queryOf(url: URL): Record<string, string | string[]> {
     const values = url.searchParams.getAll(key);
     for (const text of [key, ...values]) {
       if (text.includes("\u0000") || !text.isWellFormed()) {
-        const issue = { field: key.slice(0, MAX_FIELD), issue: "must not hold U+0000 or a lone surrogate" };
-        refuse("VALIDATION_ERROR", `${issue.field}: ${issue.issue}`, { ...issue, issues: [issue] });
+        refuseInvalid({ field: key.slice(0, MAX_FIELD), issue: "must not hold U+0000 or a lone surrogate" });
       }
     }
     query[key] = values.length === 1 ? (values[0] ?? "") : values;

@@ -6,7 +6,7 @@ import { fail, type Result } from "../actor/result.ts";
 import type { Env } from "../env.ts";
 import { endpoint, replayHeader, reply, unwrap } from "../http/endpoint.ts";
 import type { App } from "../http/endpoint-spec.ts";
-import { RequestFailure } from "../http/failure.ts";
+import { RequestFailure, refuseInvalid } from "../http/failure.ts";
 import { IdParams, lockId, taskId } from "../http/ids.ts";
 import { causeOf, log } from "../log.ts";
 import { AcquireInput, HeartbeatInput, Lock, ReleaseInput } from "./contract.ts";
@@ -154,8 +154,7 @@ function notBeaten(lock_id: string, thrown: unknown): Result<never> {
 function keyOf(type: "task" | "resource" | "agent", id: string): string {
   if (type !== "task") return `${type}:${id}`;
   if (!isUuidShaped(id)) {
-    const issue = { field: "resource_id", issue: "must be the id of a task", value: id };
-    unwrap(fail("VALIDATION_ERROR", `${issue.field}: ${issue.issue}`, { ...issue, issues: [issue] }));
+    refuseInvalid({ field: "resource_id", issue: "must be the id of a task", value: id });
   }
   return `task:${taskId(id).id}`;
 }

@@ -1,9 +1,9 @@
 import { z } from "@hono/zod-openapi";
 import type { Caller } from "../actor/caller.ts";
 import { type Address, freshTaskAddress, hashedAddress } from "../actor/ids.ts";
-import { fail } from "../actor/result.ts";
 import { endpoint, reply, unwrap } from "../http/endpoint.ts";
 import type { App } from "../http/endpoint-spec.ts";
+import { refuseInvalid } from "../http/failure.ts";
 import { IdParams } from "../http/ids.ts";
 import { dryRun } from "./dry-run.ts";
 import { SimulateTask, Simulation, simulate } from "./simulate.ts";
@@ -175,6 +175,9 @@ function revisionOf(header: string | undefined): number | null {
   if (header === undefined || header.trim() === "*") return null;
   const revision = /^(?:W\/)?"([0-9]{1,9})"$/.exec(header.trim())?.[1];
   if (revision !== undefined) return Number(revision);
-  const issue = { field: "If-Match", issue: 'must be a revision in quotes, e.g. "3"', value: header.slice(0, 200) };
-  return unwrap(fail("VALIDATION_ERROR", `${issue.field}: ${issue.issue}`, { ...issue, issues: [issue] }));
+  return refuseInvalid({
+    field: "If-Match",
+    issue: 'must be a revision in quotes, e.g. "3"',
+    value: header.slice(0, 200),
+  });
 }

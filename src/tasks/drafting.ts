@@ -1,6 +1,6 @@
 /** The rules from a draft to its review: create, edit, submit, cancel, delete, comment (03, "State machine"). Pure. */
 import { type Caller, hasRole } from "../actor/caller.ts";
-import { fail, ok, type Result } from "../actor/result.ts";
+import { fail, invalid, ok, type Result } from "../actor/result.ts";
 import { openRequests, supersedeOpen } from "../approvals/requests.ts";
 import { type Assessment, assignReviewers, type Facts } from "./assess.ts";
 import { MAX_CONFIG_BYTES, MetadataInput, TaskConfig } from "./contract.ts";
@@ -335,12 +335,9 @@ function invalidPatch(
   part: "config" | "metadata",
   issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[],
 ): Result<never> {
-  const all = issues.map(({ path, message }) => ({ field: [part, ...path].map(String).join("."), issue: message }));
-  const [first] = all;
-  return fail("VALIDATION_ERROR", first === undefined ? `${part} is not valid` : `${first.field}: ${first.issue}`, {
-    ...first,
-    issues: all,
-  });
+  return invalid(
+    ...issues.map(({ path, message }) => ({ field: [part, ...path].map(String).join("."), issue: message })),
+  );
 }
 
 export function distinct(...ids: readonly string[]): string[] {

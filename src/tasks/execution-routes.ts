@@ -1,4 +1,4 @@
-import { fail, type Result } from "../actor/result.ts";
+import { fail, invalid, type Result } from "../actor/result.ts";
 import { type Call, endpoint, replayHeader, reply, unwrap } from "../http/endpoint.ts";
 import type { App } from "../http/endpoint-spec.ts";
 import { IdParams } from "../http/ids.ts";
@@ -152,8 +152,7 @@ function applier(
 ): Result<string> {
   if (named === undefined || named === who.id) {
     if (who.kind === "agent") return { ok: true, value: who.id };
-    const issue = { field: "agent_id", issue: "is required when an admin applies" };
-    return fail("VALIDATION_ERROR", `${issue.field}: ${issue.issue}`, { ...issue, issues: [issue] });
+    return invalid({ field: "agent_id", issue: "is required when an admin applies" });
   }
   if (who.roles.includes("admin")) return { ok: true, value: named };
   return fail("FORBIDDEN", "an agent applies as itself");

@@ -1,6 +1,6 @@
 /** Changes of users (02-http-and-auth, "Users"), as plans of the configuration journal. */
 import type { Happening } from "../actor/journal.ts";
-import { fail, ok, type Result } from "../actor/result.ts";
+import { fail, invalid, ok, type Result } from "../actor/result.ts";
 import type { Plan, Planner } from "../audit/plan.ts";
 import type { UserRow } from "../db/configuration.ts";
 import { changed } from "./changed.ts";
@@ -101,10 +101,7 @@ function update({ id, by, set }: UserCommand & { do: "update" }, facts: UserFact
 /** A manager is an active user and, however far up one goes, never the user themselves. */
 function checkManager(id: string, managerId: string | null, { managers }: UserFacts): Result<null> {
   if (managerId === null) return ok(null);
-  const refused = (issue: string) => {
-    const told = { field: "manager_id", issue, value: managerId };
-    return fail("VALIDATION_ERROR", `${told.field}: ${issue}`, { ...told, issues: [told] });
-  };
+  const refused = (issue: string) => invalid({ field: "manager_id", issue, value: managerId });
   if (managerId === id) return refused("must be somebody else");
   const manager = managers.find((each) => each.id === managerId);
   if (manager === undefined) return refused("is not a user");
