@@ -68,16 +68,12 @@ describe("a body", () => {
     }
   });
 
-  it("of 1 MiB is taken and of a byte more is 413, whether or not it says its length", async () => {
+  it("of 1 MiB is taken and of a byte more is 413, however much more comes", async () => {
     const fits = JSON.stringify("x".repeat(MAX_BODY_BYTES - 2));
     expect((await readBody(post(fits))).text).toHaveLength(MAX_BODY_BYTES);
     expect((await refused(post(`${fits} `))).code).toBe("PAYLOAD_TOO_LARGE");
-    const claims = new Request("http://api/", {
-      method: "POST",
-      body: "{}",
-      headers: { "Content-Length": "99999999" },
-    });
-    expect((await refused(claims)).code).toBe("PAYLOAD_TOO_LARGE");
+    // Beyond what is read out for the client's sake.
+    expect((await refused(post("x".repeat(9 * MAX_BODY_BYTES)))).code).toBe("PAYLOAD_TOO_LARGE");
   });
 
   it("is measured in bytes, not characters", async () => {
