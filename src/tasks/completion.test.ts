@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
+import type { Caller } from "../actor/caller.ts";
 import { complete, MAX_STASH_BYTES, reportRollback, stash } from "./completion.ts";
+import { EXECUTOR } from "./delivery.ts";
 import { lapse, timeOut } from "./executing.ts";
 import {
   API,
@@ -17,6 +19,7 @@ import {
   resource,
   steps,
   T0,
+  TASK_ID,
 } from "./task.fixture.ts";
 import { type TaskRecord, taskView } from "./task.ts";
 
@@ -115,6 +118,13 @@ describe("a rollback", () => {
     expect(codeOf(reportRollback(rollingBack(), { result: "success" }, alice, T0))).toBe("FORBIDDEN");
   });
 
+  it("that was taken away cannot be reported, not even as what it came to", () => {
+    const lapsed = lapse(rollingBack(), "ttl", T0 + 40_000, 0)?.task ?? approved();
+    expect(codeOf(reportRollback(lapsed, { result: "failure" }, bot, T0))).toBe("TASK_LEASE_LOST");
+    const late = timeOut(rollingBack(), T0 + 3_600_000)?.task ?? approved();
+    expect(codeOf(reportRollback(late, { result: "failure" }, bot, T0))).toBe("INVALID_STATE");
+  });
+
   it("during which a lease lapses has failed, and no attempt is left for it", () => {
     const lost = lapse(rollingBack(), "ttl", T0 + 40_000, 0)?.task;
     expect(lost).toMatchObject({
@@ -137,4 +147,24 @@ it("what two resources were like is kept side by side", () => {
   const resources = [resource("database", "orders", "write"), resource("service", "api", "execute")];
   const both = done(stash(stashed(change({ resources })), { resource: API, data: 1 }, bot)).task;
   expect(Object.keys(both.stash ?? {}).sort()).toEqual([ORDERS, API].sort());
+});
+
+it("a token of an earlier attempt is told that its lease is lost, even if a later one ended as it says", () => {
+  const token = (attempt: number): Caller => {
+    const who = { ...agent(EXECUTOR).who, session_id: `task:${TASK_ID}:${attempt}` };
+    return { ...agent(EXECUTOR), who };
+  };
+  const config = { executor: { kind: "webhook", url: "https://example.com/" }, max_attempts: 2 };
+  const lapsed = lapse(begun(approved({ config }), EXECUTOR).task, "ttl", T0, 0)?.task ?? approved();
+  const { retry_at: _, ...ready } = lapsed;
+  const second = begun(ready, EXECUTOR).task;
+  const kept = done(stash(second, { resource: ORDERS, data: before }, token(2))).task;
+  const asked = done(complete(kept, { result: "failure" }, token(2), T0)).task;
+  const over = done(reportRollback(asked, { result: "success" }, token(2), T0)).task;
+  for (const task of [lapsed, second, asked, over]) {
+    expect(codeOf(complete(task, { result: "failure" }, token(1), T0))).toBe("TASK_LEASE_LOST");
+    expect(codeOf(reportRollback(task, { result: "success" }, token(1), T0))).toBe("TASK_LEASE_LOST");
+  }
+  expect(complete(over, { result: "failure" }, token(2), T0)).toEqual({ ok: true, value: null });
+  expect(reportRollback(over, { result: "success" }, token(2), T0)).toEqual({ ok: true, value: null });
 });

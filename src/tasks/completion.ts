@@ -29,9 +29,8 @@ export function complete(
   caller: Caller,
   now: number,
 ): Result<Transition | null> {
-  const { execution: last, lost_by = [] } = before;
-  const said = last?.result === input.result && (before.state === "COMPLETED" || isRollingBack(before));
-  if (said && isTheirs(last, caller.who) && !lost_by.includes(caller.who.id)) return ok(null);
+  const said = before.execution?.result === input.result && (before.state === "COMPLETED" || isRollingBack(before));
+  if (said && wasTheirs(before, caller)) return ok(null);
   const work = working(before, caller, "complete");
   if (!work.ok) return work;
   if (isRollingBack(before)) return invalidState(before, "this attempt failed; report its rollback");
@@ -72,14 +71,21 @@ export function reportRollback(
   now: number,
 ): Result<Transition | null> {
   const status = input.result === "success" ? "succeeded" : "failed";
-  const { execution: last } = before;
-  const said = before.state === "COMPLETED" && last?.rollback?.status === status;
-  if (said && isTheirs(last, caller.who)) return ok(null);
+  const { result, rollback: last } = before.execution ?? {};
+  const said = before.state === "COMPLETED" && result === "failure" && last?.status === status;
+  if (said && wasTheirs(before, caller)) return ok(null);
   const work = working(before, caller, "rollback");
   if (!work.ok) return work;
   if (!isRollingBack(before)) return invalidState(before, "no rollback was asked for");
   const rollback = { status, ...(input.error !== undefined && { error: input.error }) } as const;
   return ok(finish(before, { ...work.value, rollback }, "failure", { action: "task.completed", now }));
+}
+
+/** Whether the last attempt was the caller's, and was not taken away from them: only then may they have ended it. */
+function wasTheirs({ execution, lost_by = [] }: TaskRecord, { who }: Caller): boolean {
+  if (execution === undefined || lost_by.includes(who.id)) return false;
+  const same = who.session_id === undefined || who.session_id === execution.session_id;
+  return same && isTheirs(execution, who);
 }
 
 function isRollingBack({ state, execution }: TaskRecord): boolean {

@@ -30,9 +30,14 @@ export function firstDelivery(taskId: string, attempt: number, now: number): Del
   return { webhook_id: `msg_${taskId}_${attempt}`, status: "pending", attempts: 0, next_at: now };
 }
 
-/** The executor took it and will call back: nothing is sent any more. */
-export function delivered(task: TaskRecord): Transition | null {
-  return withDelivery(task, (delivery) => ({ ...delivery, status: "accepted", attempts: delivery.attempts + 1 }));
+/** The executor took it and will call back: nothing is sent any more. `error` is what was wrong with its answer, if anything. */
+export function delivered(task: TaskRecord, error?: string): Transition | null {
+  return withDelivery(task, (delivery) => ({
+    ...delivery,
+    status: "accepted",
+    attempts: delivery.attempts + 1,
+    ...(error !== undefined && { last_error: error }),
+  }));
 }
 
 /** Not now: again after a pause that doubles, with jitter; timeout_seconds end it. `random` in [0, 1). */

@@ -13,6 +13,7 @@ import { delivered, EXECUTOR, redeliver } from "./delivery.ts";
 import { type ExecutorAnswer, executorAnswer } from "./executor-answer.ts";
 import { type Execution, type TaskRecord, taskView } from "./task.ts";
 import type { CompleteTask } from "./task-contract.ts";
+import { nextStepAt } from "./task-timers.ts";
 import type { Transition } from "./transition.ts";
 
 /** An executor that needs longer answers 202 and calls back. */
@@ -38,9 +39,8 @@ export class ExecutorRun {
   /** Delivers what is due, if anything is. */
   async deliver(now: number): Promise<void> {
     const task = this.#deps.task();
-    const due = task?.execution?.delivery;
-    if (task?.state !== "APPLYING" || task.execution === undefined || due?.status !== "pending" || due.next_at > now)
-      return;
+    const due = task && nextStepAt(task);
+    if (task?.state !== "APPLYING" || task.execution === undefined || due === undefined || due > now) return;
     const answer = await this.#send(task, task.execution, now);
     const current = this.#deps.task();
     // Ended meanwhile: the executor's word counts for nothing any more.
@@ -66,7 +66,11 @@ export class ExecutorRun {
   async #end(task: TaskRecord, input: CompleteTask, self: Caller, now: number): Promise<void> {
     const ended = complete(task, input, self, now);
     if (ended.ok) this.#deps.settle(self, ended.value);
-    else this.#deps.settle(self, redeliver(task, ended.error.message, now, Math.random()));
+    else {
+      // Like a 2xx without a result: it took the message, and may say better how it ended at /complete.
+      log("warn", "executor.result_refused", { task: task.id, message: ended.error.message });
+      this.#deps.settle(self, delivered(task, ended.error.message));
+    }
     await this.#deps.delivered();
   }
 

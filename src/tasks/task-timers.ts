@@ -12,7 +12,7 @@ export interface TimerWish {
 }
 
 /** An executor is called at once by whoever made the state; this is for when that was lost in a crash. */
-const EXECUTOR_SWEEP_MS = 15_000;
+const EXECUTOR_SWEEP_MS = 5_000;
 
 export function timersOf(task: TaskRecord, now: number): TimerWish[] {
   const { saga } = task;
@@ -39,9 +39,11 @@ function executorDueAt(task: TaskRecord, now: number): number | undefined {
   return due > now ? due : now + EXECUTOR_SWEEP_MS;
 }
 
-/** When the next step of a task with an executor may be taken; undefined if there is none. */
+/** When the next step of a task with an executor may be taken (ms); undefined if there is none. */
 export function nextStepAt({ state, config, saga, retry_at, execution }: TaskRecord): number | undefined {
   if (config.executor === undefined) return undefined;
   if (state === "APPROVED" && saga === undefined) return retry_at ?? 0;
-  return state === "APPLYING" && execution?.delivery?.status === "pending" ? execution.delivery.next_at : undefined;
+  // Whoever was asked to roll back did get the message: a second one might do the work twice.
+  const owed = state === "APPLYING" && execution?.delivery?.status === "pending" && execution.rollback === undefined;
+  return owed ? execution.delivery.next_at : undefined;
 }

@@ -7,6 +7,7 @@ type RegisterAct = { write: number } | { read: number };
 const register: SequentialModel<number, RegisterAct> = {
   initial: 0,
   key: String,
+  isRead: (act) => "read" in act,
   step: (value, { act }) => ("write" in act ? [act.write] : act.read === value ? [value] : []),
 };
 
@@ -53,6 +54,13 @@ describe("a history of a register", () => {
     expect(isLinearizable(write(1, 0, LOST), read(1, 5, 6), read(0, 70, 80))).toBe(false);
     expect(isLinearizable(write(1, 0, LOST), read(1, 1, 2), write(2, 3, 4), read(2, 5, 6), read(1, 7, 8))).toBe(false);
     expect(isLinearizable(read(1, 0, 4), write(1, 5, LOST))).toBe(false);
+  });
+
+  it("lets an operation that need not have happened do so within its time only", () => {
+    const maybe = { ...write(1, 0, 10), isOptional: true };
+    expect(isLinearizable(maybe, read(0, 20, 30))).toBe(true);
+    expect(isLinearizable(maybe, read(1, 20, 30))).toBe(true);
+    expect(isLinearizable(maybe, read(0, 20, 30), read(1, 40, 50))).toBe(false);
   });
 
   it("backtracks out of a choice that turns out wrong much later", () => {

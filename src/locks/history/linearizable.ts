@@ -24,6 +24,8 @@ export interface SequentialModel<State, Act> {
   key(state: State): string;
   /** Whether it can still make a difference that this operation without an answer was used up. Default: it can. */
   matters?(state: State, act: Act): boolean;
+  /** Whether it never changes the object. Where it also returns the very same state, it is explained at once. Default: no. */
+  isRead?(act: Act): boolean;
 }
 
 export type Verdict<State, Act> =
@@ -49,6 +51,8 @@ interface Configuration<State> {
   readonly state: State;
 }
 
+type Move<State, Act> = readonly [Operation<Act>, Configuration<State>];
+
 /**
  * Searches for an order that explains the history, earliest answer first. Throws RangeError if more than `budget`
  * configurations are needed to decide.
@@ -65,16 +69,27 @@ export function checkLinearizable<State, Act>(
   const visited = new Set<string>();
   let furthest: Configuration<State>[] = [];
 
-  function* successors(now: Configuration<State>): Generator<[Operation<Act>, Configuration<State>]> {
-    for (const index of candidatesAt(now.base)) {
+  /** What the operation can lead to. Its moment is after all that it began after, and before any of the others ended. */
+  function* movesOf(now: Configuration<State>, index: number): Generator<Move<State, Act>> {
+    const operation = operations[index];
+    if (operation === undefined || operation.until < now.now || now.beyond.includes(index)) return;
+    const from = Math.max(now.now, operation.from);
+    const until = Math.min(operations[now.base]?.until ?? operation.until, operation.until);
+    for (const state of model.step(now.state, { ...operation, from, until })) {
+      yield [operation, { ...used(now, index), now: from, state }];
+    }
+  }
+
+  function* successors(now: Configuration<State>): Generator<Move<State, Act>> {
+    const candidates = candidatesAt(now.base);
+    for (const index of candidates) {
       const operation = operations[index];
-      if (operation === undefined || operation.until < now.now || now.beyond.includes(index)) continue;
-      // Its moment comes after all before it began, and before any that is still to come has ended.
-      const from = Math.max(now.now, operation.from);
-      const until = Math.min(operations[now.base]?.until ?? operation.until, operation.until);
-      for (const state of model.step(now.state, { ...operation, from, until })) {
-        yield [operation, { ...used(now, index), now: from, state }];
-      }
+      if (operation === undefined || operation.from > now.now || !model.isRead?.(operation.act)) continue;
+      // It rules nothing out, not even a time: if there is an order, there is one with this read here.
+      for (const move of movesOf(now, index)) if (move[1].state === now.state) return yield move;
+    }
+    for (const index of candidates) {
+      for (const move of movesOf(now, index)) if (index < answered || move[1].state !== now.state) yield move;
     }
   }
 

@@ -53,6 +53,7 @@ export function lockModel(
   return {
     initial: { token, leases: [], withdrawn: [], now: Number.NEGATIVE_INFINITY },
     key: (state) => JSON.stringify(state),
+    isRead: (act) => act.do === "look" || act.do === "refused" || act.do === "deny" || act.do === "verify",
     matters(state, act) {
       if (!("id" in act) || act.id === null) return true;
       if (act.do === "grant") return !state.withdrawn.includes(act.id);
@@ -64,7 +65,7 @@ export function lockModel(
       if (moment.now > moment.until) return [];
       return carriedOut(moment, act)
         .flatMap((after) => (act.seen === undefined ? [after] : some(confirmed(after, act.seen))))
-        .map(({ until: _, ...after }) => ({ ...after, withdrawn: after.withdrawn.filter((id) => mayWait(after, id)) }));
+        .map(({ until: _, ...after }) => (isSame(state, after) ? state : forgetful(after)));
     },
   };
 
@@ -121,6 +122,10 @@ export function lockModel(
   /** Whether there was such a claim and its wait need not be over. */
   function mayWait({ now }: LockState, id: string): boolean {
     return (waiting.get(id) ?? -Infinity) + tolerance_ms >= now;
+  }
+
+  function forgetful(state: LockState): LockState {
+    return { ...state, withdrawn: state.withdrawn.filter((id) => mayWait(state, id)) };
   }
 
   function isWaiting(m: Moment, id: string): boolean {
@@ -212,13 +217,15 @@ function holdersConfirmed(start: Moment, { holders }: Sighting): Moment | undefi
   let m: Moment | undefined = start;
   for (const lease of start.leases) {
     const holder = holders.find(({ id, session }) => session === lease.session && isNamed(lease, id));
-    if (m !== undefined) m = holder ? endingAt(m, { ...lease, id: holder.id }, holder.ends_at) : over(m, lease);
+    const named = holder && lease.id === null ? { ...lease, id: holder.id } : lease;
+    if (m !== undefined) m = holder ? endingAt(m, named, holder.ends_at) : over(m, lease);
   }
   return m?.leases.length === holders.length ? m : undefined;
 }
 
 function endingAt(m: Moment, lease: Lease, at: number): Moment | undefined {
   if (at < lease.ends.from || at > lease.ends.until) return undefined;
+  if (lease.ends.from === at && lease.ends.until === at + lease.slack && lease.id !== null) return alive(m, lease);
   const exact: Lease = { ...lease, ends: { from: at, until: at + lease.slack } };
   return alive(put(m, exact), exact);
 }
@@ -283,6 +290,11 @@ function put(m: Moment, lease: Lease): Moment {
 
 function without(m: Moment, lease: Lease): Moment {
   return { ...m, leases: m.leases.filter(({ session }) => session !== lease.session) };
+}
+
+function isSame(one: LockState, other: LockState): boolean {
+  const { token, leases, withdrawn, now } = one;
+  return other.leases === leases && other.withdrawn === withdrawn && other.token === token && other.now === now;
 }
 
 function some<T>(value: T | undefined): T[] {
