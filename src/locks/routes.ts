@@ -1,14 +1,12 @@
 import { z } from "@hono/zod-openapi";
-import type { Caller } from "../actor/caller.ts";
 import { isUuidShaped } from "../actor/ids.ts";
 import { actorAt, actorOf } from "../actor/remote.ts";
-import { fail, type Result } from "../actor/result.ts";
-import type { Env } from "../env.ts";
+import { fail } from "../actor/result.ts";
 import { endpoint, replayHeader, reply, unwrap } from "../http/endpoint.ts";
 import type { App } from "../http/endpoint-spec.ts";
-import { RequestFailure, refuseInvalid } from "../http/failure.ts";
+import { refuseInvalid } from "../http/failure.ts";
 import { IdParams, lockId, taskId } from "../http/ids.ts";
-import { causeOf, log } from "../log.ts";
+import { beat } from "./beat.ts";
 import { AcquireInput, HeartbeatInput, Lock, ReleaseInput } from "./contract.ts";
 import type { LockApi } from "./lock-api.ts";
 
@@ -82,8 +80,7 @@ export function lockRoutes(app: App): void {
       if (body.lock_id !== undefined) return reply(await beat(env, caller, body.lock_id, ms), 200);
       const results = await Promise.all(
         (body.lock_ids ?? []).map(async (id) => {
-          // What became of one never touches the others.
-          const result = await beat(env, caller, id, ms).catch((thrown: unknown) => notBeaten(id, thrown));
+          const result = await beat(env, caller, id, ms);
           if (!result.ok) {
             const { code, message } = result.error;
             return { lock_id: id, ok: false, error: { code, message } };
@@ -137,17 +134,6 @@ export function lockRoutes(app: App): void {
       return reply(await actorAt<LockApi>(env, caller.workspace, kind, address).readLock(caller, member), 200);
     },
   );
-}
-
-async function beat(env: Env, caller: Caller, id: string, ms: number): Promise<Result<Lock>> {
-  const { address, kind, member } = lockId(id);
-  return actorAt<LockApi>(env, caller.workspace, kind, address).heartbeat(caller, member, ms);
-}
-
-function notBeaten(lock_id: string, thrown: unknown): Result<never> {
-  if (thrown instanceof RequestFailure) return { ok: false, error: thrown.failure };
-  log("error", "lease.not_extended", { lock_id, cause: causeOf(thrown) });
-  return fail("UNAVAILABLE", "the lock did not answer, try again");
 }
 
 /** The actor's key of what a client wants to lock. A task has to be named by its id; the others by any string. */
