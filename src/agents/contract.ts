@@ -4,8 +4,9 @@ import { isUuidShaped } from "../actor/ids.ts";
 import { Pattern } from "../approvals/contract.ts";
 import { SCOPES } from "../http/access.ts";
 import { PageQuery, Pagination } from "../http/validation.ts";
-import { JsonObject, MAX_CONFIG_BYTES, Slug, Timestamp } from "../tasks/contract.ts";
+import { MAX_CONFIG_BYTES } from "../tasks/contract.ts";
 import { Roles, ShownOnce } from "../users/contract.ts";
+import { JsonObject, Slug, Timestamp } from "../wire.ts";
 
 const once = <T>(items: readonly T[]): T[] => [...new Set(items)];
 

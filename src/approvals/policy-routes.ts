@@ -7,7 +7,7 @@ import type { App } from "../http/endpoint-spec.ts";
 import { refuse, refuseInvalid } from "../http/failure.ts";
 import { condition, paged } from "../http/pagination.ts";
 import { PageQuery, Pagination } from "../http/validation.ts";
-import { Slug } from "../tasks/contract.ts";
+import { Slug } from "../wire.ts";
 import { freshPolicyId } from "./configure.ts";
 import { ReviewerPolicy, ReviewerPolicyInput } from "./contract.ts";
 import { POLICY_COLUMNS, policyOf, type StoredPolicy } from "./policies.ts";

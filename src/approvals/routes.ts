@@ -5,9 +5,10 @@ import type { App } from "../http/endpoint-spec.ts";
 import { refuseInvalid } from "../http/failure.ts";
 import { approvalId, Id, IdParams } from "../http/ids.ts";
 import { PageQuery, Pagination, queryList } from "../http/validation.ts";
-import { Preview, Risk, RiskLevel, Slug, TaskState } from "../tasks/contract.ts";
+import { Preview, Risk, RiskLevel, TaskState } from "../tasks/contract.ts";
 import { taskAt } from "../tasks/task-api.ts";
 import { RespondInput } from "../tasks/task-contract.ts";
+import { Slug } from "../wire.ts";
 import { ApprovalRequest, ApprovalStatus } from "./contract.ts";
 import { inboxOf } from "./inbox-api.ts";
 

@@ -2,8 +2,8 @@
 import { z } from "@hono/zod-openapi";
 import { isUuidShaped } from "../actor/ids.ts";
 import { queryInteger } from "../http/validation.ts";
-import { Slug } from "../tasks/contract.ts";
 import { parseResourceKey } from "../tasks/resource-key.ts";
+import { Slug } from "../wire.ts";
 
 const micros = z.string().openapi({ format: "date-time", example: "2026-11-20T22:46:52.123456Z" });
 const hash = z.string().openapi({ description: "hex SHA-256", example: "0".repeat(64) });

@@ -4,7 +4,7 @@ import type { Caller } from "../actor/caller.ts";
 import { actorOf, type Remote } from "../actor/remote.ts";
 import type { Result } from "../actor/result.ts";
 import type { Env } from "../env.ts";
-import type { JsonObject } from "../tasks/contract.ts";
+import type { JsonObject } from "../wire.ts";
 import type { Lock } from "./contract.ts";
 
 export interface AcquireCommand {

@@ -2,7 +2,7 @@
 import type { Caller } from "../actor/caller.ts";
 import type { Commit } from "../actor/commit.ts";
 import { ok, type Result } from "../actor/result.ts";
-import type { JsonObject } from "../tasks/contract.ts";
+import type { JsonObject } from "../wire.ts";
 import type { Lock } from "./contract.ts";
 import { LockActor } from "./lock-actor.ts";
 import type { AcquireCommand, ResourceApi, ResourceState } from "./lock-api.ts";

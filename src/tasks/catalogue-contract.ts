@@ -1,7 +1,8 @@
 /** Wire schemas of the resource catalogue (03-tasks-and-approvals, "Routes"). */
 import { z } from "@hono/zod-openapi";
 import { Lock } from "../locks/contract.ts";
-import { JsonObject, ResourceType } from "./contract.ts";
+import { JsonObject } from "../wire.ts";
+import { ResourceType } from "./contract.ts";
 import { parseResourceKey } from "./resource-key.ts";
 
 const criticality = z.number().int().min(0).max(100);

@@ -1,12 +1,6 @@
 /** Wire schemas of tasks (03-tasks-and-approvals, "Wire shapes"). Pure rules import the types only. */
 import { z } from "@hono/zod-openapi";
-
-const slug = z.string().regex(/^[a-z0-9._@-]{1,64}$/, "must be a slug of 1 to 64 characters out of a-z 0-9 . _ @ -");
-
-/** Any JSON object; depth, size and forbidden characters are checked where the body is read (http/body.ts). */
-const jsonObject = z.record(z.string(), z.unknown());
-export const JsonObject = jsonObject.openapi("JsonObject");
-export type JsonObject = z.infer<typeof JsonObject>;
+import { AnyObject, JsonObject, Slug, Timestamp } from "../wire.ts";
 
 export const ResourceType = z.enum([
   "database",
@@ -65,7 +59,7 @@ export type TaskConfig = z.infer<typeof TaskConfig>;
 
 export const MetadataInput = z
   .strictObject({
-    author_id: slug,
+    author_id: Slug,
     author_name: z.string().min(1).max(200),
     team: z.string().max(100).optional(),
     ticket_ref: z.string().max(200).optional(),
@@ -74,16 +68,14 @@ export const MetadataInput = z
   .openapi("TaskMetadataInput");
 export type MetadataInput = z.infer<typeof MetadataInput>;
 
-const timestamp = z.string().openapi({ format: "date-time", example: "2026-11-20T22:46:52.123Z" });
-
 export const TaskMetadata = z
   .strictObject({
     ...MetadataInput.shape,
-    created_at: timestamp,
-    updated_at: timestamp,
-    submitted_at: timestamp.optional(),
-    approved_at: timestamp.optional(),
-    completed_at: timestamp.optional(),
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    submitted_at: Timestamp.optional(),
+    approved_at: Timestamp.optional(),
+    completed_at: Timestamp.optional(),
   })
   .openapi("TaskMetadata");
 
@@ -123,8 +115,8 @@ export const Change = z
   .strictObject({
     resource: z.strictObject({ ...ResourceRef.shape, key: z.string() }),
     action: ResourceAction,
-    before: jsonObject.nullable().optional(),
-    after: jsonObject.nullable().optional(),
+    before: AnyObject.nullable().optional(),
+    after: AnyObject.nullable().optional(),
     diff: z.string().optional(),
   })
   .openapi("Change");
@@ -152,5 +144,3 @@ export const Preview = z
   })
   .openapi("Preview");
 export type Preview = z.infer<typeof Preview>;
-
-export { slug as Slug, timestamp as Timestamp };

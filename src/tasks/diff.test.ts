@@ -1,7 +1,7 @@
 import { applyPatch } from "diff";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { JsonObject } from "./contract.ts";
+import type { JsonObject } from "../wire.ts";
 import { MAX_DIFF_BYTES, unifiedDiff } from "./diff.ts";
 import { prettyJson } from "./stable-json.ts";
 

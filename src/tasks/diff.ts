@@ -1,5 +1,5 @@
 import { FILE_HEADERS_ONLY, formatPatch, type StructuredPatch, structuredPatch } from "diff";
-import type { JsonObject } from "./contract.ts";
+import type { JsonObject } from "../wire.ts";
 import { prettyJson, sameJson } from "./stable-json.ts";
 
 /** The longest diff of one change, in bytes of UTF-8, the note that it was cut included. */

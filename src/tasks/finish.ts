@@ -2,7 +2,7 @@
 import type { Who } from "../actor/caller.ts";
 import type { ReleaseEffect } from "../locks/lock-actor.ts";
 import type { AppliedEffect } from "../locks/resource-actor.ts";
-import type { JsonObject } from "./contract.ts";
+import type { JsonObject } from "../wire.ts";
 import { releaseSaga, stepsOf } from "./saga.ts";
 import { own } from "./stable-json.ts";
 import { type Execution, type TaskRecord, timestamp } from "./task.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { JsonObject } from "./contract.ts";
+import type { JsonObject } from "../wire.ts";
 import { working } from "./executing.ts";
 import { type Command, running, type Script, script, World } from "./life.fixture.ts";
 import { stepsOf } from "./saga.ts";

@@ -1,4 +1,4 @@
-import type { JsonObject } from "./contract.ts";
+import type { JsonObject } from "../wire.ts";
 import { isJsonObject } from "./stable-json.ts";
 
 /**

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type JsonObject, Preview, type ResourceRef, TaskConfig } from "./contract.ts";
+import type { JsonObject } from "../wire.ts";
+import { Preview, type ResourceRef, TaskConfig } from "./contract.ts";
 import { mergePatch } from "./merge-patch.ts";
 import { computePreview, desiredAfter, MAX_CHANGES_BYTES, type PreviewFacts, sameChanges } from "./preview.ts";
 import { prettyJson } from "./stable-json.ts";

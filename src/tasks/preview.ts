@@ -1,4 +1,5 @@
-import type { Change, JsonObject, Preview, ResourceAction, ResourceRef, TaskConfig } from "./contract.ts";
+import type { JsonObject } from "../wire.ts";
+import type { Change, Preview, ResourceAction, ResourceRef, TaskConfig } from "./contract.ts";
 import { unifiedDiff } from "./diff.ts";
 import { mergePatch } from "./merge-patch.ts";
 import { previewErrors, previewWarnings, type ResourceRelations } from "./preview-issues.ts";

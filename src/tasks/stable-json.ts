@@ -2,7 +2,7 @@
  * JSON compared and printed without regard to the order of keys. Values are plain JSON; their depth is limited where
  * they enter, so recursion is safe. Only own keys count, and `__proto__` is a key like any other.
  */
-import type { JsonObject } from "./contract.ts";
+import type { JsonObject } from "../wire.ts";
 
 export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);

@@ -2,18 +2,8 @@
 import { z } from "@hono/zod-openapi";
 import { ApprovalRequest, Requirement } from "../approvals/contract.ts";
 import { Lease } from "../locks/contract.ts";
-import {
-  JsonObject,
-  MAX_CONFIG_BYTES,
-  MetadataInput,
-  Preview,
-  Risk,
-  Slug,
-  TaskConfig,
-  TaskMetadata,
-  TaskState,
-  Timestamp,
-} from "./contract.ts";
+import { JsonObject, Slug, Timestamp } from "../wire.ts";
+import { MAX_CONFIG_BYTES, MetadataInput, Preview, Risk, TaskConfig, TaskMetadata, TaskState } from "./contract.ts";
 
 export const DecisionAction = z.enum(["approve", "reject", "request_changes"]);
 export type DecisionAction = z.infer<typeof DecisionAction>;

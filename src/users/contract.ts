@@ -3,7 +3,7 @@ import { z } from "@hono/zod-openapi";
 import { Role } from "../approvals/contract.ts";
 import { SCOPES } from "../http/access.ts";
 import { Pagination } from "../http/validation.ts";
-import { Slug, Timestamp } from "../tasks/contract.ts";
+import { Slug, Timestamp } from "../wire.ts";
 
 /** Each once, in the order given. */
 export const Roles = z

@@ -61,6 +61,23 @@ async function code(
 }
 
 describe.concurrent("an approved change with an executor", () => {
+  test("is sent again after kill -9 of the server while it was being delivered, as the same attempt", async () => {
+    const mortal = await startServer(ALLOWED);
+    const by = await castOf(mortal.url);
+    const task = await filed("survivor", ["silence", success], {}, by);
+    const first = await executor.nth("/survivor");
+    await crash(mortal);
+    const heir = await mortal.restart();
+    const second = await executor.nth("/survivor", 2);
+    expect([second.id, second.token]).toEqual([first.id, first.token]);
+    expect(second.leases.map(({ fencing_token }) => fencing_token)).toEqual(
+      first.leases.map(({ fencing_token }) => fencing_token),
+    );
+    expect((await ended(task, by)).execution).toMatchObject({ attempt: 1, result: "success" });
+    expect(await resource("survivor", by)).toMatchObject({ revision: 1 });
+    await heir.end();
+  });
+
   test("is sent to it by itself, signed, with its leases; a result in the answer completes it", async () => {
     const task = await filed("direct", [{ status: 200, body: { result: "success", output: { pods: 3 } } }]);
     const sent = await executor.nth("/direct");
@@ -247,22 +264,5 @@ describe.concurrent("an approved change with an executor", () => {
       409,
       "INVALID_STATE",
     ]);
-  });
-
-  test("is sent again after kill -9 of the server while it was being delivered, as the same attempt", async () => {
-    const mortal = await startServer(ALLOWED);
-    const by = await castOf(mortal.url);
-    const task = await filed("survivor", ["silence", success], {}, by);
-    const first = await executor.nth("/survivor");
-    await crash(mortal);
-    const heir = await mortal.restart();
-    const second = await executor.nth("/survivor", 2);
-    expect([second.id, second.token]).toEqual([first.id, first.token]);
-    expect(second.leases.map(({ fencing_token }) => fencing_token)).toEqual(
-      first.leases.map(({ fencing_token }) => fencing_token),
-    );
-    expect((await ended(task, by)).execution).toMatchObject({ attempt: 1, result: "success" });
-    expect(await resource("survivor", by)).toMatchObject({ revision: 1 });
-    await heir.end();
   });
 });
