@@ -22,7 +22,7 @@ interface Run {
 }
 
 /** A task that is being applied by robo. */
-async function applied(config: object = {}): Promise<Run> {
+async function applied(config: Readonly<Record<string, unknown>> = {}): Promise<Run> {
   const stage = new Stage();
   const { alice, bob, carol, robo } = await stage.cast();
   const other = await stage.agent("other");
@@ -44,7 +44,7 @@ function reported({ robo, id }: Run, result = "success", more: object = {}): Pro
 }
 
 /** A task whose agent failed after a stash. */
-async function rollingBack(config: object = {}): Promise<Run> {
+async function rollingBack(config: Readonly<Record<string, unknown>> = {}): Promise<Run> {
   const run = await applied(config);
   ok(await stashed(run));
   ok(await failed(run));
@@ -309,6 +309,26 @@ describe("POST /tasks/:id/stash", () => {
     vi.setSystemTime(Date.parse(retry_at ?? ""));
     expect((await stage.apply(run.robo, id)).execution?.attempt).toBe(2);
     expect(ok<Task>(await failed(run)).execution?.rollback).toEqual({ status: "unavailable" });
+  });
+
+  it("is kept anew by every attempt, under the same Idempotency-Key, too; within one it is replayed", async () => {
+    stopClock();
+    const { stage, robo, id } = await applied();
+    const keep = (data: unknown) =>
+      robo.post(`/tasks/${id}/stash`, { resource: WEB, data }, { "Idempotency-Key": "before" });
+    ok(await keep(BEFORE));
+    pass(30_000);
+    await stage.ring(`task:${id}`);
+    const { retry_at } = await stage.becomes(id, "APPROVED");
+    vi.setSystemTime(Date.parse(retry_at ?? ""));
+    await stage.apply(robo, id);
+    for (const replayed of [null, "true"]) {
+      const answer = await keep(BEFORE);
+      expect([answer.status, answer.headers.get("Idempotency-Replayed")]).toEqual([200, replayed]);
+    }
+    expect(refusal(await keep("other"))).toEqual([422, "IDEMPOTENCY_KEY_REUSED"]);
+    const asked = ok<Task>(await robo.post<Task>(`/tasks/${id}/complete`, { result: "failure" }));
+    expect(asked.execution?.rollback).toEqual({ status: "requested", stash: { [WEB]: BEFORE } });
   });
 
   it("takes 8 MiB in all, a request at a time, and hands all of it back; beyond is 413 and changes nothing", async () => {

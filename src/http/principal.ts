@@ -62,9 +62,9 @@ export async function authenticate(
   const token = bearer(request);
   const workspace = request.headers.get("X-Workspace");
   if (sameText(token, env.ROOT_TOKEN)) return rootPrincipal(workspace);
-  if (access.taskToken && looksLikeTaskToken(token)) return executorPrincipal(env.ROOT_TOKEN, token);
-  if (!isWellFormedToken(token)) return unauthenticated("this is not a valid token");
-  const principal = await principalOf(token, env, access, after);
+  const ofTask = access.taskToken === true && looksLikeTaskToken(token);
+  if (!ofTask && !isWellFormedToken(token)) return unauthenticated("this is not a valid token");
+  const principal = ofTask ? executorPrincipal(env.ROOT_TOKEN, token) : await principalOf(token, env, access, after);
   if (workspace !== null && workspace !== principal.workspace) {
     refuse("FORBIDDEN", "only root may name another workspace");
   }

@@ -67,6 +67,7 @@ async function readStats(env: Env, workspace: string): Promise<z.infer<typeof St
     rows<{ id: string }>(5).map(({ id }) => agentOf(env, workspace, id).presence(`agent:${id}`)),
   );
   const present = (status: string) => presence.filter((agent) => agent.status === status).length;
+  const [online, stale] = [present("online"), present("stale")];
   return {
     tasks: {
       by_state: Object.fromEntries(TaskState.options.map((state) => [state, states.get(state) ?? 0])) as Record<
@@ -77,7 +78,8 @@ async function readStats(env: Env, workspace: string): Promise<z.infer<typeof St
     },
     approvals: { pending: total(2), median_seconds: Math.round((medianOf(decided) ?? 0) * 1000) / 1000 },
     locks: { held: locks.get("held") ?? 0, queued: locks.get("queued") ?? 0 },
-    agents: { online: present("online"), stale: present("stale"), offline: present("offline") },
+    // One that was never seen is as far away as one that has gone.
+    agents: { online, stale, offline: presence.length - online - stale },
     audit: { rows: total(6), unshipped: backlog.unshipped },
   };
 }

@@ -25,6 +25,8 @@ export abstract class ExecutingTask extends TaskShell {
   readonly #saga: SagaRun;
   readonly #executor: ExecutorRun;
   #proceeding = false;
+  /** Something came due while an earlier step was under way. */
+  #missed = false;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -94,7 +96,7 @@ export abstract class ExecutingTask extends TaskShell {
     const known = await this.overdue(Date.now());
     if (!known.ok) return known;
     return this.decide(
-      caller,
+      withinAttempt(caller, this.task),
       (task) => stash(task, input, caller),
       (task) => ({ task_id: task.id, resource: input.resource }),
     );
@@ -146,7 +148,9 @@ export abstract class ExecutingTask extends TaskShell {
   protected override async proceed(): Promise<void> {
     const { task } = this;
     const due = task && nextStepAt(task);
-    if (task === undefined || due === undefined || due > Date.now() || this.#proceeding) return;
+    if (task === undefined || due === undefined || due > Date.now()) return;
+    this.#missed = this.#proceeding;
+    if (this.#proceeding) return;
     this.#proceeding = true;
     try {
       if (task.state === "APPROVED") await this.#saga.apply(executorCaller(this.place.workspace), task, EXECUTOR);
@@ -157,6 +161,7 @@ export abstract class ExecutingTask extends TaskShell {
     } finally {
       this.#proceeding = false;
     }
+    if (this.#missed) await this.proceed();
   }
 
   protected override async hear(caller: Caller, news: SagaNews): Promise<void> {
@@ -239,4 +244,11 @@ export abstract class ExecutingTask extends TaskShell {
       : [];
     this.settle(caller, { task: { ...task, execution: { ...task.execution, leases } }, happenings, effects: [] });
   }
+}
+
+/** A stash goes with its attempt: an Idempotency-Key that kept one for an earlier attempt has kept nothing for this one. */
+function withinAttempt(caller: Caller, task: TaskRecord | undefined): Caller {
+  const { idempotency } = caller;
+  if (idempotency === undefined) return caller;
+  return { ...caller, idempotency: { ...idempotency, scope: `${idempotency.scope}:${task?.attempts ?? 0}` } };
 }

@@ -63,7 +63,7 @@ describe("a rejected change", () => {
     const facts = world();
     const { task, happenings } = create(
       NEW_ID,
-      { ...input, dry_run: false, resubmitted_from: rejected().id },
+      { ...input, resubmitted_from: rejected().id },
       assess(input.config, facts, T0),
       facts,
       turn(alice),

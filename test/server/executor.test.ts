@@ -165,6 +165,8 @@ describe.concurrent("an approved change with an executor", () => {
       401,
       "UNAUTHENTICATED",
     ]);
+    const elsewhere = await me.call("POST", `/tasks/${task.id}/heartbeat`, {}, { "X-Workspace": "elsewhere" });
+    expect(elsewhere.status).toBe(403);
     await me.post(`/tasks/${task.id}/complete`, 200, { result: "success" });
     await caller(await executor.nth("/other")).post(`/tasks/${other.id}/complete`, 200, { result: "cancelled" });
   });
