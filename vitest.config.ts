@@ -7,6 +7,8 @@ import { defineConfig } from "vitest/config";
  */
 export default defineConfig({
   test: {
+    // By default two cores get one worker; most tests wait for disks and clocks, not for the processor.
+    maxWorkers: 2,
     projects: [
       {
         test: {
@@ -62,7 +64,6 @@ export default defineConfig({
           include: ["test/server/**/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          fileParallelism: false,
         },
       },
     ],

@@ -10,6 +10,7 @@ import {
 } from "../../test/support/probe-actor.ts";
 import { type ChainedEntry, canonicalJson, linkHash } from "./journal.ts";
 import type { ActorKey } from "./remote.ts";
+import { SHIP_SWEEP_MS } from "./shipping.ts";
 
 /** Far enough ahead that no alarm rings by itself while a test runs. */
 const START = 4_000_000_000_000;
@@ -149,7 +150,7 @@ describe("shipping", () => {
         probe.run((tx) => tx.journal(happening));
       }
       expect(setAlarm).toHaveBeenCalledTimes(1);
-      expect(await state.storage.getAlarm()).toBe(START + 30_000);
+      expect(await state.storage.getAlarm()).toBe(START + SHIP_SWEEP_MS);
     });
   });
 });

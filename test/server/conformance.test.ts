@@ -35,6 +35,9 @@ POST /tasks/{id}/comments
 POST /tasks/{id}/apply
 POST /tasks/{id}/heartbeat
 POST /tasks/{id}/complete
+POST /tasks/{id}/stash
+POST /tasks/{id}/rollback
+POST /tasks/{id}/resubmit
 GET /tasks/{id}/preview
 GET /tasks/{id}/audit
 GET /approvals
@@ -51,9 +54,10 @@ GET /locks/{id}
 GET /audit
 GET /audit/tail
 GET /audit/verify
-GET /stats`;
+GET /stats
+GET /webhooks/executor-secret`;
 
-const FUZZ_MS = 10_000;
+const FUZZ_MS = 7_000;
 /** Requests under way at once. */
 const TOGETHER = 12;
 
@@ -266,6 +270,34 @@ describe("what the server answers is what the document says", () => {
     await call(author, 404, "GET", `/tasks/${other.id}`);
     const third = await call<Task>(author, 201, "POST", "/tasks", draft);
     await call(author, 200, "POST", `/tasks/${third.id}/cancel`, { reason: "not needed" });
+  });
+
+  test("of a change that fails and is rolled back, and of one that is rejected and filed again", async () => {
+    const { author, reviewers, agent, root } = cast;
+    const [reviewer] = reviewers;
+    const draft = draftOf(author.id, [written("service", "search")]);
+    const key = "service:prod/search";
+    const respond = async (body: object) => {
+      const { id } = await call<Task>(author, 201, "POST", "/tasks", draft);
+      const submitted = await call<Task>(author, 202, "POST", `/tasks/${id}/submit`, {});
+      const request = submitted.approval_requests.find(({ reviewer_id }) => reviewer_id === reviewer?.id);
+      if (reviewer === undefined) throw new Error("nobody was cast as a reviewer");
+      await call(reviewer, 200, "POST", `/approvals/${request?.id}/respond`, body);
+      return `/tasks/${id}`;
+    };
+    const failing = await respond({ action: "approve" });
+    await call(agent, 200, "POST", `${failing}/apply`, {});
+    await call(agent, 200, "POST", `${failing}/stash`, { resource: key, data: { before: true } });
+    await call(agent, 400, "POST", `${failing}/stash`, { resource: "service:prod/other", data: {} });
+    await call(agent, 409, "POST", `${failing}/rollback`, { result: "success" });
+    await call(agent, 200, "POST", `${failing}/complete`, { result: "failure", error: "disk full" });
+    await call(agent, 200, "POST", `${failing}/rollback`, { result: "success" });
+
+    const rejected = await respond({ action: "reject", reason: "not now" });
+    await call(author, 201, "POST", `${rejected}/resubmit`);
+    await call(author, 409, "POST", `${failing}/resubmit`);
+    await call(root, 200, "GET", "/webhooks/executor-secret");
+    await call(author, 403, "GET", "/webhooks/executor-secret");
   });
 
   test("of locks and the trail", async () => {
