@@ -1,4 +1,5 @@
 import { abortAllDurableObjects, evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { DeadlockInfo, GraphView } from "../src/deadlocks/contract.ts";
 import type { Lock } from "../src/locks/contract.ts";
@@ -83,6 +84,25 @@ async function spied(stage: Stage, key: string, method: string) {
     const prototype: Record<string, () => Promise<unknown>> = Object.getPrototypeOf(actor);
     return { actor, spy: vi.spyOn(prototype, method) };
   });
+}
+
+/** The read model does not answer until the mock is restored. */
+async function spiedLocks(stage: Stage) {
+  return runInDurableObject(stage.stub(COORDINATOR), (actor) => {
+    const { DB } = (actor as unknown as { env: { DB: D1Database } }).env;
+    const plain = DB.prepare.bind(DB);
+    return vi.spyOn(DB, "prepare").mockImplementation((query) => {
+      if (query.includes("FROM locks")) throw new Error("D1 is away, for a test");
+      return plain(query);
+    });
+  });
+}
+
+async function knownLocks(stage: Stage, agent_id: string): Promise<string[]> {
+  const { results } = await env.DB.prepare("SELECT resource_id FROM locks WHERE workspace = ?1 AND agent_id = ?2")
+    .bind(stage.workspace, agent_id)
+    .all<{ resource_id: string }>();
+  return results.map(({ resource_id }) => resource_id);
 }
 
 afterEach(() => {
@@ -200,6 +220,36 @@ describe("two agents that cross two locks", () => {
     ok(await read(b, other));
     ok(await read(a, one));
     expect((detailsOf(lost) as unknown as DeadlockInfo).resolution.released_locks).not.toContain(other.id);
+  });
+});
+
+describe("the second sweep", () => {
+  it("ends what the read model did not know in time, and spares what the victim asked for since", async () => {
+    const { stage, a, b } = await agents();
+    const unknown = await spiedLocks(stage);
+    stopClock();
+    await held(a, "db:one");
+    await held(b, "db:two");
+    const aside = await held(b, "db:aside");
+    pass(10);
+    ok(await ask(a, "db:two"), 202);
+    expect(refusal(await waits(b, "db:one"))).toEqual([423, "DEADLOCK_DETECTED"]);
+    ok(await read(b, aside));
+    const retried = await held(b, "db:new");
+    const again = ok<Lock>(await ask(b, "db:one"), 202);
+    unknown.mockRestore();
+    // Not before it is there to be found.
+    await eventually(async () => expect(await knownLocks(stage, "b")).toContain("db:aside"));
+    pass(1_000);
+    await stage.ring(COORDINATOR);
+    await eventually(async () => expect(refusal(await read(b, aside))).toEqual([423, "DEADLOCK_DETECTED"]));
+    ok(await read(b, retried));
+    ok(await read(b, again));
+    await eventually(() =>
+      runInDurableObject(stage.stub(COORDINATOR), (_, state) => {
+        expect(state.storage.sql.exec("SELECT id FROM sweeps").toArray()).toEqual([]);
+      }),
+    );
   });
 });
 
@@ -456,5 +506,28 @@ describe("GET /locks/graph and GET /locks/deadlocks", () => {
     const all = [...first.deadlocks, ...rest.deadlocks];
     expect(all.map(({ resolution }) => resolution.victim_session_id)).toEqual(["s3", "s2", "s1"]);
     expect(refusal(await stage.root.get("/locks/deadlocks?cursor=none"))).toEqual([400, "VALIDATION_ERROR"]);
+  });
+
+  it("keep the last 1,000", async () => {
+    const { stage, a, b } = await agents();
+    for (let n = 1; n <= 2; n += 1) {
+      const session_id = `s${n}`;
+      await held(a, `db:one-${n}`, { session_id });
+      await held(b, `db:two-${n}`, { session_id });
+      await Promise.all([waits(a, `db:two-${n}`, { session_id }), waits(b, `db:one-${n}`, { session_id })]);
+      if (n === 1) {
+        await resolved(stage);
+        await runInDurableObject(stage.stub(COORDINATOR), (_, { storage }) => {
+          for (let past = 2; past <= 1_000; past += 1) storage.sql.exec("INSERT INTO deadlocks VALUES (?)", past);
+        });
+      }
+    }
+    const { deadlocks: newest, pagination } = await deadlocks(stage, "?limit=1");
+    expect(pagination.total).toBe(1_000);
+    expect(newest[0]?.resolution.victim_session_id).toBe("s2");
+    await runInDurableObject(stage.stub(COORDINATOR), (_, { storage }) => {
+      expect(storage.sql.exec("SELECT n FROM deadlocks ORDER BY n LIMIT 1").one()).toEqual({ n: 2 });
+      expect(storage.sql.exec("SELECT key FROM documents WHERE key = 'deadlock:1'").toArray()).toEqual([]);
+    });
   });
 });

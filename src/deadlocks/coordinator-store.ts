@@ -3,7 +3,6 @@ import type { Storage } from "../actor/storage.ts";
 import type { DeadlockInfo } from "./contract.ts";
 import type { Remembered } from "./coordination.ts";
 import type { HistoryPage, HistoryRequest } from "./coordinator-api.ts";
-import { DEADLOCKS_KEPT } from "./history.ts";
 import type { DeadlockNotice } from "./notice.ts";
 import type { DoomedCase } from "./resolution.ts";
 import { isRemembered, type PastAborts } from "./victim.ts";
@@ -15,6 +14,9 @@ export const COORDINATOR_MIGRATION = `
   CREATE TABLE sweeps (id TEXT PRIMARY KEY, due_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TABLE past (agent_id TEXT NOT NULL, session_id TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (agent_id, session_id)) STRICT, WITHOUT ROWID;
   CREATE TABLE deadlocks (n INTEGER PRIMARY KEY) STRICT;`;
+
+/** GET /locks/deadlocks shows at most these; the trail keeps them all. */
+const DEADLOCKS_KEPT = 1_000;
 
 /** A second look for what the victim held when it was aborted: the read model may not have known it yet. */
 export interface Sweep {
