@@ -3,6 +3,7 @@ import { agentRoutes } from "./agents/routes.ts";
 import { policyRoutes } from "./approvals/policy-routes.ts";
 import { approvalRoutes } from "./approvals/routes.ts";
 import { auditRoutes } from "./audit/routes.ts";
+import { deadlockRoutes } from "./deadlocks/routes.ts";
 import { createApp } from "./http/app.ts";
 import { lockRoutes } from "./locks/routes.ts";
 import { statsRoutes } from "./stats/routes.ts";
@@ -26,6 +27,7 @@ export default createApp([
   catalogueRoutes,
   approvalRoutes,
   policyRoutes,
+  deadlockRoutes,
   lockRoutes,
   auditRoutes,
   statsRoutes,

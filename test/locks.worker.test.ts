@@ -179,6 +179,21 @@ describe("POST /locks/acquire", () => {
     expect(await read(one, a)).toMatchObject({ mode: "exclusive", fencing_token: 5 });
   });
 
+  it("holds an upgrade's request open: the writer's lease, or 423 when it waited too long and stays a reader", async () => {
+    const { a, b } = await agents();
+    const reader = await held(a, { mode: "shared" });
+    const other = await held(b, { mode: "shared" });
+    const prefer = { Prefer: "wait=10" };
+    const late = await ask(a, { max_wait_seconds: 1 }, prefer);
+    expect(refusal(late)).toEqual([423, "RESOURCE_LOCKED"]);
+    expect(detailsOf(late)).toMatchObject({ holder: { lock_id: other.id } });
+    expect((await read(reader, a)).upgrade_pending).toBeUndefined();
+    const upgraded = ask(a, {}, prefer);
+    await eventually(async () => expect((await read(reader, a)).upgrade_pending).toBe(true));
+    await release(other, b);
+    expect(ok<Lock>(await upgraded, 201)).toMatchObject({ id: reader.id, mode: "exclusive", fencing_token: 3 });
+  });
+
   it.each([
     [{ session_id: "task:1:1" }, "session_id"],
     [{ session_id: "" }, "session_id"],

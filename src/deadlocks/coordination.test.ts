@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { DeadlockInfo } from "./contract.ts";
 import { CoordinatorScenario } from "./coordination.fixture.ts";
-import { DEADLOCKS_KEPT, withDeadlock } from "./history.ts";
 import { LockWorld, sessionOf } from "./lock-world.fixture.ts";
 
 /** Every session holds the lock named after it, one after the other. */
@@ -279,23 +278,5 @@ describe("the resolution of a deadlock", () => {
     world.now += 65_000;
     coordination.tick(world.now);
     expect(coordination.nextTickAt(world.now)).toBeUndefined();
-  });
-});
-
-describe("the history of deadlocks", () => {
-  it("keeps the last 1,000, newest first", () => {
-    const world = holding("a", "b");
-    world.ask("a", "b");
-    world.ask("b", "a");
-    const scenario = new CoordinatorScenario(world);
-    scenario.flush();
-    const deadlock = scenario.resolved[0]?.deadlock;
-    if (deadlock === undefined) throw new Error("no deadlock was found");
-    let history: readonly DeadlockInfo[] = [];
-    for (let at = 0; at < DEADLOCKS_KEPT + 5; at += 1) {
-      history = withDeadlock(history, { ...deadlock, detected_at: String(at) });
-    }
-    expect(history).toHaveLength(1_000);
-    expect([history[0]?.detected_at, history.at(-1)?.detected_at]).toEqual(["1004", "5"]);
   });
 });

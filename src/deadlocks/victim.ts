@@ -25,7 +25,7 @@ export interface PastAborts extends Session {
 }
 
 const REMEMBERED_MS = 10 * 60 * 1000;
-const BACKOFF_BASE_MS = 200;
+export const BACKOFF_BASE_MS = 200;
 const BACKOFF_CAP_MS = 30_000;
 const BACKOFF_FLOOR_MS = 100;
 

@@ -53,7 +53,8 @@ export function envelope(
 
 /** 423, 429 and 503 say when to come again. */
 function retryAfter({ code, details }: Failure): Record<string, string> {
-  const given = details?.retry_after_seconds;
+  const ms = details?.retry_after_ms;
+  const given = typeof ms === "number" ? ms / 1000 : details?.retry_after_seconds;
   if (typeof given === "number") return { "Retry-After": String(Math.max(1, Math.ceil(given))) };
   return STATUS_OF[code] === 503 || code === "RATE_LIMITED" ? { "Retry-After": "1" } : {};
 }

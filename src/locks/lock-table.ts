@@ -4,6 +4,7 @@ import type { Commit } from "../actor/commit.ts";
 import { type Address, idOf, parseId } from "../actor/ids.ts";
 import type { ChainedEntry, Happening } from "../actor/journal.ts";
 import type { ReadModelChange } from "../db/read-model.ts";
+import type { DeadlockNotice } from "../deadlocks/notice.ts";
 import type { LockKind } from "./contract.ts";
 import {
   type Entry,
@@ -20,8 +21,9 @@ import {
 export const LOCK_MIGRATION = `
   CREATE TABLE lock (id INTEGER PRIMARY KEY CHECK (id = 0), capacity INTEGER, token INTEGER NOT NULL, mean_hold_ms REAL) STRICT;
   CREATE TABLE entries (member INTEGER PRIMARY KEY, body TEXT NOT NULL) STRICT;
-  CREATE TABLE ended (member INTEGER PRIMARY KEY, reason TEXT NOT NULL, agent_id TEXT NOT NULL, at INTEGER NOT NULL) STRICT;
-  CREATE INDEX ended_at ON ended (at);`;
+  CREATE TABLE ended (member INTEGER PRIMARY KEY, reason TEXT NOT NULL, agent_id TEXT NOT NULL, at INTEGER NOT NULL, case_id TEXT, notice TEXT) STRICT;
+  CREATE INDEX ended_at ON ended (at);
+  CREATE INDEX ended_case ON ended (case_id) WHERE case_id IS NOT NULL;`;
 
 export const LOCK_TIMER = "lock";
 /** How long a lease or claim that ended can still be asked about (04, `GET /locks/:id`). */
@@ -32,6 +34,16 @@ export type EndedReason = "released" | "cancelled" | "expired" | "wait_timeout" 
 export interface Ended {
   readonly reason: EndedReason;
   readonly agent_id: string;
+  /** ms */
+  readonly at: number;
+  /** of a deadlock's victim */
+  readonly notice?: DeadlockNotice;
+}
+
+/** Why a step was taken, where its events do not say it: a person's reason, the deadlock that it ends. */
+export interface Cause {
+  readonly reason?: string | undefined;
+  readonly notice?: DeadlockNotice | undefined;
 }
 
 /** What the lock protects, as the API names it. */
@@ -65,7 +77,13 @@ export class LockTable {
   }
 
   /** Writes what a step changed: rows, journal, tombstones, timer. Part of a commit. */
-  write(tx: Commit, before: LockBook, { book, events, touched }: Step<unknown>, name: LockName, reason?: string): void {
+  write(
+    tx: Commit,
+    before: LockBook,
+    { book, events, touched }: Step<unknown>,
+    name: LockName,
+    { reason, notice }: Cause,
+  ): void {
     if (book.token !== before.token || book.capacity !== before.capacity || book.mean_hold_ms !== before.mean_hold_ms) {
       this.#sql.exec("INSERT OR REPLACE INTO lock VALUES (0, ?, ?, ?)", book.capacity, book.token, book.mean_hold_ms);
     }
@@ -79,11 +97,13 @@ export class LockTable {
       const gone = endedBy(event, book);
       if (gone === undefined) continue;
       this.#sql.exec(
-        "INSERT OR REPLACE INTO ended VALUES (?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO ended VALUES (?, ?, ?, ?, ?, ?)",
         gone.entry.member,
         gone.reason,
         gone.entry.agent_id,
         tx.now,
+        gone.reason === "deadlock" ? (notice?.case_id ?? null) : null,
+        gone.reason === "deadlock" && notice !== undefined ? JSON.stringify(notice) : null,
       );
       this.#sql.exec("DELETE FROM ended WHERE at < ?", tx.now - ENDED_MS);
     }
@@ -93,13 +113,29 @@ export class LockTable {
 
   /** How a lease or claim ended, for ten minutes. */
   ended(member: number, now: number): Ended | undefined {
-    return this.#sql
-      .exec<{ reason: EndedReason; agent_id: string }>(
-        "SELECT reason, agent_id FROM ended WHERE member = ? AND at >= ?",
+    const row = this.#sql
+      .exec<{ reason: EndedReason; agent_id: string; at: number; notice: string | null }>(
+        "SELECT reason, agent_id, at, notice FROM ended WHERE member = ? AND at >= ?",
         member,
         now - ENDED_MS,
       )
       .toArray()[0];
+    if (row === undefined) return undefined;
+    const { notice, ...ended } = row;
+    return notice === null ? ended : { ...ended, notice: JSON.parse(notice) as DeadlockNotice };
+  }
+
+  /** What ended here in this deadlock (members). */
+  endedIn(caseId: string): number[] {
+    return this.#sql
+      .exec<{ member: number }>("SELECT member FROM ended WHERE case_id = ?", caseId)
+      .toArray()
+      .map(({ member }) => member);
+  }
+
+  /** How the deadlock ended, for those that ended with it. */
+  tell(notice: DeadlockNotice): void {
+    this.#sql.exec("UPDATE ended SET notice = ? WHERE case_id = ?", JSON.stringify(notice), notice.case_id);
   }
 
   /** The `locks` rows that these journal entries touched. */

@@ -1,6 +1,6 @@
 /** The end of an execution: what stands on the task, what the resources take, what is given back (03, "Execution"). Pure. */
 import type { Who } from "../actor/caller.ts";
-import type { ReleaseEffect } from "../locks/lock-actor.ts";
+import type { ReleaseEffect } from "../locks/lock-shell.ts";
 import type { AppliedEffect } from "../locks/resource-actor.ts";
 import type { JsonObject } from "../wire.ts";
 import { releaseSaga, stepsOf } from "./saga.ts";

@@ -3,7 +3,7 @@
  * docs/design/apply-saga.md). Pure. Every step may be repeated: the session `task:{id}:{attempt}` re-enters what it holds.
  */
 import { ok, type Result } from "../actor/result.ts";
-import type { ReleaseEffect } from "../locks/lock-actor.ts";
+import type { ReleaseEffect } from "../locks/lock-shell.ts";
 import type { TaskConfig } from "./contract.ts";
 import { goneEffects, readyEffects } from "./dispatch-api.ts";
 import { resourcesByKey } from "./resource-key.ts";

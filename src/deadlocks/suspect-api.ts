@@ -1,0 +1,36 @@
+/** What the coordinator asks of a lock in its graph. Each call names the lock's key, and the lock settles before it answers. */
+import type { ActorApi } from "../actor/actor.ts";
+import { actorOf, type Remote } from "../actor/remote.ts";
+import type { Env } from "../env.ts";
+import type { Session } from "../locks/lock-types.ts";
+import type { Answer, Question } from "./confirmation.ts";
+import type { DeadlockNotice } from "./notice.ts";
+import type { Snapshot } from "./snapshot.ts";
+
+export interface SuspectApi extends ActorApi {
+  snapshot(key: string): Promise<Snapshot>;
+  /** Whether a link of a suspected cycle stands. */
+  confirm(key: string, question: Question): Promise<Answer>;
+  /** Lets a reader in that only the queue holds up; one that no longer qualifies stays where it is. */
+  letIn(key: string, claim: string): Promise<Snapshot>;
+  /**
+   * Ends the victim's claim if it still waits. `ended_at`: when it did (ms), the same whenever it is asked in this case;
+   * undefined: it waited no more, and nothing was done.
+   */
+  abortClaim(
+    key: string,
+    claim: string,
+    notice: DeadlockNotice,
+  ): Promise<{ readonly ended_at: number | undefined; readonly report: Snapshot }>;
+  /** Ends what the session asked for before the moment `before` (ms). `ids`: all that ended here in this case, so far. */
+  abortSession(
+    key: string,
+    session: Session,
+    before: number,
+    notice: DeadlockNotice,
+  ): Promise<{ readonly ids: readonly string[]; readonly report: Snapshot }>;
+}
+
+export function suspectOf(env: Env, workspace: string, lock: string): Remote<SuspectApi> {
+  return actorOf<SuspectApi>(env, workspace, lock);
+}

@@ -1,0 +1,200 @@
+/** The shell of a lock: its book in memory and on disk, its commits, its timers, its reports. Rules live elsewhere. */
+import { Actor } from "../actor/actor.ts";
+import type { Caller } from "../actor/caller.ts";
+import { type Commit, housekeeper } from "../actor/commit.ts";
+import type { ChainedEntry } from "../actor/journal.ts";
+import type { ActorKey } from "../actor/remote.ts";
+import type { ReadModelChange } from "../db/read-model.ts";
+import { coordinatorOf } from "../deadlocks/coordinator-api.ts";
+import { isContended } from "../deadlocks/lock-report.ts";
+import type { ToldEffect } from "../deadlocks/notice.ts";
+import type { Env } from "../env.ts";
+import type { Lock } from "./contract.ts";
+import * as rules from "./lock-book.ts";
+import { LockReporting } from "./lock-reporting.ts";
+import {
+  type Cause,
+  endedBy,
+  entryIn,
+  LOCK_MIGRATION,
+  LOCK_TIMER,
+  type LockName,
+  LockTable,
+  taskOfSession,
+} from "./lock-table.ts";
+import { leaseView, lockView } from "./lock-view.ts";
+import type { SagaNews } from "./saga-news.ts";
+import { Waiters } from "./waiters.ts";
+
+/** An effect that frees what a saga's session holds here or waits for; the same one twice frees nothing else. */
+export interface ReleaseEffect extends rules.Session {
+  readonly do: "lock.release";
+}
+
+/** While a lock is contended it repeats to the coordinator how it stands: soon at first, in case that nobody heard of it. */
+const REPORT_TIMER = "report";
+const FIRST_BEAT_MS = 5_000;
+const BEAT_MS = 30_000;
+
+export abstract class LockShell extends Actor {
+  protected readonly table: LockTable;
+  protected readonly waiters = new Waiters();
+  protected readonly reporting: LockReporting;
+  #book: rules.LockBook | undefined;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    const { address, workspace } = this.place;
+    this.table = new LockTable(ctx.storage.sql, address);
+    this.reporting = new LockReporting({
+      key: () => this.key,
+      address,
+      settled: () => {
+        this.settleLock(Date.now());
+        return this.book;
+      },
+      send: (report) => coordinatorOf(env, workspace).report(report),
+    });
+  }
+
+  // --- what a kind of lock says of itself
+
+  protected abstract get lockName(): LockName;
+  /** Permits of a counting lock before any were stored; null for shared/exclusive. */
+  protected get initialCapacity(): number | null {
+    return null;
+  }
+  protected abstract get ownMigrations(): readonly string[];
+  protected abstract receiveOther(tx: Commit, caller: Caller, source: ActorKey, body: unknown): void;
+  protected abstract onOtherTimer(name: string, now: number): Promise<void> | void;
+  /** Tells a task what became of a claim or lease of its saga. */
+  protected tellTask(tx: Commit, taskId: string, news: SagaNews): void {
+    tx.effect(`task:${taskId}`, news);
+  }
+
+  protected override get migrations(): readonly string[] {
+    return [LOCK_MIGRATION, ...this.ownMigrations];
+  }
+
+  protected get book(): rules.LockBook {
+    if (this.#book !== undefined) return this.#book;
+    this.#book = this.exists ? this.table.load(this.initialCapacity) : rules.emptyBook(this.initialCapacity);
+    // Whoever waited before an eviction may be unknown to the coordinator.
+    this.reporting.changed(this.#book);
+    return this.#book;
+  }
+
+  // --- for the actors that carry the lock
+
+  /** Commits a step of the book, with whatever belongs to it, and wakes those who wait for its outcome. */
+  protected applyStep(
+    caller: Caller,
+    step: rules.Step<unknown>,
+    now: number,
+    along?: (tx: Commit) => void,
+    cause: Cause = {},
+  ): void {
+    const changed = step.touched.length > 0 || step.events.length > 0;
+    if (!changed && (along === undefined || caller.idempotency === undefined)) return;
+    this.commit(
+      caller,
+      (tx) => {
+        this.applyWithin(tx, step, cause);
+        along?.(tx);
+      },
+      now,
+    );
+  }
+
+  /** Drops what is over and grants what can be granted, if there is any such thing. */
+  protected settleLock(now: number): void {
+    this.applyStep(housekeeper(this.place.workspace), rules.settle(this.book, now), now);
+  }
+
+  protected currentLock(now: number): Lock | undefined {
+    this.settleLock(now);
+    const [first] = this.book.holders;
+    return first && lockView(this.place.address, this.lockName, this.book, first, now);
+  }
+
+  // --- kit
+
+  protected override receive(tx: Commit, caller: Caller, source: ActorKey, body: unknown): void {
+    if (isRelease(body)) this.releaseSession(tx, body);
+    else if (isTold(body)) this.#told(tx, body);
+    else this.receiveOther(tx, caller, source, body);
+  }
+
+  /** A step inside a commit that is under way; memory follows once that commit stands. */
+  protected applyWithin(tx: Commit, step: rules.Step<unknown>, cause: Cause = {}): void {
+    const before = this.book;
+    tx.afterwards(() => {
+      this.#book = step.book;
+      this.waiters.wake(step.events.flatMap(wokenBy));
+      this.reporting.changed(step.book);
+    });
+    this.table.write(tx, before, step, this.lockName, cause);
+    const contended = isContended(step.book);
+    if (contended !== isContended(before)) tx.timer(REPORT_TIMER, contended ? tx.now + FIRST_BEAT_MS : undefined);
+    this.#tellTasks(tx, step, cause.reason);
+  }
+
+  /** Frees what a session holds here, or withdraws its claim. */
+  protected releaseSession(tx: Commit, session: rules.Session): void {
+    const entry = [...this.book.holders, ...this.book.queue].find((one) => rules.isSameSession(one, session));
+    if (entry !== undefined) this.applyWithin(tx, rules.release(this.book, entry.member, tx.now));
+  }
+
+  protected override onTimer(name: string, now: number): Promise<void> | void {
+    if (name !== LOCK_TIMER && name !== REPORT_TIMER) return this.onOtherTimer(name, now);
+    this.settleLock(now);
+    if (name === REPORT_TIMER) this.reporting.beat();
+    const next = name === LOCK_TIMER ? rules.nextDueAt(this.book) : isContended(this.book) ? now + BEAT_MS : undefined;
+    this.commit(housekeeper(this.place.workspace), (tx) => tx.timer(name, next), now);
+  }
+
+  protected override project(entries: readonly ChainedEntry[]): readonly ReadModelChange[] {
+    return this.table.project(entries, this.book, this.lockName);
+  }
+
+  // --- internals
+
+  /** A deadlock is over: its victim is answered now. */
+  #told(tx: Commit, { notice }: ToldEffect): void {
+    this.table.tell(notice);
+    const members = this.table.endedIn(notice.case_id);
+    tx.afterwards(() => this.waiters.wake(members));
+  }
+
+  #tellTasks(tx: Commit, step: rules.Step<unknown>, reason?: string): void {
+    for (const event of step.events) {
+      if (event.kind === "queue_full") continue;
+      const entry = entryIn(event);
+      const taskId = taskOfSession(entry.session_id);
+      if (taskId === undefined) continue;
+      if (event.kind === "acquired" && event.waited) {
+        const lock = lockView(this.place.address, this.lockName, step.book, entry, tx.now);
+        this.tellTask(tx, taskId, { do: "lease.granted", lease: leaseView(lock), session_id: entry.session_id });
+      }
+      const gone = endedBy(event, step.book);
+      if (gone !== undefined && gone.reason !== "released" && gone.reason !== "cancelled") {
+        const { id } = lockView(this.place.address, this.lockName, step.book, gone.entry, tx.now);
+        const why = reason === undefined ? gone.reason : `${gone.reason}: ${reason}`;
+        this.tellTask(tx, taskId, { do: "lease.lost", lock_id: id, session_id: entry.session_id, reason: why });
+      }
+    }
+  }
+}
+
+function isRelease(body: unknown): body is ReleaseEffect {
+  return typeof body === "object" && body !== null && "do" in body && body.do === "lock.release";
+}
+
+function isTold(body: unknown): body is ToldEffect {
+  return typeof body === "object" && body !== null && "do" in body && body.do === "deadlock.told";
+}
+
+/** Whose open request is answered by this event. A deadlock's victim is told once all that it had is released. */
+function wokenBy(event: rules.LockEvent): number[] {
+  return event.kind === "queue_full" || event.kind === "aborted" ? [] : [entryIn(event).member];
+}

@@ -1,0 +1,533 @@
+import { abortAllDurableObjects, evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import type { DeadlockInfo, GraphView } from "../src/deadlocks/contract.ts";
+import type { Lock } from "../src/locks/contract.ts";
+import type { Answer } from "./support/api.ts";
+import { detailsOf, eventually, ok, type Person, pass, refusal, Stage, stopClock, WEB, web } from "./support/stage.ts";
+
+type Loose = Record<string, unknown>;
+interface History {
+  readonly deadlocks: readonly DeadlockInfo[];
+  readonly pagination: { readonly total: number; readonly has_more: boolean; readonly next_cursor?: string };
+}
+
+const COORDINATOR = "coordinator";
+const HELD_OPEN = { Prefer: "wait=30" };
+const FOR_SESSIONS = { resource_type: "resource", ttl_seconds: 300, max_wait_seconds: 300 };
+
+function ask(agent: Person, resource_id: string, more: Loose = {}, headers = {}): Promise<Answer<Lock>> {
+  return agent.post<Lock>("/locks/acquire", { ...FOR_SESSIONS, resource_id, ...more }, headers);
+}
+
+async function held(agent: Person, key: string, more: Loose = {}): Promise<Lock> {
+  return ok(await ask(agent, key, more), 201);
+}
+
+/** Asks, held open until the outcome. */
+function waits(agent: Person, key: string, more: Loose = {}): Promise<Answer<Lock>> {
+  return ask(agent, key, more, HELD_OPEN);
+}
+
+async function release(agent: Person, ...locks: Lock[]): Promise<void> {
+  for (const { id } of locks) ok(await agent.post("/locks/release", { lock_id: id }), 204);
+}
+
+async function read(agent: Person, { id }: Lock): Promise<Answer<Lock>> {
+  return agent.get<Lock>(`/locks/${id}`);
+}
+
+function deadlocks(stage: Stage, query = ""): Promise<History> {
+  return stage.root.get<History>(`/locks/deadlocks${query}`).then((answer) => ok<History>(answer));
+}
+
+async function resolved(stage: Stage, count = 1): Promise<readonly DeadlockInfo[]> {
+  return eventually(async () => {
+    const found = await deadlocks(stage);
+    expect(found.pagination.total).toBe(count);
+    return found.deadlocks;
+  });
+}
+
+async function graph(stage: Stage): Promise<GraphView> {
+  return ok<GraphView>(await stage.root.get("/locks/graph"));
+}
+
+async function agents(count = 2): Promise<{ stage: Stage; cast: Person[]; a: Person; b: Person }> {
+  const stage = new Stage();
+  const names = [..."abcdefgh"].slice(0, count);
+  const cast = await Promise.all(names.map((name) => stage.agent(name)));
+  const [a, b] = cast;
+  if (a === undefined || b === undefined) throw new Error("a deadlock takes two");
+  return { stage, cast, a, b };
+}
+
+/**
+ * a holds one, b holds two, a waits for two; b's wait for one would close the cycle. b's lease is the younger one or, within
+ * one millisecond, b's the greater session id.
+ */
+async function crossing(a: Person, b: Person) {
+  const one = await held(a, "db:one");
+  const two = await held(b, "db:two");
+  const forTwo = waits(a, "db:two");
+  return { one, two, forTwo };
+}
+
+/** How often an actor's method was called, counted from inside. */
+async function counted(stage: Stage, key: string, method: string): Promise<() => number> {
+  const { actor, spy } = await spied(stage, key, method);
+  return () => spy.mock.contexts.filter((context) => context === actor).length;
+}
+
+async function spied(stage: Stage, key: string, method: string) {
+  return runInDurableObject(stage.stub(key), (actor) => {
+    const prototype: Record<string, () => Promise<unknown>> = Object.getPrototypeOf(actor);
+    return { actor, spy: vi.spyOn(prototype, method) };
+  });
+}
+
+/** The read model does not answer until the mock is restored. */
+async function spiedLocks(stage: Stage) {
+  return runInDurableObject(stage.stub(COORDINATOR), (actor) => {
+    const { DB } = (actor as unknown as { env: { DB: D1Database } }).env;
+    const plain = DB.prepare.bind(DB);
+    return vi.spyOn(DB, "prepare").mockImplementation((query) => {
+      if (query.includes("FROM locks")) throw new Error("D1 is away, for a test");
+      return plain(query);
+    });
+  });
+}
+
+async function knownLocks(stage: Stage, agent_id: string): Promise<string[]> {
+  const { results } = await env.DB.prepare("SELECT resource_id FROM locks WHERE workspace = ?1 AND agent_id = ?2")
+    .bind(stage.workspace, agent_id)
+    .all<{ resource_id: string }>();
+  return results.map(({ resource_id }) => resource_id);
+}
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+describe("two agents that cross two locks", () => {
+  it("are told within the requests held open: one 423 with the DeadlockInfo, the other its lock", async () => {
+    const { stage, a, b } = await agents();
+    const { one, two, forTwo } = await crossing(a, b);
+    const closed = Date.now();
+    const lost = await waits(b, "db:one");
+    const told = Date.now() - closed;
+    expect(refusal(lost)).toEqual([423, "DEADLOCK_DETECTED"]);
+    expect(told).toBeLessThan(5_000);
+    const won = ok<Lock>(await forTwo, 201);
+    expect(won).toMatchObject({ status: "held", resource_id: "db:two", fencing_token: 2 });
+
+    const { retry_after_ms, ...deadlock } = detailsOf(lost);
+    expect(retry_after_ms).toBeGreaterThanOrEqual(100);
+    expect(retry_after_ms).toBeLessThanOrEqual(200);
+    expect(lost.headers.get("Retry-After")).toBe("1");
+    const { cycle, resolution } = deadlock as DeadlockInfo;
+    const claim = cycle.find(({ agent_id }) => agent_id === "b")?.waits_for ?? "";
+    expect(cycle).toHaveLength(2);
+    expect(cycle).toContainEqual({ agent_id: "a", session_id: "a", holds_lock: one.id, waits_for: won.id });
+    expect(cycle).toContainEqual({ agent_id: "b", session_id: "b", holds_lock: two.id, waits_for: claim });
+    expect(resolution).toMatchObject({ victim_agent_id: "b", victim_session_id: "b", strategy: "abort_youngest" });
+    expect([...resolution.released_locks].sort()).toEqual([claim, two.id].sort());
+    expect((await deadlocks(stage)).deadlocks).toEqual([deadlock]);
+
+    // Whoever asks about what the victim lost is told the same.
+    for (const id of [two.id, claim]) {
+      const lookups = [
+        await b.get(`/locks/${id}`),
+        await b.post("/locks/heartbeat", { lock_id: id }),
+        await b.post("/locks/release", { lock_id: id }),
+      ];
+      for (const answer of lookups) {
+        expect(refusal(answer)).toEqual([423, "DEADLOCK_DETECTED"]);
+        expect(detailsOf(answer)).toEqual({ ...deadlock, retry_after_ms });
+        expect(answer.headers.get("Retry-After")).toBe("1");
+      }
+    }
+    const batch = await b.post("/locks/heartbeat", { lock_ids: [two.id] });
+    expect(batch.body).toMatchObject({ results: [{ ok: false, error: { code: "DEADLOCK_DETECTED" } }] });
+
+    // The victim comes again and is served in its turn.
+    const again = waits(b, "db:one");
+    await release(a, won, one);
+    ok(await again, 201);
+    expect((await deadlocks(stage)).pagination.total).toBe(1);
+  });
+
+  it("leave a trail: the deadlock, and each lease and claim that it cost", async () => {
+    const { stage, a, b } = await agents();
+    const { forTwo } = await crossing(a, b);
+    await waits(b, "db:one");
+    await forTwo;
+    await eventually(async () => {
+      const rows = (action: string) =>
+        stage.root.get<{ entries: Loose[] }>(`/audit?action=${action}`).then((answer) => ok<Loose>(answer));
+      expect(JSON.stringify(await rows("deadlock.resolved"))).toContain('"victim_agent_id":"b"');
+      expect(JSON.stringify(await rows("lock.aborted")).match(/"action":"lock.aborted"/g)).toHaveLength(2);
+    });
+    await stage.expectVerified();
+  });
+
+  it.each([
+    ["abort_lowest_priority", "a"],
+    ["abort_youngest", "b"],
+    ["no such strategy", "b"],
+  ])("by DEADLOCK_STRATEGY %s: %s gives way", async (DEADLOCK_STRATEGY, victim) => {
+    const { stage, a, b } = await agents();
+    await runInDurableObject(stage.stub(COORDINATOR), (actor) => {
+      const inside = actor as unknown as { env: object };
+      inside.env = { ...inside.env, DEADLOCK_STRATEGY };
+    });
+    await held(a, "db:one");
+    await held(b, "db:two");
+    const answers = await Promise.all([waits(a, "db:two", { priority: 10 }), waits(b, "db:one", { priority: 90 })]);
+    expect(answers.map(({ status }) => status).sort()).toEqual([201, 423]);
+    const [deadlock] = (await deadlocks(stage)).deadlocks;
+    expect(deadlock?.resolution.victim_agent_id).toBe(victim);
+  });
+
+  it("are told by GET, too, when no request was held open", async () => {
+    const { stage, a, b } = await agents();
+    await held(a, "db:one");
+    await held(b, "db:two");
+    const forTwo = ok<Lock>(await ask(a, "db:two"), 202);
+    const forOne = ok<Lock>(await ask(b, "db:one"), 202);
+    await resolved(stage);
+    expect(refusal(await read(b, forOne))).toEqual([423, "DEADLOCK_DETECTED"]);
+    expect(ok<Lock>(await read(a, forTwo))).toMatchObject({ status: "held" });
+  });
+
+  it("lose all that the session had, also where nobody waits, but nothing of the agent's other sessions", async () => {
+    const { stage, a, b } = await agents();
+    const one = await held(a, "db:one");
+    const two = await held(b, "db:two");
+    const aside = await held(b, "db:aside");
+    const other = await held(b, "db:other", { session_id: "another" });
+    // The read model has to know of it for the first pass.
+    await runInDurableObject(stage.stub("resource:db:aside"), (actor) =>
+      (actor as unknown as { ship(): Promise<boolean> }).ship(),
+    );
+    const forTwo = waits(a, "db:two");
+    const lost = await waits(b, "db:one");
+    expect(refusal(lost)).toEqual([423, "DEADLOCK_DETECTED"]);
+    ok(await forTwo, 201);
+    await eventually(async () => expect(refusal(await read(b, aside))).toEqual([423, "DEADLOCK_DETECTED"]));
+    expect(refusal(await read(b, two))).toEqual([423, "DEADLOCK_DETECTED"]);
+    ok(await read(b, other));
+    ok(await read(a, one));
+    expect((detailsOf(lost) as unknown as DeadlockInfo).resolution.released_locks).not.toContain(other.id);
+  });
+});
+
+describe("the second sweep", () => {
+  it("ends what the read model did not know in time, and spares what the victim asked for since", async () => {
+    const { stage, a, b } = await agents();
+    const unknown = await spiedLocks(stage);
+    stopClock();
+    await held(a, "db:one");
+    await held(b, "db:two");
+    const aside = await held(b, "db:aside");
+    pass(10);
+    ok(await ask(a, "db:two"), 202);
+    expect(refusal(await waits(b, "db:one"))).toEqual([423, "DEADLOCK_DETECTED"]);
+    ok(await read(b, aside));
+    const retried = await held(b, "db:new");
+    const again = ok<Lock>(await ask(b, "db:one"), 202);
+    unknown.mockRestore();
+    // Not before it is there to be found.
+    await eventually(async () => expect(await knownLocks(stage, "b")).toContain("db:aside"));
+    pass(1_000);
+    await stage.ring(COORDINATOR);
+    await eventually(async () => expect(refusal(await read(b, aside))).toEqual([423, "DEADLOCK_DETECTED"]));
+    ok(await read(b, retried));
+    ok(await read(b, again));
+    await eventually(() =>
+      runInDurableObject(stage.stub(COORDINATOR), (_, state) => {
+        expect(state.storage.sql.exec("SELECT id FROM sweeps").toArray()).toEqual([]);
+      }),
+    );
+  });
+});
+
+describe("other cycles", () => {
+  it("of five: one victim, and everybody else is served", async () => {
+    const { stage, cast } = await agents(5);
+    for (const [at, agent] of cast.entries()) await held(agent, `db:${at}`);
+    const answers = await Promise.all(
+      cast.map(async (agent, at) => {
+        const next = `db:${(at + 1) % cast.length}`;
+        const answer = await waits(agent, next);
+        if (answer.status !== 201) return answer.status;
+        const mine = ok<Lock>(answer, 201);
+        await release(agent, mine);
+        // Others wait for what this one held in the first place.
+        const first = ok<Lock>(await ask(agent, `db:${at}`), 201);
+        await release(agent, first);
+        return 201;
+      }),
+    );
+    expect([...answers].sort()).toEqual([201, 201, 201, 201, 423]);
+    const [deadlock] = await resolved(stage);
+    expect(deadlock?.cycle).toHaveLength(5);
+    expect(await graph(stage)).toEqual({ nodes: [], edges: [] });
+  });
+
+  it("of two readers that both want to write: one gives way, the other is the writer", async () => {
+    const { a, b } = await agents();
+    const first = await held(a, "db:one", { mode: "shared" });
+    const second = await held(b, "db:one", { mode: "shared" });
+    const [one, other] = await Promise.all([
+      waits(a, "db:one", { mode: "exclusive" }),
+      waits(b, "db:one", { mode: "exclusive" }),
+    ]);
+    expect(refusal(other)).toEqual([423, "DEADLOCK_DETECTED"]);
+    expect(detailsOf(other)).toMatchObject({ resolution: { released_locks: [second.id] } });
+    const writer = ok<Lock>(one, 201);
+    expect(writer).toMatchObject({ id: first.id, mode: "exclusive", status: "held", fencing_token: 3 });
+    expect(writer.upgrade_pending).toBeUndefined();
+  });
+
+  it("with a soft link are opened by letting the reader in early: nobody is aborted", async () => {
+    const { stage, cast, a, b } = await agents(3);
+    const c = cast[2] ?? a;
+    // a reads one; c waits to write it; b holds two; b's read of one waits behind c only; a waits for two.
+    const reading = await held(a, "db:one", { mode: "shared" });
+    await held(b, "db:two");
+    const writer = ok<Lock>(await ask(c, "db:one"), 202);
+    const forTwo = ok<Lock>(await ask(a, "db:two"), 202);
+    const reader = ok<Lock>(await waits(b, "db:one", { mode: "shared" }), 201);
+    expect(reader).toMatchObject({ mode: "shared", status: "held" });
+    expect(ok<Lock>(await read(c, writer))).toMatchObject({ status: "queued" });
+    expect(ok<Lock>(await read(a, forTwo))).toMatchObject({ status: "queued" });
+    ok(await read(a, reading));
+    expect((await deadlocks(stage)).pagination.total).toBe(0);
+    await eventually(async () => {
+      const rows = ok<Loose>(await stage.root.get("/audit?action=lock.reordered"));
+      expect(JSON.stringify(rows)).toContain(reader.id);
+    });
+  });
+});
+
+describe("a task's saga", () => {
+  it("gives way as a victim, comes again and completes; no attempt is counted", async () => {
+    const stage = new Stage();
+    const { alice, bob, robo } = await stage.cast();
+    const other = await stage.agent("other");
+    const api = { ...web, id: "api" };
+    const task = await stage.approved(alice, [bob], { resources: [api, web] });
+    const mine = await held(other, WEB);
+    ok(await robo.post(`/tasks/${task.id}/apply`), 202);
+    const theirs = ok<Lock>(await waits(other, "service:prod/api"), 201);
+    const [deadlock] = await resolved(stage);
+    expect(deadlock?.resolution).toMatchObject({ victim_agent_id: "robo" });
+    expect(deadlock?.resolution.victim_session_id).toMatch(`task:${task.id}:`);
+    expect((await stage.task(task.id)).state).toBe("APPROVED");
+    await release(other, mine, theirs);
+    const applying = await stage.becomes(task.id, "APPLYING");
+    expect(applying.execution?.attempt).toBe(1);
+    ok(await robo.post(`/tasks/${task.id}/complete`, { result: "success" }), 200);
+    await stage.becomes(task.id, "COMPLETED");
+    await stage.expectFree(["robo"], [WEB, "service:prod/api"]);
+  });
+});
+
+describe("a deadlock that is pending while objects die", () => {
+  it("is found after the coordinator was aborted: it asks the locks whose names it stored", async () => {
+    const { stage, a, b } = await agents();
+    const { forTwo } = await crossing(a, b);
+    await eventually(async () => expect((await graph(stage)).edges).toHaveLength(1));
+    const forOne = ok<Lock>(await ask(b, "db:one"), 202);
+    await stage.abort(COORDINATOR);
+    await stage.ring(COORDINATOR);
+    await resolved(stage);
+    expect(refusal(await read(b, forOne))).toEqual([423, "DEADLOCK_DETECTED"]);
+    ok(await forTwo, 201);
+  });
+
+  it("is found after every object was aborted at once", async () => {
+    const { stage, a, b } = await agents();
+    stopClock();
+    await held(a, "db:one");
+    await held(b, "db:two");
+    const forTwo = ok<Lock>(await ask(a, "db:two"), 202);
+    await eventually(async () => expect((await graph(stage)).edges).toHaveLength(1));
+    const forOne = ok<Lock>(await ask(b, "db:one"), 202);
+    await abortAllDurableObjects();
+    pass(5_000);
+    for (const key of [COORDINATOR, "resource:db:one", "resource:db:two"]) await stage.ring(key);
+    await resolved(stage);
+    expect(refusal(await read(b, forOne))).toEqual([423, "DEADLOCK_DETECTED"]);
+    expect(ok<Lock>(await read(a, forTwo))).toMatchObject({ status: "held" });
+  });
+
+  it("is found although no report ever arrived: contended locks repeat how they stand", async () => {
+    const { stage, a, b } = await agents();
+    stopClock();
+    await held(a, "db:one");
+    pass(2);
+    await held(b, "db:two");
+    ok(await ask(a, "db:two"), 202);
+    ok(await ask(b, "db:one"), 202);
+    // Nothing of this instant outlives the crash but what the two locks committed.
+    await abortAllDurableObjects();
+    pass(5_000);
+    await stage.ring("resource:db:one");
+    await stage.ring("resource:db:two");
+    await resolved(stage);
+  });
+
+  it("is brought to its end by the next life when the coordinator dies after it chose the victim", async () => {
+    const { stage, a, b } = await agents();
+    const { forTwo } = await crossing(a, b);
+    await eventually(async () => expect((await graph(stage)).edges).toHaveLength(1));
+    // The victim's lock does not answer the abort in this life of the coordinator.
+    const { spy } = await spied(stage, "resource:db:one", "abortClaim");
+    spy.mockRejectedValue(new Error("lost, for a test"));
+    const forOne = ok<Lock>(await ask(b, "db:one"), 202);
+    await eventually(() =>
+      runInDurableObject(stage.stub(COORDINATOR), (_, state) => {
+        expect(state.storage.sql.exec("SELECT id FROM doomed").toArray()).toHaveLength(1);
+      }),
+    );
+    await stage.abort(COORDINATOR);
+    spy.mockRestore();
+    // Whatever wakes it.
+    await graph(stage);
+    await resolved(stage);
+    expect(refusal(await read(b, forOne))).toEqual([423, "DEADLOCK_DETECTED"]);
+    ok(await forTwo, 201);
+  });
+
+  it("is found after its locks were evicted between the two waits", async () => {
+    const { stage, a, b } = await agents();
+    await held(a, "db:one");
+    await held(b, "db:two");
+    ok(await ask(a, "db:two"), 202);
+    await eventually(async () => expect((await graph(stage)).edges).toHaveLength(1));
+    for (const key of ["resource:db:one", "resource:db:two", COORDINATOR]) await evictDurableObject(stage.stub(key));
+    ok(await ask(b, "db:one"), 202);
+    await stage.ring(COORDINATOR);
+    await resolved(stage);
+  });
+});
+
+describe("who stays out of it", () => {
+  it("locks that nobody waits for: not a call, not a commit of the coordinator", async () => {
+    const { stage, a, b } = await agents();
+    const reports = await counted(stage, COORDINATOR, "report");
+    for (let n = 0; n < 5; n += 1) {
+      const lock = await held(a, "db:one");
+      ok(await a.post("/locks/heartbeat", { lock_id: lock.id }));
+      expect((await ask(b, "db:one", { wait_for_available: false })).status).toBe(423);
+      await release(a, lock);
+    }
+    // A contended one later on is heard of, so silence before it meant something.
+    await held(a, "db:two");
+    ok(await ask(b, "db:two"), 202);
+    await eventually(async () => expect(reports()).toBe(1));
+    const timers = await runInDurableObject(stage.stub("resource:db:one"), (_, state) =>
+      state.storage.sql.exec("SELECT name FROM timers WHERE name = 'report'").toArray(),
+    );
+    expect(timers).toEqual([]);
+  });
+
+  it("agent locks of several permits; with a single one they are locks like any other", async () => {
+    const stage = new Stage();
+    const [wide, narrow] = await Promise.all([
+      stage.agent("wide", { max_tasks: 2 }),
+      stage.agent("narrow", { max_tasks: 1 }),
+    ]);
+    const reports = await counted(stage, COORDINATOR, "report");
+    const permit = (agent: Person, session_id: string) =>
+      agent.post<Lock>("/locks/acquire", {
+        resource_type: "agent",
+        resource_id: agent.id,
+        session_id,
+        max_wait_seconds: 300,
+      });
+    ok(await permit(wide, "one"), 201);
+    ok(await permit(wide, "two"), 201);
+    ok(await permit(wide, "three"), 202);
+    ok(await permit(narrow, "one"), 201);
+    ok(await permit(narrow, "two"), 202);
+    await eventually(async () => expect(reports()).toBe(1));
+    expect((await graph(stage)).edges).toEqual([
+      expect.objectContaining({ resource_type: "agent", resource_id: "narrow" }),
+    ]);
+  });
+});
+
+describe("GET /locks/graph and GET /locks/deadlocks", () => {
+  it("show who waits for whom, to admins only", async () => {
+    const { stage, a, b } = await agents();
+    expect(await graph(stage)).toEqual({ nodes: [], edges: [] });
+    const lock = await held(a, "db:one");
+    const claim = ok<Lock>(await ask(b, "db:one", { session_id: "nightly" }), 202);
+    const [from, to] = [
+      { agent_id: "b", session_id: "nightly" },
+      { agent_id: "a", session_id: "a" },
+    ];
+    await eventually(async () => {
+      const { nodes, edges } = await graph(stage);
+      expect(nodes).toHaveLength(2);
+      expect(nodes).toEqual(expect.arrayContaining([from, to]));
+      expect(edges).toEqual([
+        { from, to, resource_type: "resource", resource_id: "db:one", since: expect.any(String) },
+      ]);
+    });
+    for (const path of ["/locks/graph", "/locks/deadlocks"]) {
+      expect(refusal(await a.get(path))).toEqual([403, "FORBIDDEN"]);
+    }
+    await release(a, lock);
+    await release(b, claim);
+    await eventually(async () => expect(await graph(stage)).toEqual({ nodes: [], edges: [] }));
+  });
+
+  it("page through the history, newest first", async () => {
+    const { stage, a, b } = await agents();
+    for (let n = 1; n <= 3; n += 1) {
+      const [one, two] = [`db:one-${n}`, `db:two-${n}`];
+      const session_id = `s${n}`;
+      await held(a, one, { session_id });
+      await held(b, two, { session_id });
+      await Promise.all([waits(a, two, { session_id }), waits(b, one, { session_id })]);
+      await resolved(stage, n);
+    }
+    const first = await deadlocks(stage, "?limit=2");
+    expect(first.pagination).toMatchObject({ total: 3, has_more: true });
+    const rest = await deadlocks(stage, `?limit=2&cursor=${first.pagination.next_cursor}`);
+    expect(rest.pagination).toMatchObject({ has_more: false });
+    const paged = await deadlocks(stage, "?limit=2&page=2");
+    expect(paged.deadlocks).toEqual(rest.deadlocks);
+    const all = [...first.deadlocks, ...rest.deadlocks];
+    expect(all.map(({ resolution }) => resolution.victim_session_id)).toEqual(["s3", "s2", "s1"]);
+    expect(refusal(await stage.root.get("/locks/deadlocks?cursor=none"))).toEqual([400, "VALIDATION_ERROR"]);
+  });
+
+  it("keep the last 1,000", async () => {
+    const { stage, a, b } = await agents();
+    for (let n = 1; n <= 2; n += 1) {
+      const session_id = `s${n}`;
+      await held(a, `db:one-${n}`, { session_id });
+      await held(b, `db:two-${n}`, { session_id });
+      await Promise.all([waits(a, `db:two-${n}`, { session_id }), waits(b, `db:one-${n}`, { session_id })]);
+      if (n === 1) {
+        await resolved(stage);
+        await runInDurableObject(stage.stub(COORDINATOR), (_, { storage }) => {
+          for (let past = 2; past <= 1_000; past += 1) storage.sql.exec("INSERT INTO deadlocks VALUES (?)", past);
+        });
+      }
+    }
+    const { deadlocks: newest, pagination } = await deadlocks(stage, "?limit=1");
+    expect(pagination.total).toBe(1_000);
+    expect(newest[0]?.resolution.victim_session_id).toBe("s2");
+    await runInDurableObject(stage.stub(COORDINATOR), (_, { storage }) => {
+      expect(storage.sql.exec("SELECT n FROM deadlocks ORDER BY n LIMIT 1").one()).toEqual({ n: 2 });
+      expect(storage.sql.exec("SELECT key FROM documents WHERE key = 'deadlock:1'").toArray()).toEqual([]);
+    });
+  });
+});
