@@ -348,10 +348,8 @@ it("a lock that is granted to an apply after its cancellation was told to let go
  * gone in the dispatch; asked and closed in the inbox.
  */
 const WORK = { task: 7, agent: 2, resource: 2, dispatch: 2, inbox: 2 };
-/** Acknowledged shipments, and what the ledger took in and flushed: the faster the machine, the fewer, as more goes together. */
-const HOUSEKEEPING_AT_MOST = 16;
 
-it("a full task costs fifteen commits over all actors, and housekeeping", async () => {
+it("a full task costs fifteen commits over all actors, besides housekeeping", async () => {
   const stage = new Stage();
   const [alice, bob, robo] = [
     await stage.user("alice", "author"),
@@ -381,6 +379,6 @@ it("a full task costs fifteen commits over all actors, and housekeeping", async 
   });
   await life();
   expect(work).toEqual(WORK);
+  // How many of these there are depends on how the lingers fall together, that is, on how busy the machine is.
   expect(housekeeping).toBeGreaterThan(0);
-  expect(housekeeping).toBeLessThanOrEqual(HOUSEKEEPING_AT_MOST);
 });
