@@ -51,6 +51,8 @@ POST /locks/acquire
 POST /locks/heartbeat
 POST /locks/release
 GET /locks/{id}
+GET /locks/graph
+GET /locks/deadlocks
 GET /audit
 GET /audit/tail
 GET /audit/verify
@@ -315,6 +317,9 @@ describe("what the server answers is what the document says", () => {
     await call(root, 204, "POST", "/locks/release", { lock_id: held.id, force: true, reason: "stuck" });
     await call(agent, 404, "GET", `/locks/${held.id}`);
     await call(heir, 204, "POST", "/locks/release", { lock_id: claim.id });
+    await call(root, 200, "GET", "/locks/graph");
+    await call(root, 200, "GET", "/locks/deadlocks?limit=5");
+    await call(agent, 403, "GET", "/locks/graph");
 
     await call(author, 200, "GET", "/audit?action=task.*&sort_order=asc&limit=3");
     await call(author, 200, "GET", "/audit/tail?limit=5");
