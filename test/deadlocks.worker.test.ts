@@ -92,7 +92,8 @@ async function spiedLocks(stage: Stage) {
     const { DB } = (actor as unknown as { env: { DB: D1Database } }).env;
     const plain = DB.prepare.bind(DB);
     return vi.spyOn(DB, "prepare").mockImplementation((query) => {
-      if (query.includes("FROM locks")) throw new Error("D1 is away, for a test");
+      // Reads only: a ledger whose flush failed would wait for a clock that stands still.
+      if (/^\s*SELECT[^;]*FROM locks/.test(query)) throw new Error("D1 is away, for a test");
       return plain(query);
     });
   });
