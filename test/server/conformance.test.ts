@@ -59,7 +59,7 @@ GET /audit/verify
 GET /stats
 GET /webhooks/executor-secret`;
 
-const FUZZ_MS = 7_000;
+const FUZZ_MS = 10_000;
 /** Requests under way at once. */
 const TOGETHER = 12;
 
@@ -451,7 +451,7 @@ test("no request at all makes the server fail, and refused ones store nothing", 
     { seed, numRuns: 1_000_000, interruptAfterTimeLimit: FUZZ_MS, endOnFailure: true },
   );
   console.log(`fuzzed requests: ${requests} in ${FUZZ_MS} ms`);
-  expect(requests).toBeGreaterThan(200);
+  expect(requests).toBeGreaterThan(500);
 
   const after = await settledTotals();
   const gained = Object.fromEntries(Object.keys(made).map((list) => [list, (after[list] ?? 0) - (before[list] ?? 0)]));
