@@ -8,6 +8,8 @@ export interface Env {
   readonly COORDINATOR: DurableObjectNamespace;
   readonly DISPATCH: DurableObjectNamespace;
   readonly LEDGER: DurableObjectNamespace;
+  readonly HUB: DurableObjectNamespace;
+  readonly WEBHOOK: DurableObjectNamespace;
   readonly READS: RateLimit;
   readonly WRITES: RateLimit;
   readonly ADDRESSES: RateLimit;

@@ -12,6 +12,8 @@ const KIND_CODES = {
   coordinator: 5n,
   dispatch: 6n,
   ledger: 7n,
+  hub: 8n,
+  webhook: 9n,
 } as const;
 
 export type ActorKind = keyof typeof KIND_CODES;

@@ -13,7 +13,8 @@ export function remote<Api>(namespace: DurableObjectNamespace, name: string): Re
   return namespace.get(namespace.idFromName(name)) as unknown as Remote<Api>;
 }
 
-/** What effects and the ledger call an actor by: `task:{id}`, `resource:{key}`, `agent:{id}`, `inbox:{user}`, `dispatch`. */
+/** What effects and the ledger call an actor by: `task:{id}`, `resource:{key}`, `agent:{id}`, `inbox:{user}`,
+ * `hub:{continent}/{shard}`, `webhook:{id}`, `dispatch`, `coordinator`, `config` (the ledger). */
 export type ActorKey = string;
 
 /** Where the actor of a key lives. Throws on an unknown kind: keys are made by our own code only. */
@@ -30,6 +31,8 @@ export function addressOfKey(key: ActorKey): { kind: ActorKind; address: Address
     case "resource":
     case "agent":
     case "inbox":
+    case "hub":
+    case "webhook":
       return { kind, address: hashedAddress(kind, name) };
     case "dispatch":
     case "coordinator":
@@ -57,6 +60,10 @@ export function namespaceOf(env: Env, kind: ActorKind): DurableObjectNamespace {
       return env.DISPATCH;
     case "ledger":
       return env.LEDGER;
+    case "hub":
+      return env.HUB;
+    case "webhook":
+      return env.WEBHOOK;
   }
 }
 

@@ -2,22 +2,20 @@
 import type { Caller } from "../actor/caller.ts";
 import { idOf } from "../actor/ids.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
-import { respond } from "../approvals/decide.ts";
-import { eligibility } from "../approvals/eligibility.ts";
 import { type Assessment, assess, type Facts } from "./assess.ts";
 import { allowedExecutor } from "./delivery.ts";
 import { cancel, comment, create, edit, mayAuthor, mayFile, patched, remove, submit, type Turn } from "./drafting.ts";
-import { ExecutingTask } from "./executing-actor.ts";
 import { noteResubmitted, resubmission } from "./resubmission.ts";
-import { allows, requestView, type TaskRecord, taskView } from "./task.ts";
-import type { ApprovalAnswer, RespondAnswer, TaskApi } from "./task-api.ts";
-import type { CreateTask, PatchTask, RespondInput, SubmitTask, Task } from "./task-contract.ts";
+import { ReviewedTask } from "./reviewed-actor.ts";
+import { allows, type TaskRecord, taskView } from "./task.ts";
+import type { TaskApi } from "./task-api.ts";
+import type { CreateTask, PatchTask, SubmitTask, Task } from "./task-contract.ts";
 import type { Transition } from "./transition.ts";
 
 /** A config that is edited faster than its facts can be read. */
 const MAX_REREADS = 5;
 
-export class TaskActor extends ExecutingTask implements TaskApi {
+export class TaskActor extends ReviewedTask implements TaskApi {
   // --- drafting and review
 
   async create(caller: Caller, input: CreateTask, resubmittedFrom?: string): Promise<Result<Task>> {
@@ -86,41 +84,6 @@ export class TaskActor extends ExecutingTask implements TaskApi {
       caller,
       (task) => noteResubmitted(task, newId, caller),
       () => null,
-    );
-  }
-
-  // --- approvals
-
-  async approval(caller: Caller, member: number): Promise<Result<ApprovalAnswer>> {
-    const id = idOf(this.place.address, member);
-    const task = this.task;
-    const request = task?.requests.find((one) => one.id === id);
-    if (task === undefined || task.deleted || request === undefined)
-      return fail("APPROVAL_NOT_FOUND", "there is no such approval request");
-    const { authors, requirements, preview, risk, config, metadata } = task;
-    return ok({
-      approval: requestView(request),
-      task: {
-        id: task.id,
-        state: task.state,
-        revision: task.revision,
-        type: config.type,
-        description: config.description,
-        author_id: metadata.author_id,
-      },
-      preview,
-      risk,
-      eligibility: eligibility({ who: caller.who, request, authors, requirements }, request.status),
-    });
-  }
-
-  async respond(caller: Caller, member: number, input: RespondInput): Promise<Result<RespondAnswer>> {
-    if (!this.exists) return fail("APPROVAL_NOT_FOUND", "there is no such approval request");
-    const id = idOf(this.place.address, member);
-    return this.decide(
-      caller,
-      (task, turn) => respond(task, id, input, turn),
-      (task) => ({ success: true, approval_id: id, task_id: task.id, task_state: task.state }),
     );
   }
 

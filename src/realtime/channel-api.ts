@@ -1,0 +1,37 @@
+/** Who publishes and who forwards: what an actor with channels answers, and what a hub takes (05, "How"). */
+import type { ActorKey } from "../actor/remote.ts";
+import type { Event } from "./contract.ts";
+
+export interface EventsQuery {
+  readonly channel: string;
+  /** strictly after this seq */
+  readonly after: number;
+  readonly limit: number;
+  /** Holds the answer back until there is an event, at most this long; default 0. */
+  readonly wait_ms?: number;
+}
+
+export interface EventsPage {
+  readonly events: readonly Event[];
+  /** seq of the channel's last event; 0 if there was none yet */
+  readonly head: number;
+  /** What follows `after` is not kept any more in full: `events` is empty, re-read and go on from `head`. */
+  readonly reset: boolean;
+}
+
+/** An actor that publishes channels. `key` is its full key, as for every actor whose address is a hash. */
+export interface ChannelApi {
+  /** Pushes to `hub` from now on, for {@link SUBSCRIPTION_MS} unless renewed. Answers the head: what is pushed comes after it. */
+  subscribe(key: ActorKey, channel: string, hub: ActorKey): Promise<{ readonly head: number }>;
+  unsubscribe(key: ActorKey, channel: string, hub: ActorKey): Promise<void>;
+  events(key: ActorKey, query: EventsQuery): Promise<EventsPage>;
+}
+
+/** A hub, as publishers see it. Best effort and in order: a hub that sees a `prev` it does not know fetches the gap. */
+export interface HubApi {
+  publish(key: ActorKey, channel: string, events: readonly Event[]): Promise<void>;
+}
+
+/** A hub renews every 10 minutes; a publisher forgets one that missed its renewal. */
+export const RENEWAL_MS = 10 * 60 * 1000;
+export const SUBSCRIPTION_MS = RENEWAL_MS + 2 * 60 * 1000;
