@@ -24,11 +24,11 @@ export interface Countersign extends Contestant {
   end(): Promise<void>;
 }
 
-/** @param stateDir of an earlier run, with the tokens that it gave out */
-export async function startCountersign(kept?: {
-  readonly stateDir: string;
-  readonly tokens: Countersign["tokens"];
-}): Promise<Countersign> {
+/** @param kept the state of an earlier run, with the tokens that it gave out; @param more environment of the server */
+export async function startCountersign(
+  kept?: { readonly stateDir: string; readonly tokens: Countersign["tokens"] },
+  more: Readonly<Record<string, string>> = {},
+): Promise<Countersign> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const stateDir = kept?.stateDir ?? temporaryFolder("countersign");
@@ -38,6 +38,7 @@ export async function startCountersign(kept?: {
     ROOT_TOKEN,
     RATE_LIMIT_READS: "0",
     RATE_LIMIT_WRITES: "0",
+    ...more,
   };
   const running = await start([process.execPath, `${PROJECT}src/cli/serve.ts`], { folder: stateDir, env }, async () => {
     if (!(await fetch(`${url}/readyz`)).ok) throw new Error("not ready");
