@@ -67,7 +67,7 @@ for (const name of chosen) {
   try {
     const outcome = await measure(stage);
     rows.push(...outcome.rows);
-    writeFileSync(`${RESULTS}${name}.json`, `${JSON.stringify({ machine: on, ...outcome }, null, 1)}\n`);
+    writeFileSync(`${RESULTS}${name}.json`, `${JSON.stringify({ machine: on, ...outcome }, rounded, 1)}\n`);
     if (name === "growth") writeFileSync(`${RESULTS}growth.svg`, growthPlot(outcome.data as GrowthPoint[]));
     for (const { measure: what, result, met } of outcome.rows)
       console.log(`${met === false ? "✗" : "·"} ${what}: ${result}`);
@@ -97,6 +97,11 @@ async function onStage(withPeers: boolean): Promise<Stage> {
     rounds: Number(values.rounds),
     seconds: Number(values.seconds),
   };
+}
+
+/** A microsecond is more than any of it is worth. */
+function rounded(_: string, value: unknown): unknown {
+  return typeof value === "number" ? Math.round(value * 1_000) / 1_000 : value;
 }
 
 function growthPlot(points: readonly GrowthPoint[]): string {

@@ -38,11 +38,9 @@ const LOADS: Readonly<Record<string, (server: Countersign) => Promise<unknown>>>
       reviewer: server.as(reviewer),
       agent: server.as(agent),
     }));
-    let n = 0;
     return closedLoop(people.length, SECONDS, async (driver) => {
       const who = people[driver];
-      n += 1;
-      if (who !== undefined) await fullTask(who, `profile-${n}`);
+      if (who !== undefined) await fullTask(who, `of-${driver}`);
     });
   },
 };

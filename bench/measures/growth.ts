@@ -29,7 +29,7 @@ export const growth: Measure = async () => {
   const points: GrowthPoint[] = [];
   try {
     const people = peopleOf(server);
-    for (let n = 0; n < 20; n += 1) await fullTask(people, `seed-${n}`);
+    for (let n = 0; n < 20; n += 1) await fullTask(people, `seed-${n % 4}`);
     await settled(server);
     for (const size of SIZES) {
       await server.end();
@@ -80,7 +80,7 @@ async function asked(server: Countersign): Promise<Omit<GrowthPoint, "size">> {
     const { id } = await timed("acquire", agent.expect<{ id: string }>(201, "POST", `${BASE}/locks/acquire`, key));
     await timed("heartbeat", agent.expect(200, "POST", `${BASE}/locks/heartbeat`, { lock_id: id }));
     await agent.expect(204, "POST", `${BASE}/locks/release`, { lock_id: id });
-    const { request } = await submitted(author, `growth-${n}`);
+    const { request } = await submitted(author, `growth-${n % 4}`);
     await timed("respond", reviewer.expect(200, "POST", `${BASE}/approvals/${request}/respond`, { action: "approve" }));
     const { task } = await timed(
       "claim",

@@ -58,7 +58,7 @@ async function waiting(countersign: Countersign, count: number, name: string): P
     authors.map(async (connection, worker) => {
       const ids: string[] = [];
       for (let n = worker; n < count; n += authors.length)
-        ids.push((await submitted(connection, `${name}-${n}`)).request);
+        ids.push((await submitted(connection, `${name}-${n % 50}`)).request);
       return ids;
     }),
   );

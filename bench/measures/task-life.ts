@@ -8,12 +8,16 @@ interface TaskAnswer {
   readonly approval_requests: readonly { readonly id: string; readonly status: string }[];
 }
 
-export async function submitted(author: Connection, name: string): Promise<{ task: string; request: string }> {
+let changes = 0;
+
+/** A change to `resource` that waits for its one reviewer. */
+export async function submitted(author: Connection, resource: string): Promise<{ task: string; request: string }> {
+  changes += 1;
   const config = {
     type: "bench.change",
     description: "A change of the benchmark",
-    resources: [{ type: "configuration", id: name, namespace: "bench", scope: "instance", actions: ["write"] }],
-    parameters: { changed: name },
+    resources: [{ type: "configuration", id: resource, namespace: "bench", scope: "instance", actions: ["write"] }],
+    parameters: { changed: changes },
   };
   const { id } = await author.expect<TaskAnswer>(201, "POST", `${BASE}/tasks`, {
     config,
@@ -31,9 +35,9 @@ export interface People {
   readonly agent: Connection;
 }
 
-/** One full task; returns its id. */
-export async function fullTask({ author, reviewer, agent }: People, name: string): Promise<string> {
-  const { task, request } = await submitted(author, name);
+/** One full task; returns its id. The task is new, its resource is one that other changes touched before. */
+export async function fullTask({ author, reviewer, agent }: People, resource: string): Promise<string> {
+  const { task, request } = await submitted(author, resource);
   await reviewer.expect(200, "POST", `${BASE}/approvals/${request}/respond`, { action: "approve" });
   await agent.expect(200, "POST", `${BASE}/tasks/${task}/apply`, {});
   await agent.expect(200, "POST", `${BASE}/tasks/${task}/complete`, { result: "success" });

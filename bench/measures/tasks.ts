@@ -20,11 +20,9 @@ export const fullTasks: Measure = async ({ countersign }) => {
     agent: countersign.as(tokens.agent),
   }));
   const ids: string[] = [];
-  let n = 0;
   const load = await closedLoop(DRIVERS, MINUTE, async (driver) => {
     const who = people[driver];
-    n += 1;
-    if (who !== undefined) ids.push(await fullTask(who, `full-${n}`));
+    if (who !== undefined) ids.push(await fullTask(who, `of-${driver}`));
   });
   const ended = performance.now();
   const root = countersign.as(tokens.root);
