@@ -1,12 +1,16 @@
 /** One agent: when it was last heard of, and its permits (the agent lock, a counting lock of `max_tasks`). */
 import { type Caller, hasRole } from "../actor/caller.ts";
 import type { Commit } from "../actor/commit.ts";
+import type { Entry } from "../actor/journal.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
 import { LockActor } from "../locks/lock-actor.ts";
 import type { AcquireCommand } from "../locks/lock-api.ts";
 import * as rules from "../locks/lock-book.ts";
 import { type LockName, taskOfSession } from "../locks/lock-table.ts";
+import type { EventBody } from "../realtime/channel-api.ts";
+import { isNotes, noted, noteIn } from "../realtime/notes.ts";
 import type { AgentApi, AgentEffect, AgentPresence, Beat } from "./agent-api.ts";
+import { presenceEventOf } from "./events.ts";
 import { presenceStatus } from "./presence.ts";
 
 interface Settings {
@@ -73,11 +77,19 @@ export class AgentActor extends LockActor implements AgentApi {
     return ok(null);
   }
 
+  protected override eventOf(entry: Entry): EventBody | null {
+    return noteIn(entry) ?? presenceEventOf(entry) ?? super.eventOf(entry);
+  }
+
   protected override get ownMigrations(): readonly string[] {
     return [];
   }
 
   protected override receiveOther(tx: Commit, _caller: Caller, source: string, body: unknown): void {
+    if (isNotes(body)) {
+      for (const note of body.notes) tx.journal(noted(note));
+      return;
+    }
     const effect = body as AgentEffect;
     switch (effect.do) {
       case "configured": {

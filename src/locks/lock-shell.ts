@@ -1,15 +1,18 @@
 /** The shell of a lock: its book in memory and on disk, its commits, its timers, its reports. Rules live elsewhere. */
-import { Actor } from "../actor/actor.ts";
 import type { Caller } from "../actor/caller.ts";
+import { ChannelActor } from "../actor/channel-actor.ts";
 import { type Commit, housekeeper } from "../actor/commit.ts";
-import type { ChainedEntry } from "../actor/journal.ts";
+import type { ChainedEntry, Entry } from "../actor/journal.ts";
 import type { ActorKey } from "../actor/remote.ts";
+import { Waiters } from "../actor/waiters.ts";
 import type { ReadModelChange } from "../db/read-model.ts";
 import { coordinatorOf } from "../deadlocks/coordinator-api.ts";
 import { isContended } from "../deadlocks/lock-report.ts";
 import type { ToldEffect } from "../deadlocks/notice.ts";
 import type { Env } from "../env.ts";
+import type { EventBody } from "../realtime/channel-api.ts";
 import type { Lock } from "./contract.ts";
+import { lockEventOf } from "./events.ts";
 import * as rules from "./lock-book.ts";
 import { LockReporting } from "./lock-reporting.ts";
 import {
@@ -24,7 +27,6 @@ import {
 } from "./lock-table.ts";
 import { leaseView, lockView } from "./lock-view.ts";
 import type { SagaNews } from "./saga-news.ts";
-import { Waiters } from "./waiters.ts";
 
 /** An effect that frees what a saga's session holds here or waits for; the same one twice frees nothing else. */
 export interface ReleaseEffect extends rules.Session {
@@ -36,9 +38,9 @@ const REPORT_TIMER = "report";
 const FIRST_BEAT_MS = 5_000;
 const BEAT_MS = 30_000;
 
-export abstract class LockShell extends Actor {
+export abstract class LockShell extends ChannelActor {
   protected readonly table: LockTable;
-  protected readonly waiters = new Waiters();
+  protected readonly waiters = new Waiters<number>();
   protected readonly reporting: LockReporting;
   #book: rules.LockBook | undefined;
 
@@ -151,6 +153,10 @@ export abstract class LockShell extends Actor {
     if (name === REPORT_TIMER) this.reporting.beat();
     const next = name === LOCK_TIMER ? rules.nextDueAt(this.book) : isContended(this.book) ? now + BEAT_MS : undefined;
     this.commit(housekeeper(this.place.workspace), (tx) => tx.timer(name, next), now);
+  }
+
+  protected override eventOf(entry: Entry): EventBody | null {
+    return lockEventOf(entry);
   }
 
   protected override project(entries: readonly ChainedEntry[]): readonly ReadModelChange[] {

@@ -168,7 +168,7 @@ export class LockTable {
     const about = { subject_type: name.resource_type, subject_id: name.resource_id };
     if (event.kind === "queue_full") return { ...about, action: "lock.queue_full", details: { depth: event.depth } };
     const entry = entryIn(event);
-    const { action, own, more } = told(event);
+    const { action, own, more } = told(event, (member) => idOf(this.#address, member));
     const taskId = taskOfSession(entry.session_id);
     return {
       ...about,
@@ -202,12 +202,16 @@ export function entryIn(event: EntryEvent): Entry {
 }
 
 /** The audit action of an event; `own`: whoever called did it, else it came about by itself. */
-function told(event: EntryEvent): { action: string; own: boolean; more: Record<string, unknown> } {
+function told(
+  event: EntryEvent,
+  id: (member: number) => string,
+): { action: string; own: boolean; more: Record<string, unknown> } {
   switch (event.kind) {
     case "acquired": {
-      const { expires_at, purpose } = event.lease;
+      const { acquired_at, expires_at, purpose } = event.lease;
       const more = {
-        expires_at: new Date(expires_at).toISOString(),
+        acquired_at: time(acquired_at),
+        expires_at: time(expires_at),
         ...(purpose !== undefined && { purpose }),
         ...(event.waited && { waited: true }),
         ...(event.upgraded && { upgraded: true }),
@@ -222,16 +226,23 @@ function told(event: EntryEvent): { action: string; own: boolean; more: Record<s
     case "cancelled":
       return { action: "lock.released", own: true, more: { ended_reason: event.forced ? "forced" : "cancelled" } };
     case "expired":
-      return { action: "lock.expired", own: false, more: {} };
-    case "timed_out":
-      return { action: "lock.expired", own: false, more: { ended_reason: "wait_timeout" } };
+      return { action: "lock.expired", own: false, more: { expired_at: time(event.lease.expires_at) } };
+    case "timed_out": {
+      const { waiter } = event;
+      const expired_at = time(isLease(waiter) ? waiter.upgrade.deadline : waiter.deadline);
+      return { action: "lock.expired", own: false, more: { expired_at, ended_reason: "wait_timeout" } };
+    }
     case "downgraded":
       return { action: "lock.downgraded", own: true, more: {} };
     case "aborted":
       return { action: "lock.aborted", own: false, more: {} };
     case "reordered":
-      return { action: "lock.reordered", own: false, more: { ahead_of: event.ahead_of } };
+      return { action: "lock.reordered", own: false, more: { ahead_of: event.ahead_of.map(id) } };
   }
+}
+
+function time(ms: number): string {
+  return new Date(ms).toISOString();
 }
 
 /** The entry that this event ended, unless it lives on in the book (an upgrade that was given up keeps its lease). */
