@@ -3,17 +3,18 @@ import { DurableObject } from "cloudflare:workers";
 import type { ReadModelChange } from "../db/read-model.ts";
 import type { Env } from "../env.ts";
 import { causeOf, log } from "../log.ts";
+import type { EventBody } from "../realtime/channel-api.ts";
 import { Alarm } from "./alarm.ts";
 import type { Caller } from "./caller.ts";
-import { Commit, type Envelope, housekeeper, REPLAY_MS } from "./commit.ts";
+import { Commit, type Envelope, housekeeper, type MadeEvent, REPLAY_MS } from "./commit.ts";
 import { type ActorPlace, placeOf } from "./ids.ts";
-import { type ChainedEntry, GENESIS } from "./journal.ts";
+import type { ChainedEntry, Entry } from "./journal.ts";
 import type { LedgerIntake, Shipment } from "./ledger-api.ts";
 import { EFFECTS_SWEEP_MS, EFFECTS_TIMER, type EffectRow, Outbox, type Receipt } from "./outbox.ts";
 import { type ActorKey, actorOf } from "./remote.ts";
 import { fail, type Result } from "./result.ts";
 import { SHIP_SWEEP_MS, SHIP_TIMER, Shipping } from "./shipping.ts";
-import { CALL_CHARS, type Counters, KIT_MIGRATIONS, Storage } from "./storage.ts";
+import { CALL_CHARS, type Counters, newCounters, Storage } from "./storage.ts";
 import { backoffMs, stands, type Timer } from "./timers.ts";
 
 /** What every actor answers to other actors. */
@@ -52,7 +53,7 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
     this.store = new Storage(ctx.storage.sql);
     this.#alarm = new Alarm(ctx.storage);
     if (!this.store.exists()) return;
-    this.#upgrade();
+    ctx.storage.transactionSync(() => this.store.upgrade(this.migrations));
     this.#load();
     if (this.#alarm.timers.size > 0) void ctx.blockConcurrencyWhile(() => this.#alarm.recover(Date.now()));
   }
@@ -71,6 +72,14 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
     return [];
   }
 
+  /** What the actor's channel says of an entry, if anything: always the same of the same entry. */
+  protected eventOf(_entry: Entry): EventBody | null {
+    return null;
+  }
+
+  /** Called with the events of a commit, once it stands. */
+  protected publish(_events: readonly MadeEvent[]): void {}
+
   /** Whether acknowledged entries are ever forgotten. */
   protected get keepsWholeJournal(): boolean {
     return false;
@@ -84,6 +93,11 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
 
   protected get exists(): boolean {
     return this.#counters !== undefined;
+  }
+
+  /** seq of the last event of the actor's channel; 0 before the first. */
+  protected get lastEvent(): number {
+    return this.#counters?.event_seq ?? 0;
   }
 
   /** The full key that this actor stands for; known from its first commit or from {@link identify}. */
@@ -127,14 +141,20 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
     for (const followUp of done.tx.followUps) followUp();
     this.#outbox?.settled();
     if (done.tx.audited) this.#ships().poke();
+    if (done.tx.events.length > 0) this.publish(done.tx.events);
     if (done.tx.effectTargets.size > 0) this.ctx.waitUntil(this.#effects().drain(now, done.tx.effectTargets));
     return done.value;
   }
 
   #transact<T>(caller: Caller, work: (tx: Commit) => T, now: number): { tx: Commit; value: T } {
     const counters = this.#begin();
-    const transaction = { store: this.store, counters, timers: this.#alarm.timers, ringing: this.#ringing };
-    const tx = new Commit(this.place.workspace, caller, now, transaction);
+    const tx = new Commit(this.place.workspace, caller, now, {
+      store: this.store,
+      counters,
+      timers: this.#alarm.timers,
+      ringing: this.#ringing,
+      eventOf: (entry) => this.eventOf(entry),
+    });
     try {
       this.#outbox?.settle(this.store);
       const value = work(tx);
@@ -258,33 +278,8 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
 
   #begin(): Counters {
     if (this.#counters !== undefined) return { ...this.#counters };
-    for (const script of KIT_MIGRATIONS) this.store.run(script);
-    for (const script of this.migrations) this.store.run(script);
-    return {
-      key: this.key,
-      kit_version: KIT_MIGRATIONS.length,
-      own_version: this.migrations.length,
-      seq: 0,
-      head_seq: 0,
-      head_hash: GENESIS,
-      last_micros: 0,
-      members: 0,
-      effects: 0,
-      shipped: 0,
-    };
-  }
-
-  /** Brings an actor that exists to the tables that this code knows, before anything reads them. */
-  #upgrade(): void {
-    const known = this.store.counters();
-    if (known === undefined) return;
-    const kit = KIT_MIGRATIONS.slice(known.kit_version);
-    const own = this.migrations.slice(known.own_version);
-    if (kit.length + own.length === 0) return;
-    this.ctx.storage.transactionSync(() => {
-      for (const script of [...kit, ...own]) this.store.run(script);
-      this.store.saveVersions(KIT_MIGRATIONS.length, this.migrations.length);
-    });
+    this.store.createTables(this.migrations);
+    return newCounters(this.key, this.migrations.length);
   }
 
   /** Forgets the journal's oldest entries; what the ledger did not acknowledge is kept whatever its age. */

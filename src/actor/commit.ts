@@ -1,6 +1,8 @@
 /** One atomic change of an actor: state, journal, effects, timers and the stored answer, all or nothing. */
+
+import type { EventBody } from "../realtime/channel-api.ts";
 import { type Caller, systemCaller } from "./caller.ts";
-import { canonicalJson, entryOf, type Happening, linkHash, nextMicros } from "./journal.ts";
+import { canonicalJson, type Entry, entryOf, type Happening, linkHash, nextMicros } from "./journal.ts";
 import { type ActorKey, addressOfKey } from "./remote.ts";
 import type { Counters, Storage } from "./storage.ts";
 import { stands, type Timer } from "./timers.ts";
@@ -18,6 +20,15 @@ export interface Transaction {
   readonly timers: Map<string, Timer>;
   /** Timers whose handler runs right now, as they stood when they rang. */
   readonly ringing: ReadonlyMap<string, Timer>;
+  /** What the actor's channel says of an entry, if anything. */
+  readonly eventOf: (entry: Entry) => EventBody | null;
+}
+
+/** An event that this commit made. */
+export interface MadeEvent extends EventBody {
+  readonly entry: Entry;
+  /** seq of the event before */
+  readonly prev: number;
 }
 
 export const REPLAY_MS = 24 * 60 * 60 * 1000;
@@ -26,6 +37,10 @@ export class Commit {
   readonly now: number;
   /** Whether the chain grew: there is something to ship. */
   audited = false;
+  /** What was journaled, in order. */
+  readonly entries: Entry[] = [];
+  /** What of it the actor's channel tells. */
+  readonly events: MadeEvent[] = [];
   readonly effectTargets = new Set<ActorKey>();
   /** What the actor runs once the commit stands. */
   readonly followUps: (() => void)[] = [];
@@ -46,7 +61,7 @@ export class Commit {
 
   /** Appends to the journal; audited entries are linked into the chain. Returns the entry's seq. */
   journal(happening: Happening): number {
-    const { counters, store } = this.#open;
+    const { counters, store, eventOf } = this.#open;
     counters.seq += 1;
     counters.last_micros = nextMicros(counters.last_micros, this.now);
     const entry = entryOf(
@@ -54,15 +69,22 @@ export class Commit {
       { workspace: this.#workspace, actor: counters.key, seq: counters.seq, micros: counters.last_micros },
       this.#caller,
     );
+    this.entries.push(entry);
     const text = canonicalJson(entry);
+    const told = eventOf(entry);
+    const prev = told === null ? null : counters.event_seq;
+    if (told !== null && prev !== null) {
+      this.events.push({ ...told, entry, prev });
+      counters.event_seq = counters.seq;
+    }
     if (happening.audit === false) {
-      store.append(counters.seq, text, null, null);
+      store.append(counters.seq, text, null, prev);
       return counters.seq;
     }
-    const hash = linkHash(counters.head_hash, text);
-    store.append(counters.seq, text, counters.head_hash, hash);
+    const link = { prev_hash: counters.head_hash, hash: linkHash(counters.head_hash, text) };
+    store.append(counters.seq, text, link, prev);
     counters.head_seq = counters.seq;
-    counters.head_hash = hash;
+    counters.head_hash = link.hash;
     this.audited = true;
     return counters.seq;
   }

@@ -1,5 +1,5 @@
 /** The tables that every actor has, and typed access to them. Nothing here runs before the first commit creates them. */
-import type { ChainedEntry, Entry } from "./journal.ts";
+import { type ChainedEntry, type Entry, GENESIS } from "./journal.ts";
 import type { Timer } from "./timers.ts";
 
 /** Append-only list: a new actor runs all in its first commit, one that exists runs what it has not run yet when it wakes. */
@@ -22,6 +22,9 @@ export const KIT_MIGRATIONS: readonly string[] = [
    ) STRICT, WITHOUT ROWID;
    CREATE TABLE replays (scope TEXT PRIMARY KEY, hash TEXT NOT NULL, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
    CREATE INDEX replays_at ON replays (at);`,
+  // An entry that is an event of the actor's channel knows the seq of the event before it (05-realtime-and-audit).
+  `ALTER TABLE actor ADD COLUMN event_seq INTEGER NOT NULL DEFAULT 0;
+   ALTER TABLE journal ADD COLUMN event_prev INTEGER;`,
 ];
 
 /** The one row of counters and heads that each commit rewrites. */
@@ -42,6 +45,31 @@ export interface Counters {
   effects: number;
   /** last seq that the ledger acknowledged */
   shipped: number;
+  /** seq of the last entry that is an event of the actor's channel */
+  event_seq: number;
+}
+
+/** The counters of an actor that does not exist yet. */
+export function newCounters(key: string, ownVersion: number): Counters {
+  return {
+    key,
+    kit_version: KIT_MIGRATIONS.length,
+    own_version: ownVersion,
+    seq: 0,
+    head_seq: 0,
+    head_hash: GENESIS,
+    last_micros: 0,
+    members: 0,
+    effects: 0,
+    shipped: 0,
+    event_seq: 0,
+  };
+}
+
+/** A journal entry that is an event; `prev` is the seq of the event before. */
+export interface EventRow {
+  readonly entry: Entry;
+  readonly prev: number;
 }
 
 /** RPC takes 32 MB a call and D1 2 MB a parameter: what goes out together stays well below, one row at least. */
@@ -49,6 +77,8 @@ export const CALL_CHARS = 500_000;
 
 /** A row may hold 2 MB; a character takes up to 3 bytes of UTF-8. */
 const PART_CHARS = 500_000;
+
+type Link = Pick<ChainedEntry, "prev_hash" | "hash">;
 
 export class Storage {
   readonly #sql: SqlStorage;
@@ -61,8 +91,19 @@ export class Storage {
     return this.#sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'actor'").toArray().length > 0;
   }
 
-  run(script: string): void {
-    this.#sql.exec(script);
+  /** Everything that a new actor needs; `own` are the tables of its kind. */
+  createTables(own: readonly string[]): void {
+    for (const script of [...KIT_MIGRATIONS, ...own]) this.#sql.exec(script);
+  }
+
+  /** Brings an actor that exists to the tables that this code knows. */
+  upgrade(own: readonly string[]): void {
+    const known = this.counters();
+    if (known === undefined) return;
+    const missing = [...KIT_MIGRATIONS.slice(known.kit_version), ...own.slice(known.own_version)];
+    if (missing.length === 0) return;
+    for (const script of missing) this.#sql.exec(script);
+    this.#saveVersions(KIT_MIGRATIONS.length, own.length);
   }
 
   counters(): Counters | undefined {
@@ -70,15 +111,15 @@ export class Storage {
   }
 
   /** Never lowers a version: while a deploy rolls out, older code meets newer tables. */
-  saveVersions(kit: number, own: number): void {
+  #saveVersions(kit: number, own: number): void {
     this.#sql.exec("UPDATE actor SET kit_version = max(kit_version, ?), own_version = max(own_version, ?)", kit, own);
   }
 
   saveCounters(row: Counters): void {
     this.#sql.exec(
       `INSERT OR REPLACE INTO actor
-         (id, key, kit_version, own_version, seq, head_seq, head_hash, last_micros, members, effects, shipped)
-       VALUES (0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         (id, key, kit_version, own_version, seq, head_seq, head_hash, last_micros, members, effects, shipped, event_seq)
+       VALUES (0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       row.key,
       row.kit_version,
       row.own_version,
@@ -89,13 +130,15 @@ export class Storage {
       row.members,
       row.effects,
       row.shipped,
+      row.event_seq,
     );
   }
 
   // --- journal
 
-  append(seq: number, entry: string, prevHash: string | null, hash: string | null): void {
-    this.#sql.exec("INSERT INTO journal VALUES (?, ?, ?, ?)", seq, entry, prevHash, hash);
+  append(seq: number, entry: string, link: Link | null, eventPrev: number | null): void {
+    const { prev_hash, hash } = link ?? { prev_hash: null, hash: null };
+    this.#sql.exec("INSERT INTO journal VALUES (?, ?, ?, ?, ?)", seq, entry, prev_hash, hash, eventPrev);
   }
 
   /** Audited entries above `after`, oldest first: at most `limit`, and of `chars` of JSON (one entry at least). */
@@ -109,6 +152,19 @@ export class Storage {
       entry: JSON.parse(row.entry) as Entry,
       prev_hash: row.prev_hash,
       hash: row.hash,
+    }));
+  }
+
+  /** Entries above `after` that are events, oldest first: at most `limit`, and no more than fit one call. */
+  events(after: number, limit: number): EventRow[] {
+    const rows = this.#sql.exec<{ entry: string; event_prev: number }>(
+      "SELECT entry, event_prev FROM journal WHERE seq > ? AND event_prev IS NOT NULL ORDER BY seq LIMIT ?",
+      after,
+      limit,
+    );
+    return fitting(rows, CALL_CHARS, (row) => row.entry.length).map((row) => ({
+      entry: JSON.parse(row.entry) as Entry,
+      prev: row.event_prev,
     }));
   }
 
@@ -225,7 +281,7 @@ export class Storage {
 }
 
 /** The first of `rows` that together stay within `chars`; the very first whatever its size. */
-function fitting<Row>(rows: Iterable<Row>, chars: number, charsOf: (row: Row) => number): Row[] {
+export function fitting<Row>(rows: Iterable<Row>, chars: number, charsOf: (row: Row) => number): Row[] {
   const taken: Row[] = [];
   let total = 0;
   for (const row of rows) {

@@ -1,14 +1,17 @@
 /** The inbox of one reviewer: the requests that tasks addressed to them, open and closed. The tasks decide; this remembers. */
-import { Actor } from "../actor/actor.ts";
 import type { Caller } from "../actor/caller.ts";
+import { ChannelActor } from "../actor/channel-actor.ts";
 import type { Commit } from "../actor/commit.ts";
+import type { Entry } from "../actor/journal.ts";
+import type { EventBody } from "../realtime/channel-api.ts";
+import { isNotes, noted, noteIn } from "../realtime/notes.ts";
 import type { InboxApi, InboxEffect, InboxPage, InboxQuery } from "./inbox-api.ts";
 
 const RANK = { URGENT: 0, HIGH: 1, NORMAL: 2, LOW: 3 } as const;
 /** Closed requests that an inbox remembers; the trail keeps them all. */
 const KEPT_CLOSED = 1_000;
 
-export class InboxActor extends Actor implements InboxApi {
+export class InboxActor extends ChannelActor implements InboxApi {
   async list(key: string, query: InboxQuery): Promise<InboxPage> {
     if (!this.identify(key) || !this.exists) return { approvals: [], total: 0 };
     const { sql } = this.ctx.storage;
@@ -36,10 +39,24 @@ export class InboxActor extends Actor implements InboxApi {
     ];
   }
 
-  protected override receive(_tx: Commit, _caller: Caller, source: string, body: unknown): void {
+  /** What a user's inbox notes is what `user:{id}` tells. */
+  protected override get channel(): string {
+    return `user:${this.key.slice("inbox:".length)}`;
+  }
+
+  protected override eventOf(entry: Entry): EventBody | null {
+    return noteIn(entry);
+  }
+
+  protected override receive(tx: Commit, _caller: Caller, source: string, body: unknown): void {
+    if (isNotes(body)) {
+      for (const note of body.notes) tx.journal(noted(note));
+      return;
+    }
     const effect = body as InboxEffect;
     if (effect.do !== "request.changed") throw new Error(`an inbox knows no such effect of ${source}`);
-    const { request, task } = effect;
+    const { request, task, notes = [] } = effect;
+    for (const note of notes) tx.journal(noted(note));
     const { sql } = this.ctx.storage;
     sql.exec(
       "INSERT OR REPLACE INTO requests VALUES (?, ?, ?, ?, ?, ?)",

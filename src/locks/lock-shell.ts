@@ -1,22 +1,28 @@
 /** The shell of a lock: its book in memory and on disk, its commits, its timers, its reports. Rules live elsewhere. */
-import { Actor } from "../actor/actor.ts";
 import type { Caller } from "../actor/caller.ts";
+import { ChannelActor } from "../actor/channel-actor.ts";
 import { type Commit, housekeeper } from "../actor/commit.ts";
-import type { ChainedEntry } from "../actor/journal.ts";
+import { parseId } from "../actor/ids.ts";
+import type { ChainedEntry, Entry } from "../actor/journal.ts";
 import type { ActorKey } from "../actor/remote.ts";
+import { Waiters } from "../actor/waiters.ts";
 import type { ReadModelChange } from "../db/read-model.ts";
 import { coordinatorOf } from "../deadlocks/coordinator-api.ts";
 import { isContended } from "../deadlocks/lock-report.ts";
 import type { ToldEffect } from "../deadlocks/notice.ts";
 import type { Env } from "../env.ts";
+import type { EventBody } from "../realtime/channel-api.ts";
+import { type NotesEffect, noted, notesEffects } from "../realtime/notes.ts";
+import { claimantKey, claimantNotes } from "./claimants.ts";
 import type { Lock } from "./contract.ts";
+import { lockEventOf } from "./events.ts";
 import * as rules from "./lock-book.ts";
 import { LockReporting } from "./lock-reporting.ts";
 import {
   type Cause,
   endedBy,
   entryIn,
-  LOCK_MIGRATION,
+  LOCK_MIGRATIONS,
   LOCK_TIMER,
   type LockName,
   LockTable,
@@ -24,7 +30,6 @@ import {
 } from "./lock-table.ts";
 import { leaseView, lockView } from "./lock-view.ts";
 import type { SagaNews } from "./saga-news.ts";
-import { Waiters } from "./waiters.ts";
 
 /** An effect that frees what a saga's session holds here or waits for; the same one twice frees nothing else. */
 export interface ReleaseEffect extends rules.Session {
@@ -36,9 +41,9 @@ const REPORT_TIMER = "report";
 const FIRST_BEAT_MS = 5_000;
 const BEAT_MS = 30_000;
 
-export abstract class LockShell extends Actor {
+export abstract class LockShell extends ChannelActor {
   protected readonly table: LockTable;
-  protected readonly waiters = new Waiters();
+  protected readonly waiters = new Waiters<number>();
   protected readonly reporting: LockReporting;
   #book: rules.LockBook | undefined;
 
@@ -73,7 +78,7 @@ export abstract class LockShell extends Actor {
   }
 
   protected override get migrations(): readonly string[] {
-    return [LOCK_MIGRATION, ...this.ownMigrations];
+    return [...LOCK_MIGRATIONS, ...this.ownMigrations];
   }
 
   protected get book(): rules.LockBook {
@@ -133,7 +138,10 @@ export abstract class LockShell extends Actor {
       this.waiters.wake(step.events.flatMap(wokenBy));
       this.reporting.changed(step.book);
     });
+    const journaled = tx.entries.length;
     this.table.write(tx, before, step, this.lockName, cause);
+    const told = claimantNotes(tx.entries.slice(journaled), this.key);
+    for (const { target, body } of notesEffects(told)) tx.effect(target, body);
     const contended = isContended(step.book);
     if (contended !== isContended(before)) tx.timer(REPORT_TIMER, contended ? tx.now + FIRST_BEAT_MS : undefined);
     this.#tellTasks(tx, step, cause.reason);
@@ -153,15 +161,26 @@ export abstract class LockShell extends Actor {
     this.commit(housekeeper(this.place.workspace), (tx) => tx.timer(name, next), now);
   }
 
+  protected override eventOf(entry: Entry): EventBody | null {
+    return lockEventOf(entry);
+  }
+
   protected override project(entries: readonly ChainedEntry[]): readonly ReadModelChange[] {
     return this.table.project(entries, this.book, this.lockName);
   }
 
   // --- internals
 
-  /** A deadlock is over: its victim is answered now. */
-  #told(tx: Commit, { notice }: ToldEffect): void {
+  /** A deadlock is over: its victim is answered now. The lock that they gave up waiting for tells them, too. */
+  #told(tx: Commit, { notice, claim }: ToldEffect): void {
     this.table.tell(notice);
+    const waited = parseId(claim);
+    const ended = waited?.address === this.place.address ? this.table.ended(waited.member, tx.now) : undefined;
+    const target = ended && claimantKey(ended.agent_id, ended.kind);
+    const { deadlock, retry_after_ms } = notice;
+    const note = { event: "lock:deadlock_detected", payload: { ...deadlock, retry_after_ms } };
+    if (target === this.key) tx.journal(noted(note));
+    else if (target !== undefined) tx.effect(target, { do: "notes", notes: [note] } satisfies NotesEffect);
     const members = this.table.endedIn(notice.case_id);
     tx.afterwards(() => this.waiters.wake(members));
   }

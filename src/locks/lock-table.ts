@@ -18,12 +18,15 @@ import {
   type Step,
 } from "./lock-book.ts";
 
-export const LOCK_MIGRATION = `
+export const LOCK_MIGRATIONS: readonly string[] = [
+  `
   CREATE TABLE lock (id INTEGER PRIMARY KEY CHECK (id = 0), capacity INTEGER, token INTEGER NOT NULL, mean_hold_ms REAL) STRICT;
   CREATE TABLE entries (member INTEGER PRIMARY KEY, body TEXT NOT NULL) STRICT;
   CREATE TABLE ended (member INTEGER PRIMARY KEY, reason TEXT NOT NULL, agent_id TEXT NOT NULL, at INTEGER NOT NULL, case_id TEXT, notice TEXT) STRICT;
   CREATE INDEX ended_at ON ended (at);
-  CREATE INDEX ended_case ON ended (case_id) WHERE case_id IS NOT NULL;`;
+  CREATE INDEX ended_case ON ended (case_id) WHERE case_id IS NOT NULL;`,
+  "ALTER TABLE ended ADD COLUMN kind TEXT;",
+];
 
 export const LOCK_TIMER = "lock";
 /** How long a lease or claim that ended can still be asked about (04, `GET /locks/:id`). */
@@ -34,6 +37,8 @@ export type EndedReason = "released" | "cancelled" | "expired" | "wait_timeout" 
 export interface Ended {
   readonly reason: EndedReason;
   readonly agent_id: string;
+  /** `user` for a person's */
+  readonly kind: string | null;
   /** ms */
   readonly at: number;
   /** of a deadlock's victim */
@@ -97,13 +102,14 @@ export class LockTable {
       const gone = endedBy(event, book);
       if (gone === undefined) continue;
       this.#sql.exec(
-        "INSERT OR REPLACE INTO ended VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO ended VALUES (?, ?, ?, ?, ?, ?, ?)",
         gone.entry.member,
         gone.reason,
         gone.entry.agent_id,
         tx.now,
         gone.reason === "deadlock" ? (notice?.case_id ?? null) : null,
         gone.reason === "deadlock" && notice !== undefined ? JSON.stringify(notice) : null,
+        gone.entry.kind ?? null,
       );
       this.#sql.exec("DELETE FROM ended WHERE at < ?", tx.now - ENDED_MS);
     }
@@ -114,8 +120,8 @@ export class LockTable {
   /** How a lease or claim ended, for ten minutes. */
   ended(member: number, now: number): Ended | undefined {
     const row = this.#sql
-      .exec<{ reason: EndedReason; agent_id: string; at: number; notice: string | null }>(
-        "SELECT reason, agent_id, at, notice FROM ended WHERE member = ? AND at >= ?",
+      .exec<{ reason: EndedReason; agent_id: string; kind: string | null; at: number; notice: string | null }>(
+        "SELECT reason, agent_id, kind, at, notice FROM ended WHERE member = ? AND at >= ?",
         member,
         now - ENDED_MS,
       )
@@ -168,7 +174,7 @@ export class LockTable {
     const about = { subject_type: name.resource_type, subject_id: name.resource_id };
     if (event.kind === "queue_full") return { ...about, action: "lock.queue_full", details: { depth: event.depth } };
     const entry = entryIn(event);
-    const { action, own, more } = told(event);
+    const { action, own, more } = told(event, (member) => idOf(this.#address, member));
     const taskId = taskOfSession(entry.session_id);
     return {
       ...about,
@@ -177,6 +183,7 @@ export class LockTable {
       details: {
         lock_id: idOf(this.#address, entry.member),
         agent_id: entry.agent_id,
+        ...(entry.kind !== undefined && { agent_kind: entry.kind }),
         session_id: entry.session_id,
         mode: entry.mode,
         ...(isLease(entry) && { fencing_token: entry.token }),
@@ -202,12 +209,16 @@ export function entryIn(event: EntryEvent): Entry {
 }
 
 /** The audit action of an event; `own`: whoever called did it, else it came about by itself. */
-function told(event: EntryEvent): { action: string; own: boolean; more: Record<string, unknown> } {
+function told(
+  event: EntryEvent,
+  id: (member: number) => string,
+): { action: string; own: boolean; more: Record<string, unknown> } {
   switch (event.kind) {
     case "acquired": {
-      const { expires_at, purpose } = event.lease;
+      const { acquired_at, expires_at, purpose } = event.lease;
       const more = {
-        expires_at: new Date(expires_at).toISOString(),
+        acquired_at: time(acquired_at),
+        expires_at: time(expires_at),
         ...(purpose !== undefined && { purpose }),
         ...(event.waited && { waited: true }),
         ...(event.upgraded && { upgraded: true }),
@@ -222,16 +233,23 @@ function told(event: EntryEvent): { action: string; own: boolean; more: Record<s
     case "cancelled":
       return { action: "lock.released", own: true, more: { ended_reason: event.forced ? "forced" : "cancelled" } };
     case "expired":
-      return { action: "lock.expired", own: false, more: {} };
-    case "timed_out":
-      return { action: "lock.expired", own: false, more: { ended_reason: "wait_timeout" } };
+      return { action: "lock.expired", own: false, more: { expired_at: time(event.lease.expires_at) } };
+    case "timed_out": {
+      const { waiter } = event;
+      const expired_at = time(isLease(waiter) ? waiter.upgrade.deadline : waiter.deadline);
+      return { action: "lock.expired", own: false, more: { expired_at, ended_reason: "wait_timeout" } };
+    }
     case "downgraded":
       return { action: "lock.downgraded", own: true, more: {} };
     case "aborted":
       return { action: "lock.aborted", own: false, more: {} };
     case "reordered":
-      return { action: "lock.reordered", own: false, more: { ahead_of: event.ahead_of } };
+      return { action: "lock.reordered", own: false, more: { ahead_of: event.ahead_of.map(id) } };
   }
+}
+
+function time(ms: number): string {
+  return new Date(ms).toISOString();
 }
 
 /** The entry that this event ended, unless it lives on in the book (an upgrade that was given up keeps its lease). */

@@ -1,6 +1,10 @@
 /** Who publishes and who forwards: what an actor with channels answers, and what a hub takes (05, "How"). */
 import type { ActorKey } from "../actor/remote.ts";
+import type { Result } from "../actor/result.ts";
 import type { Event } from "./contract.ts";
+
+/** What a publisher says of something that happened; the kit adds channel, time and numbers. */
+export type EventBody = Pick<Event, "event" | "payload">;
 
 export interface EventsQuery {
   readonly channel: string;
@@ -12,23 +16,28 @@ export interface EventsQuery {
 }
 
 export interface EventsPage {
+  /** Oldest first; fewer than `limit` also where they would be too much for one call. */
   readonly events: readonly Event[];
   /** seq of the channel's last event; 0 if there was none yet */
   readonly head: number;
-  /** What follows `after` is not kept any more in full: `events` is empty, re-read and go on from `head`. */
+  /** What follows `after` is not kept any more in full, or never was: `events` is empty, re-read and go on from `head`. */
   readonly reset: boolean;
 }
 
-/** An actor that publishes channels. `key` is its full key, as for every actor whose address is a hash. */
+/**
+ * An actor that publishes channels. `key` is its full key, as for every actor whose address is a hash. Asked for a channel
+ * of something that does not exist it answers an error (TASK_NOT_FOUND) and leaves nothing behind.
+ */
 export interface ChannelApi {
   /** Pushes to `hub` from now on, for {@link SUBSCRIPTION_MS} unless renewed. Answers the head: what is pushed comes after it. */
-  subscribe(key: ActorKey, channel: string, hub: ActorKey): Promise<{ readonly head: number }>;
+  subscribe(key: ActorKey, channel: string, hub: ActorKey): Promise<Result<{ readonly head: number }>>;
   unsubscribe(key: ActorKey, channel: string, hub: ActorKey): Promise<void>;
-  events(key: ActorKey, query: EventsQuery): Promise<EventsPage>;
+  events(key: ActorKey, query: EventsQuery): Promise<Result<EventsPage>>;
 }
 
 /** A hub, as publishers see it. Best effort and in order: a hub that sees a `prev` it does not know fetches the gap. */
 export interface HubApi {
+  /** `key` is the hub's own. An event may come more than once. */
   publish(key: ActorKey, channel: string, events: readonly Event[]): Promise<void>;
 }
 

@@ -2,7 +2,7 @@
 import type { Caller } from "../actor/caller.ts";
 import { type Commit, housekeeper } from "../actor/commit.ts";
 import { idOf } from "../actor/ids.ts";
-import type { ChainedEntry } from "../actor/journal.ts";
+import type { ChainedEntry, Entry } from "../actor/journal.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
 import type { ReadModelChange } from "../db/read-model.ts";
 import type { Env } from "../env.ts";
@@ -10,7 +10,11 @@ import { LockActor } from "../locks/lock-actor.ts";
 import type { ReleaseEffect } from "../locks/lock-shell.ts";
 import type { LockName } from "../locks/lock-table.ts";
 import type { SagaNews } from "../locks/saga-news.ts";
+import type { EventBody } from "../realtime/channel-api.ts";
+import { noted } from "../realtime/notes.ts";
 import type { Turn } from "./drafting.ts";
+import { taskChannelEventOf } from "./events.ts";
+import { secondEvents, withUserNotes } from "./notes.ts";
 import type { TaskRecord } from "./task.ts";
 import { taskRows } from "./task-rows.ts";
 import { readTask, writeTask } from "./task-store.ts";
@@ -95,7 +99,8 @@ export abstract class TaskShell extends LockActor {
         for (let n = 0; n < minted; n += 1) tx.member();
         writeTask(tx, before, task);
         for (const happening of happenings) tx.journal(happening);
-        for (const { target, body } of effects) {
+        for (const event of secondEvents(before, task)) tx.journal(noted(event));
+        for (const { target, body } of withUserNotes(effects, tx.entries, task.metadata.author_id)) {
           if (target === this.key) this.releaseSession(tx, body as ReleaseEffect);
           else tx.effect(target, body);
         }
@@ -131,6 +136,15 @@ export abstract class TaskShell extends LockActor {
 
   protected override get keepsWholeJournal(): boolean {
     return true;
+  }
+
+  protected override eventOf(entry: Entry): EventBody | null {
+    return taskChannelEventOf(entry);
+  }
+
+  protected override watchable(): Result<null> {
+    const task = this.present();
+    return task.ok ? ok(null) : task;
   }
 
   protected override project(entries: readonly ChainedEntry[]): readonly ReadModelChange[] {

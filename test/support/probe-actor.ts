@@ -1,15 +1,17 @@
 import { runInDurableObject } from "cloudflare:test";
 import { DurableObject, env } from "cloudflare:workers";
-import { Actor } from "../../src/actor/actor.ts";
 import { type Caller, systemCaller } from "../../src/actor/caller.ts";
+import { ChannelActor } from "../../src/actor/channel-actor.ts";
 import type { Commit } from "../../src/actor/commit.ts";
-import type { ChainedEntry } from "../../src/actor/journal.ts";
+import type { ChainedEntry, Entry } from "../../src/actor/journal.ts";
 import type { LedgerIntake, Shipment } from "../../src/actor/ledger-api.ts";
 import type { EffectRow, Receipt } from "../../src/actor/outbox.ts";
 import { type ActorKey, addressOfKey, namespaceOf } from "../../src/actor/remote.ts";
 import type { Result } from "../../src/actor/result.ts";
 import type { Storage } from "../../src/actor/storage.ts";
 import type { Env } from "../../src/env.ts";
+import type { EventBody, HubApi } from "../../src/realtime/channel-api.ts";
+import type { Event } from "../../src/realtime/contract.ts";
 
 /** The workspace of every probe. */
 export const WORKSPACE = "probes";
@@ -20,9 +22,18 @@ export function caller(idempotency?: Caller["idempotency"]): Caller {
 }
 
 /** An actor without a domain: it commits what a test tells it to, and notes what reaches it. */
-export class ProbeActor extends Actor {
+export class ProbeActor extends ChannelActor {
   /** What a later version of the probe would append to its migrations. */
   static laterMigrations: string[] = [];
+
+  /** What any probe's hub does with what it is pushed. */
+  static hub: (channel: string, events: readonly Event[]) => Promise<void> = async () => {};
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    const publish: HubApi["publish"] = (_key, channel, events) => ProbeActor.hub(channel, events);
+    const hubs = { idFromName: (name: string) => name, get: () => ({ publish }) };
+    super(ctx, { ...env, HUB: hubs as unknown as DurableObjectNamespace });
+  }
 
   /** Thrown by `receive` and `onTimer` for bodies and timers of these names. */
   readonly refuses = new Set<string>();
@@ -37,6 +48,11 @@ export class ProbeActor extends Actor {
 
   protected override get migrations(): readonly string[] {
     return ["CREATE TABLE received (source TEXT NOT NULL, body TEXT NOT NULL) STRICT", ...ProbeActor.laterMigrations];
+  }
+
+  /** Of what a probe journals, that is told which is named like an event. */
+  protected override eventOf({ action, details = {} }: Entry): EventBody | null {
+    return action.includes(":") ? { event: action, payload: details } : null;
   }
 
   protected override receive(tx: Commit, _caller: Caller, source: ActorKey, body: unknown): void {
