@@ -43,6 +43,8 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
   readonly #alarm: Alarm;
   /** Timers whose handler runs right now, as they stood when they rang. */
   readonly #ringing = new Map<string, Timer>();
+  /** What the ledger acknowledged; the next commit writes it down. Lost in a crash, it costs a shipment that the ledger drops. */
+  #safe = 0;
   #committing = false;
   #outbox: Outbox | undefined;
   #shipping: Shipping | undefined;
@@ -148,6 +150,7 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
 
   #transact<T>(caller: Caller, work: (tx: Commit) => T, now: number): { tx: Commit; value: T } {
     const counters = this.#begin();
+    counters.shipped = Math.max(counters.shipped, this.#safe);
     const tx = new Commit(this.place.workspace, caller, now, {
       store: this.store,
       counters,
@@ -255,8 +258,15 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
   }
 
   async #sweepShipping(now: number): Promise<void> {
-    this.#housekeep((tx) => tx.timer(SHIP_TIMER, this.#waiting() > 0 ? now + SHIP_SWEEP_MS : undefined));
-    if (this.#waiting() > 0) await this.#ships().ship();
+    if (this.#waiting() > 0) {
+      this.#housekeep((tx) => tx.timer(SHIP_TIMER, now + SHIP_SWEEP_MS));
+      await this.#ships().ship();
+    }
+    // Most often all was acknowledged long ago, and this is the commit that writes it down.
+    this.#housekeep((tx) => {
+      if (this.#waiting() === 0) tx.timer(SHIP_TIMER, undefined);
+      if (!tx.store.owes()) tx.timer(EFFECTS_TIMER, undefined);
+    });
   }
 
   async #sweepEffects(now: number): Promise<void> {
@@ -295,8 +305,12 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
     this.#alarm.load(this.exists ? this.store.timers() : []);
   }
 
+  get #shipped(): number {
+    return Math.max(this.#counters?.shipped ?? 0, this.#safe);
+  }
+
   #waiting(): number {
-    return this.#counters === undefined ? 0 : Math.max(0, this.#counters.head_seq - this.#counters.shipped);
+    return this.#counters === undefined ? 0 : Math.max(0, this.#counters.head_seq - this.#shipped);
   }
 
   #effects(): Outbox {
@@ -315,24 +329,18 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
       waiting: () => this.#waiting(),
       next: (limit) => this.#nextShipment(limit),
       send: (shipment) => this.sendShipment(shipment),
-      acknowledged: (seq) => this.#acknowledged(seq),
+      acknowledged: (seq) => {
+        this.#safe = Math.max(this.#safe, seq);
+      },
       retryAt: (dueAt) => this.#housekeep((tx) => tx.timerBy(SHIP_TIMER, dueAt)),
     });
     return this.#shipping;
   }
 
   #nextShipment(limit: number): Shipment | undefined {
-    const entries = this.store.chain(this.#counters?.shipped ?? 0, limit, CALL_CHARS);
+    const entries = this.store.chain(this.#shipped, limit, CALL_CHARS);
     if (entries.length === 0) return undefined;
     return { source: this.key, entries, changes: this.project(entries) };
-  }
-
-  #acknowledged(seq: number): void {
-    this.#housekeep((tx) => {
-      tx.shipped(seq);
-      if (this.#counters !== undefined && seq >= this.#counters.head_seq) tx.timer(SHIP_TIMER, undefined);
-      if (!tx.store.owes()) tx.timer(EFFECTS_TIMER, undefined);
-    });
   }
 }
 

@@ -23,7 +23,7 @@ interface Dependencies {
   /** The next shipment, or undefined when all is acknowledged. */
   readonly next: (limit: number) => Shipment | undefined;
   readonly send: (shipment: Shipment) => Promise<{ readonly acknowledged: number }>;
-  /** Commits the acknowledgement. */
+  /** Takes note of the acknowledgement. */
   readonly acknowledged: (seq: number) => void;
   readonly retryAt: (dueAt: number) => void;
 }

@@ -59,12 +59,27 @@ function sweepTimer(probe: ProbeActor): unknown {
 }
 
 describe("shipping", () => {
-  it("lingers: a burst of commits is one shipment, and afterwards nothing is left to wake for", async () => {
+  it("lingers: a burst of commits is one shipment, and after one sweep nothing is left to wake for", async () => {
     const key = freshKey();
     await act(key, 20);
     expect(await arrived(key)).toEqual([]);
     await vi.waitFor(async () => expect(await arrived(key)).toEqual([20]));
-    await vi.waitFor(() => within(key, (probe) => expect(sweepTimer(probe)).toBeUndefined()));
+    vi.setSystemTime(START + SHIP_SWEEP_MS);
+    await runDurableObjectAlarm(stubOf(key));
+    await within(key, (probe) => expect(sweepTimer(probe)).toBeUndefined());
+    expect(await arrived(key)).toEqual([20]);
+  });
+
+  it("costs no commit of its own when it is acknowledged: the next one writes that down", async () => {
+    await within(freshKey(), async (probe) => {
+      probe.run((tx) => tx.journal(happening));
+      const commits = vi.spyOn(probe.tables, "saveCounters");
+      await probe.ship();
+      expect(commits).not.toHaveBeenCalled();
+      probe.run((tx) => tx.journal({ ...happening, audit: false }));
+      expect(commits).toHaveBeenCalledTimes(1);
+      expect(probe.rows("SELECT shipped FROM actor")).toEqual([{ shipped: 1 }]);
+    });
   });
 
   it("sends a full batch at once", async () => {
@@ -126,7 +141,7 @@ describe("shipping", () => {
     expect(await arrived(key)).toEqual([2, 2, 1]);
   });
 
-  it("clears away in the same commit what other actors acknowledged: nothing is left to wake for", async () => {
+  it("clears away in the sweep's one commit what others acknowledged: nothing is left to wake for", async () => {
     const to = freshKey("inbox");
     await within(freshKey(), async (probe) => {
       probe.run((tx) => {
@@ -134,8 +149,10 @@ describe("shipping", () => {
         tx.effect(to, "hello");
       });
       await probe.drain();
-      const commits = vi.spyOn(probe.tables, "saveCounters");
       await probe.ship();
+      const commits = vi.spyOn(probe.tables, "saveCounters");
+      vi.setSystemTime(START + SHIP_SWEEP_MS);
+      await probe.alarm();
       expect(commits).toHaveBeenCalledTimes(1);
       expect(probe.rows("SELECT * FROM outbox")).toEqual([]);
       expect(probe.rows("SELECT * FROM timers")).toEqual([]);
