@@ -10,7 +10,7 @@ export interface RetryPolicy {
   readonly cap_ms: number;
 }
 
-export const RETRY_POLICY: RetryPolicy = { attempts: 8, base_ms: 100, cap_ms: 5_000 };
+export const RETRY_POLICY: RetryPolicy = { attempts: 20, base_ms: 100, cap_ms: 5_000 };
 
 /**
  * Whether sending it again can do nothing twice. A POST is safe under an idempotency key (02, "Idempotency"): the server
