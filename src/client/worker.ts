@@ -13,7 +13,7 @@ export interface WorkerOptions extends TaskHandler {
   readonly capabilities?: readonly string[];
   /** How many tasks at once; default 1. */
   readonly concurrency?: number;
-  /** How long a claim is held open (s), which is how long a drain may take with nothing to do; 1 to 20, default 10. */
+  /** How long a claim is held open (s), which is how long a drain may take with nothing to do; 1 to 20, default 5. */
   readonly waitSeconds?: number;
   /** Told with every heartbeat of the agent, `version` among them. */
   readonly metrics?: () => Readonly<Record<string, unknown>>;
@@ -30,7 +30,7 @@ export interface RunningWorker {
   readonly done: Promise<void>;
 }
 
-const WAIT_S = 10;
+const WAIT_S = 5;
 const ON_THE_WAY_MS = 10_000;
 const RECLAIM = { base_ms: 200, cap_ms: 15_000 };
 
