@@ -127,15 +127,14 @@ describe("over a network that fails", () => {
     await expect(alice.tasks.delete(id)).rejects.toMatchObject({ code: "TASK_NOT_FOUND" });
   });
 
-  test("a call ends at its deadline, or with its signal, and says which", async () => {
+  test("a call ends after its last attempt, at its deadline, or with its signal, and says which", async () => {
     proxy.fault = () => "lost";
-    const alice = clientOf(cast.author, proxy.url);
-    await expect(alice.users.me({ deadlineMs: 100 })).rejects.toMatchObject({
-      code: "NETWORK_ERROR",
-      retry: { retryable: true },
-    });
+    proxy.passed.length = 0;
+    const impatient = new Countersign({ url: proxy.url, token: "x", retry: { attempts: 3, base_ms: 1 } });
+    await expect(impatient.users.me()).rejects.toMatchObject({ code: "NETWORK_ERROR", retry: { retryable: true } });
+    expect(proxy.passed).toHaveLength(3);
     const signal = AbortSignal.abort(new Error("no longer needed"));
-    await expect(alice.users.me({ signal })).rejects.toThrow("no longer needed");
+    await expect(impatient.users.me({ signal })).rejects.toThrow("no longer needed");
     const silent = new Countersign({
       url: server.url,
       token: "x",
