@@ -1,0 +1,89 @@
+/** Events of channels as an async iterator, over whatever connection can be had. */
+import { type ChannelItem, type Frame, inOrder, type Page, type Positions } from "./channel-order.ts";
+import type { Countersign } from "./countersign.ts";
+import { isCountersignError } from "./countersign-error.ts";
+import { pause } from "./pause.ts";
+import { polledFrames, type Reading } from "./polled-frames.ts";
+import { backoff } from "./retry-policy.ts";
+import { socketFrames } from "./socket-frames.ts";
+
+export interface EventOptions {
+  /** The seq after which to begin: of each channel, or of all. Without: what happens from now on. */
+  readonly since?: number | Readonly<Record<string, number>>;
+  /** Ends the iteration, quietly. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** So many connections in a row that brought nothing: something in between does not let WebSockets through. */
+const SOCKET_FAILURES = 3;
+/** For how long to poll before a WebSocket is tried again (ms). */
+const POLLING_MS = 5 * 60_000;
+const RECONNECT = { base_ms: 100, cap_ms: 10_000 };
+/** How long a poll is held open by the server (s), and what its answer may take on top (ms). */
+const HELD_S = 25;
+const ON_THE_WAY_MS = 10_000;
+
+/**
+ * Every event of these channels (05, "Channels"), each channel's in order, each once. Reconnects and goes on where it stood,
+ * for as long as it takes. Where the server no longer keeps what comes next, a `reset` says so: re-read what it is about.
+ *
+ * @throws CountersignError for a channel that the caller may not have
+ */
+export async function* events(
+  client: Countersign,
+  channels: readonly string[],
+  { since = {}, signal }: EventOptions = {},
+): AsyncGenerator<ChannelItem> {
+  const positions: Positions = new Map(
+    typeof since === "number" ? channels.map((channel) => [channel, since]) : Object.entries(since),
+  );
+  const after = (channel: string, seq: number) => readPage(client, channel, { after: seq, signal: signal ?? NEVER }, 0);
+  let failures = 0;
+  while (!signal?.aborted) {
+    try {
+      for await (const item of inOrder(connection(client, channels, positions, failures, signal), positions, after)) {
+        failures = 0;
+        yield item;
+        if (signal?.aborted) return;
+      }
+    } catch (thrown) {
+      if (signal?.aborted) return;
+      if (!isCountersignError(thrown) || !thrown.retry.retryable) throw thrown;
+    }
+    failures += 1;
+    await pause(backoff(RECONNECT, failures, Math.random()), signal).catch(() => undefined);
+  }
+}
+
+const NEVER = new AbortController().signal;
+
+async function* connection(
+  client: Countersign,
+  channels: readonly string[],
+  positions: Positions,
+  failures: number,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Frame> {
+  const { WebSocket: Socket = globalThis.WebSocket } = client.settings;
+  if (Socket == null || failures >= SOCKET_FAILURES) {
+    const until = Socket == null ? NEVER : AbortSignal.timeout(POLLING_MS);
+    const ends = AbortSignal.any([until, ...(signal === undefined ? [] : [signal])]);
+    yield* polledFrames(channels, positions, (channel, { after, signal: left }) =>
+      readPage(client, channel, { after, signal: AbortSignal.any([left, ends]) }, HELD_S),
+    );
+    return;
+  }
+  const { ticket } = (await client.send({ method: "POST", path: "/ws/tickets", signal })) as {
+    readonly ticket: string;
+  };
+  const url = `${client.base.replace(/^http/, "ws")}/ws?ticket=${encodeURIComponent(ticket)}`;
+  yield* socketFrames(Socket, { url, channels, since: Object.fromEntries(positions), signal });
+}
+
+async function readPage(client: Countersign, channel: string, { after, signal }: Reading, held: number): Promise<Page> {
+  const wait = after === undefined ? 0 : held;
+  const query = { ...(after !== undefined && { after }), wait };
+  const path = `/channels/${encodeURIComponent(channel)}/events`;
+  const timeoutMs = wait * 1000 + ON_THE_WAY_MS;
+  return (await client.send({ method: "GET", path, query, signal, timeoutMs })) as Page;
+}

@@ -1,0 +1,22 @@
+/** `countersign/client`: fetch, WebSocket and AbortSignal are all that it asks of a runtime. */
+
+export type { LockKey } from "./acquire-lock.ts";
+export type { Verdict } from "./approval-verdict.ts";
+export { canonicalJson } from "./canonical-json.ts";
+export { type ChannelEvent, type ChannelItem, type ChannelReset, isReset } from "./channel-order.ts";
+export { Countersign, type Settings } from "./countersign.ts";
+export {
+  type ClientCode,
+  CountersignError,
+  type ErrorCode,
+  isCountersignError,
+  type RetryAdvice,
+} from "./countersign-error.ts";
+export type { EventOptions } from "./events.ts";
+export type { RequiredApproval, ToolCall } from "./require-approval.ts";
+export type { RetryPolicy } from "./retry-policy.ts";
+export type { AnswerOf, BodyOf, PathOf, QueryOf, Route, Schema } from "./routes.ts";
+export type { Outcome, TaskHandler, Work } from "./run-task.ts";
+export type { CallOptions } from "./transport.ts";
+export type { HeldLock, LockOptions, NestedLockOptions } from "./with-lock.ts";
+export type { RunningWorker, WorkerOptions } from "./worker.ts";

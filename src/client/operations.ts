@@ -1,0 +1,85 @@
+/** The named methods of the client, group by group; every operation of the contract has one. */
+import type { Named } from "./routes.ts";
+
+export const OPERATIONS = {
+  tasks: {
+    /** Drafts a change. With `dry_run` everything is computed and nothing is stored. */
+    create: ["POST /tasks", "body"],
+    list: ["GET /tasks", "query"],
+    get: ["GET /tasks/{id}"],
+    /** Edits by merge patch (RFC 7396): the revision rises and a review begins anew. */
+    edit: ["PATCH /tasks/{id}", "body"],
+    delete: ["DELETE /tasks/{id}"],
+    submit: ["POST /tasks/{id}/submit", "body"],
+    cancel: ["POST /tasks/{id}/cancel", "body"],
+    resubmit: ["POST /tasks/{id}/resubmit", "body"],
+    comment: ["POST /tasks/{id}/comments", "body"],
+    preview: ["GET /tasks/{id}/preview"],
+    audit: ["GET /tasks/{id}/audit"],
+    simulate: ["POST /tasks/simulate", "body"],
+    claim: ["POST /tasks/claim", "body"],
+    apply: ["POST /tasks/{id}/apply", "body"],
+    heartbeat: ["POST /tasks/{id}/heartbeat", "body"],
+    stash: ["POST /tasks/{id}/stash", "body"],
+    complete: ["POST /tasks/{id}/complete", "body"],
+    rollback: ["POST /tasks/{id}/rollback", "body"],
+  },
+  approvals: {
+    /** The caller's inbox. */
+    list: ["GET /approvals", "query"],
+    get: ["GET /approvals/{id}"],
+    respond: ["POST /approvals/{id}/respond", "body"],
+  },
+  policies: {
+    create: ["POST /policies", "body"],
+    list: ["GET /policies", "query"],
+    get: ["GET /policies/{id}"],
+    put: ["PUT /policies/{id}", "body"],
+    delete: ["DELETE /policies/{id}"],
+  },
+  locks: {
+    acquire: ["POST /locks/acquire", "body"],
+    heartbeat: ["POST /locks/heartbeat", "body"],
+    release: ["POST /locks/release", "body"],
+    get: ["GET /locks/{id}"],
+    deadlocks: ["GET /locks/deadlocks", "query"],
+    graph: ["GET /locks/graph"],
+  },
+  agents: {
+    create: ["POST /agents", "body"],
+    list: ["GET /agents", "query"],
+    get: ["GET /agents/{id}"],
+    update: ["PATCH /agents/{id}", "body"],
+    delete: ["DELETE /agents/{id}", "query"],
+    heartbeat: ["POST /agents/{id}/heartbeat", "body"],
+    tokens: ["GET /agents/{id}/tokens"],
+    createToken: ["POST /agents/{id}/tokens", "body"],
+    revokeToken: ["DELETE /agents/{id}/tokens/{token_id}"],
+  },
+  users: {
+    create: ["POST /users", "body"],
+    list: ["GET /users", "query"],
+    get: ["GET /users/{id}"],
+    update: ["PATCH /users/{id}", "body"],
+    tokens: ["GET /users/{id}/tokens"],
+    createToken: ["POST /users/{id}/tokens", "body"],
+    revokeToken: ["DELETE /users/{id}/tokens/{token_id}"],
+    /** Who calls. */
+    me: ["GET /me"],
+  },
+  resources: {
+    list: ["GET /resources", "query"],
+    get: ["GET /resources/{type}/{id}", "query"],
+    put: ["PUT /resources/{type}/{id}", "body"],
+    delete: ["DELETE /resources/{type}/{id}", "query"],
+  },
+  audit: {
+    list: ["GET /audit", "query"],
+    tail: ["GET /audit/tail", "query"],
+    verify: ["GET /audit/verify", "query"],
+  },
+  system: {
+    stats: ["GET /stats"],
+    executorSecret: ["GET /webhooks/executor-secret"],
+  },
+} as const satisfies Readonly<Record<string, Readonly<Record<string, Named>>>>;

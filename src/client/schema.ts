@@ -1,0 +1,2985 @@
+/** Generated from the OpenAPI document by `npm run client:types`. */
+// biome-ignore-all lint: generated
+// biome-ignore-all format: generated
+
+export interface paths {
+  "/me": {
+    /** Who calls */
+    get: operations["getMe"];
+  };
+  "/users": {
+    /** People, by id */
+    get: operations["getUsers"];
+    /** Add a person, with a first token that is shown once */
+    post: operations["postUsers"];
+  };
+  "/users/{id}": {
+    /** One person */
+    get: operations["getUsersId"];
+    /**
+     * Change a person
+     * @description `active: false` says that they left: their tokens die.
+     */
+    patch: operations["patchUsersId"];
+  };
+  "/users/{id}/tokens": {
+    /** Tokens of a user; admins, and users their own */
+    get: operations["getUsersIdTokens"];
+    /** Make a token; it is shown once */
+    post: operations["postUsersIdTokens"];
+  };
+  "/users/{id}/tokens/{token_id}": {
+    /** Revoke a token */
+    delete: operations["deleteUsersIdTokensTokenId"];
+  };
+  "/agents": {
+    /**
+     * Agents, by id, with their presence
+     * @description `name`: part of it, whatever the case. `capability`: a task type that the agent takes. `scope`: one that its tokens may have. `status` is known to the agents alone, so it thins out a page after it was read: such a page may be shorter than `limit`, even empty, while `has_more` is true, and `total` counts every status.
+     */
+    get: operations["getAgents"];
+    /** Add an agent, with a first token that is shown once */
+    post: operations["postAgents"];
+  };
+  "/agents/{id}": {
+    /**
+     * One agent and its presence
+     * @description What looks like a secret in `config` is masked for everybody but admins and the agent itself.
+     */
+    get: operations["getAgentsId"];
+    /**
+     * Remove an agent
+     * @description Refused while it applies a task, unless `force=true`, which releases its leases.
+     */
+    delete: operations["deleteAgentsId"];
+    /**
+     * Change an agent
+     * @description Raising `max_tasks` grants waiters at once. With `active: false` its tokens die.
+     */
+    patch: operations["patchAgentsId"];
+  };
+  "/agents/{id}/heartbeat": {
+    /** Still here: keeps presence and leases alive in one call */
+    post: operations["postAgentsIdHeartbeat"];
+  };
+  "/agents/{id}/tokens": {
+    /** Tokens of an agent */
+    get: operations["getAgentsIdTokens"];
+    /** Make a token; it is shown once */
+    post: operations["postAgentsIdTokens"];
+  };
+  "/agents/{id}/tokens/{token_id}": {
+    /** Revoke a token */
+    delete: operations["deleteAgentsIdTokensTokenId"];
+  };
+  "/tasks": {
+    /** Tasks, newest first; without preview, comments and output */
+    get: operations["getTasks"];
+    /**
+     * Draft a change
+     * @description With `dry_run` everything is computed and nothing is stored: 200 instead of 201.
+     */
+    post: operations["postTasks"];
+  };
+  "/tasks/simulate": {
+    /** What would happen to a change, under the stored policies or others; nothing is stored */
+    post: operations["postTasksSimulate"];
+  };
+  "/tasks/{id}": {
+    /** One task as it is now */
+    get: operations["getTasksId"];
+    /** Delete a draft */
+    delete: operations["deleteTasksId"];
+    /**
+     * Edit a draft, or a change under review: then everything is decided anew
+     * @description `config` and `metadata` are merge patches (RFC 7396).
+     */
+    patch: operations["patchTasksId"];
+  };
+  "/tasks/{id}/submit": {
+    /** Ask for approval */
+    post: operations["postTasksIdSubmit"];
+  };
+  "/tasks/{id}/cancel": {
+    /** Call a change off, unless it is being applied or over */
+    post: operations["postTasksIdCancel"];
+  };
+  "/tasks/{id}/resubmit": {
+    /** File a rejected change again, as a new draft */
+    post: operations["postTasksIdResubmit"];
+  };
+  "/tasks/{id}/comments": {
+    /** Say something about a change */
+    post: operations["postTasksIdComments"];
+  };
+  "/tasks/claim": {
+    /** Take the next approved task that this agent is capable of; 204 if there is none */
+    post: operations["postTasksClaim"];
+  };
+  "/tasks/{id}/apply": {
+    /** Begin to apply an approved change, or queue for its locks */
+    post: operations["postTasksIdApply"];
+  };
+  "/tasks/{id}/heartbeat": {
+    /** Keep every lease of the task alive, and say how far the work is */
+    post: operations["postTasksIdHeartbeat"];
+  };
+  "/tasks/{id}/complete": {
+    /** Say how the work ended */
+    post: operations["postTasksIdComplete"];
+  };
+  "/tasks/{id}/stash": {
+    /** Keep what a resource was like before, for a rollback */
+    post: operations["postTasksIdStash"];
+  };
+  "/tasks/{id}/rollback": {
+    /** Say how the rollback went that a failure asked for */
+    post: operations["postTasksIdRollback"];
+  };
+  "/tasks/{id}/preview": {
+    /** What the change would do */
+    get: operations["getTasksIdPreview"];
+  };
+  "/tasks/{id}/audit": {
+    /** The task's whole chain, oldest first */
+    get: operations["getTasksIdAudit"];
+  };
+  "/resources": {
+    /**
+     * List the catalogued resources
+     * @description Ordered by key. Attributes, revision and lock are left out: each is kept by an object of its own.
+     */
+    get: operations["getResources"];
+  };
+  "/resources/{type}/{id}": {
+    /**
+     * Read a resource
+     * @description Also one that nobody catalogued: what was last applied to it, and its lock. A slash in the id is written %2F.
+     */
+    get: operations["getResourcesTypeId"];
+    /**
+     * Catalogue a resource
+     * @description Replaces what was said about it before; what is left out is unset.
+     */
+    put: operations["putResourcesTypeId"];
+    /**
+     * Take a resource out of the catalogue
+     * @description Its attributes, revision and lock stay.
+     */
+    delete: operations["deleteResourcesTypeId"];
+  };
+  "/approvals": {
+    /** The caller's inbox: URGENT, HIGH, NORMAL, LOW, then oldest first */
+    get: operations["getApprovals"];
+  };
+  "/approvals/{id}": {
+    /** One request with its change, and whether the caller may decide on it */
+    get: operations["getApprovalsId"];
+  };
+  "/approvals/{id}/respond": {
+    /** Approve, reject, or ask for changes */
+    post: operations["postApprovalsIdRespond"];
+  };
+  "/policies": {
+    /**
+     * List the reviewer policies
+     * @description Ordered by id, disabled ones too.
+     */
+    get: operations["getPolicies"];
+    /**
+     * Create a reviewer policy
+     * @description Without an id it is given one. It holds for tasks that are submitted from now on.
+     */
+    post: operations["postPolicies"];
+  };
+  "/policies/{id}": {
+    /** Read a reviewer policy */
+    get: operations["getPoliciesId"];
+    /**
+     * Replace a reviewer policy
+     * @description What is left out takes its default. Tasks that were submitted before keep what they were asked.
+     */
+    put: operations["putPoliciesId"];
+    /** Delete a reviewer policy */
+    delete: operations["deletePoliciesId"];
+  };
+  "/locks/deadlocks": {
+    /** The deadlocks that were resolved, newest first (the last 1,000) */
+    get: operations["getLocksDeadlocks"];
+  };
+  "/locks/graph": {
+    /** Who waits for whom now: sessions, and an edge from each that waits to each that holds */
+    get: operations["getLocksGraph"];
+  };
+  "/locks/acquire": {
+    /** Take a lock, queue for it, or try */
+    post: operations["postLocksAcquire"];
+  };
+  "/locks/heartbeat": {
+    /** Keep one lease alive, or up to 100 */
+    post: operations["postLocksHeartbeat"];
+  };
+  "/locks/release": {
+    /** Free a lease or withdraw a claim; an admin frees somebody else's by force */
+    post: operations["postLocksRelease"];
+  };
+  "/locks/{id}": {
+    /** One lease or claim, as it is now */
+    get: operations["getLocksId"];
+  };
+  "/audit": {
+    /** Search the audit trail */
+    get: operations["getAudit"];
+  };
+  "/audit/tail": {
+    /**
+     * The newest rows of the trail
+     * @description Newest first. What the channel `system` tells as it happens.
+     */
+    get: operations["getAuditTail"];
+  };
+  "/audit/verify": {
+    /**
+     * Prove that no row was altered or lost
+     * @description With a subject: recomputes its chain from the database and compares the end with what its actor knows. Without: a page of all chains against the heads that the ledger keeps; follow next_cursor until it is absent.
+     */
+    get: operations["getAuditVerify"];
+  };
+  "/stats": {
+    /** The workspace at a glance */
+    get: operations["getStats"];
+  };
+  "/webhooks/executor-secret": {
+    /** The secret with which calls to this workspace's executors are signed (Standard Webhooks) */
+    get: operations["getWebhooksExecutorSecret"];
+  };
+}
+
+export type webhooks = Record<string, never>;
+
+export interface components {
+  schemas: {
+    readonly Me: {
+      readonly id: string;
+      /** @enum {string} */
+      readonly kind: "user" | "agent";
+      readonly roles: readonly string[];
+      /** @description null: all that the roles allow */
+      readonly scopes: (readonly string[]) | null;
+      readonly workspace: string;
+    };
+    readonly Error: {
+      readonly error: {
+        /** @enum {string} */
+        readonly code: "VALIDATION_ERROR" | "MALFORMED_JSON" | "UNAUTHENTICATED" | "FORBIDDEN" | "SELF_APPROVAL" | "NOT_LOCK_HOLDER" | "SECOND_APPROVER_REQUIRED" | "AUTHOR_MISMATCH" | "NOT_FOUND" | "TASK_NOT_FOUND" | "APPROVAL_NOT_FOUND" | "LOCK_NOT_FOUND" | "LOCK_EXPIRED" | "USER_NOT_FOUND" | "AGENT_NOT_FOUND" | "POLICY_NOT_FOUND" | "TOKEN_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "INVALID_STATE" | "APPROVAL_ALREADY_RESOLVED" | "REVISION_CONFLICT" | "NOT_ENOUGH_REVIEWERS" | "QUORUM_IMPOSSIBLE" | "BATCH_FAILED" | "BATCH_IN_PROGRESS" | "DRIFTED" | "TASK_LEASE_LOST" | "ALREADY_EXISTS" | "PRECONDITION_FAILED" | "PAYLOAD_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "PREVIEW_INVALID" | "REVIEWER_NOT_ELIGIBLE" | "IDEMPOTENCY_KEY_REUSED" | "RESOURCE_LOCKED" | "DEADLOCK_DETECTED" | "RATE_LIMITED" | "INTERNAL_ERROR" | "QUEUE_FULL" | "UNAVAILABLE";
+        readonly message: string;
+        readonly details?: {
+          [key: string]: unknown;
+        };
+        /** Format: uuid */
+        readonly request_id: string;
+        /** Format: date-time */
+        readonly timestamp: string;
+      };
+    };
+    readonly UserCreated: {
+      readonly user: components["schemas"]["User"];
+      /** Format: uuid */
+      readonly token_id: string;
+      /** @description the bearer token: shown now and never again */
+      readonly token?: string;
+      /**
+       * @description in place of the token, in a replayed answer
+       * @enum {boolean}
+       */
+      readonly secret_shown?: true;
+    };
+    readonly User: {
+      readonly id: string;
+      readonly name: string;
+      readonly email: string | null;
+      readonly roles: readonly string[];
+      readonly manager_id: string | null;
+      readonly active: boolean;
+      /**
+       * Format: date-time
+       * @example 2026-11-20T22:46:52.123Z
+       */
+      readonly created_at: string;
+      /**
+       * Format: date-time
+       * @example 2026-11-20T22:46:52.123Z
+       */
+      readonly updated_at: string;
+    };
+    /**
+     * @example {
+     *   "id": "ada",
+     *   "name": "Ada Lovelace",
+     *   "roles": [
+     *     "author",
+     *     "reviewer",
+     *     "dba"
+     *   ]
+     * }
+     */
+    readonly CreateUser: {
+      readonly id: string;
+      readonly name: string;
+      /** Format: email */
+      readonly email?: string;
+      readonly roles: readonly string[];
+      readonly manager_id?: string;
+      readonly oidc_subject?: string;
+    };
+    readonly UserList: {
+      readonly users: readonly components["schemas"]["User"][];
+      readonly pagination: components["schemas"]["Pagination"];
+    };
+    readonly Pagination: {
+      readonly page: number;
+      readonly limit: number;
+      readonly total: number;
+      readonly has_more: boolean;
+      readonly next_cursor?: string;
+    };
+    /**
+     * @example {
+     *   "roles": [
+     *     "reviewer"
+     *   ],
+     *   "active": true
+     * }
+     */
+    readonly UpdateUser: {
+      readonly name?: string;
+      /** Format: email */
+      readonly email?: string | null;
+      readonly roles?: readonly string[];
+      readonly manager_id?: string | null;
+      readonly active?: boolean;
+    };
+    readonly TokenList: {
+      readonly tokens: readonly components["schemas"]["Token"][];
+    };
+    readonly Token: {
+      /** Format: uuid */
+      readonly token_id: string;
+      readonly scopes?: readonly string[];
+      /**
+       * Format: date-time
+       * @example 2026-11-20T22:46:52.123Z
+       */
+      readonly created_at: string;
+      /**
+       * Format: date-time
+       * @example 2026-11-20T22:46:52.123Z
+       */
+      readonly expires_at?: string;
+      /**
+       * Format: date-time
+       * @example 2026-11-20T22:46:52.123Z
+       */
+      readonly last_used_at?: string;
+    };
+    readonly TokenCreated: {
+      /** Format: uuid */
+      readonly token_id: string;
+      readonly scopes?: readonly string[];
+      /**
+       * Format: date-time
+       * @example 2026-11-20T22:46:52.123Z
+       */
+      readonly created_at: string;
+      /**
+       * Format: date-time
+       * @example 2026-11-20T22:46:52.123Z
+       */
+      readonly expires_at?: string;
+      /** @description the bearer token: shown now and never again */
+      readonly token?: string;
+      /**
+       * @description in place of the token, in a replayed answer
+       * @enum {boolean}
+       */
+      readonly secret_shown?: true;
+    };
+    /**
+     * @example {
+     *   "scopes": [
+     *     "tasks:read"
+     *   ],
+     *   "expires_in_seconds": 86400
+     * }
+     */
+    readonly CreateToken: {
+      readonly scopes?: readonly ("tasks:read" | "tasks:write" | "approvals:read" | "approvals:write" | "locks:read" | "locks:write" | "agents:read" | "agents:write" | "audit:read" | "admin")[];
+      readonly expires_in_seconds?: number;
+    };
+    readonly AgentCreated: {
+      readonly agent: components["schemas"]["Agent"];
+      /** Format: uuid */
+      readonly token_id: string;
+      /** @description the bearer token: shown now and never again */
+      readonly token?: string;
+      /**
+       * @description in place of the token, in a replayed answer
+       * @enum {boolean}
+       */
+      readonly secret_shown?: true;
+    };
+    readonly Agent: {
+      readonly id: string;
+      readonly name: string;
+      readonly description: string | null;
+      readonly roles: readonly string[];
+      /** @description narrow every token of the agent; empty: all that its roles allow */
+      readonly scopes: readonly string[];
+      /** @description patterns of task types; empty: every type */
+      readonly capabilities: readonly string[];
+      readonly max_tasks: number;
+      readonly heartbeat_interval_seconds: number;
+      readonly labels: {
+        [key: string]: string;
+      };
+      readonly config: {
+        [key: string]: unknown;
+      };
+      readonly active: boolean;
+      /**
+       * Format: date-time
+       * @example 2026-11-20T22:46:52.123Z
+       */
+      readonly created_at: string;
+      /**
+       * Format: date-time
+       * @example 2026-11-20T22:46:52.123Z
+       */
+      readonly updated_at: string;
+    };
+    /**
+     * @example {
+     *   "id": "deployer-1",
+     *   "name": "Deployer",
+     *   "capabilities": [
+     *     "service/**"
+     *   ]
+     * }
+     */
+    readonly CreateAgent: {
+      readonly id?: string;
+      readonly name: string;
+      readonly description?: string;
+      /**
+       * @default [
+       *   "system"
+       * ]
+       */
+      readonly roles?: readonly string[];
+      /** @default [] */
+      readonly scopes?: readonly ("tasks:read" | "tasks:write" | "approvals:read" | "approvals:write" | "locks:read" | "locks:write" | "agents:read" | "agents:write" | "audit:read" | "admin")[];
+      /** @default [] */
+      readonly capabilities?: readonly string[];
+      /** @default 4 */
+      readonly max_tasks?: number;
+      /** @default 10 */
+      readonly heartbeat_interval_seconds?: number;
+      /** @default {} */
+      readonly labels?: {
+        [key: string]: string;
+      };
+      readonly config?: components["schemas"]["JsonObject"];
+    };
+    /** @default {} */
+    readonly JsonObject: {
+      [key: string]: unknown;
+    };
+    readonly AgentList: {
+      readonly agents: readonly components["schemas"]["PresentAgent"][];
+      readonly pagination: components["schemas"]["Pagination"];
+    };
+    readonly PresentAgent: {
+      readonly id: string;
+      readonly name: string;
+      readonly description: string | null;
+      readonly roles: readonly string[];
+      /** @description narrow every token of the agent; empty: all that its roles allow */
+      readonly scopes: readonly string[];
+      /** @description patterns of task types; empty: every type */
+      readonly capabilities: readonly string[];
+      readonly max_tasks: number;
+      readonly heartbeat_interval_seconds: number;
+      readonly labels: {
+        [key: string]: string;
+      };
+      readonly config: {
+        [key: string]: unknown;
+      };
+      readonly active: boolean;
+      /**
+       * Format: date-time
+       * @example 2026-11-20T22:46:52.123Z
+       */
+      readonly created_at: string;
+      /**
+       * Format: date-time
+       * @example 2026-11-20T22:46:52.123Z
+       */
+      readonly updated_at: string;
+      readonly presence: components["schemas"]["Presence"];
+    };
+    readonly Presence: {
+      /** @enum {string} */
+      readonly status: "online" | "stale" | "offline" | "never_seen";
+      /**
+       * Format: date-time
+       * @example 2026-11-20T22:46:52.123Z
+       */
+      readonly last_heartbeat_at?: string;
+      readonly location?: {
+        readonly colo?: string;
+        readonly country?: string;
+      };
+      readonly active_tasks: number;
+      readonly max_tasks: number;
+      readonly version?: string;
+    };
+    /**
+     * @example {
+     *   "max_tasks": 8
+     * }
+     */
+    readonly UpdateAgent: {
+      readonly capabilities?: readonly string[];
+      readonly max_tasks?: number;
+      readonly labels?: {
+        [key: string]: string;
+      };
+      readonly config?: components["schemas"]["JsonObject"];
+      readonly roles?: readonly string[];
+      readonly scopes?: readonly ("tasks:read" | "tasks:write" | "approvals:read" | "approvals:write" | "locks:read" | "locks:write" | "agents:read" | "agents:write" | "audit:read" | "admin")[];
+      readonly active?: boolean;
+    };
+    readonly AgentBeat: {
+      readonly presence: components["schemas"]["Presence"];
+      readonly leases: readonly ({
+          /** Format: uuid */
+          readonly lock_id: string;
+          /**
+           * Format: date-time
+           * @example 2026-11-20T22:46:52.123Z
+           */
+          readonly expires_at: string;
+        } | {
+          /** Format: uuid */
+          readonly lock_id: string;
+          readonly error: {
+            readonly code: string;
+            readonly message: string;
+          };
+        })[];
+      /** @description what the agent should do; none yet */
+      readonly commands: readonly components["schemas"]["JsonObject"][];
+    };
+    /**
+     * @example {
+     *   "status": "busy",
+     *   "metrics": {
+     *     "version": "1.4.2"
+     *   }
+     * }
+     */
+    readonly AgentHeartbeat: {
+      /** @enum {string} */
+      readonly status?: "idle" | "busy" | "draining";
+      /** @default [] */
+      readonly lock_ids?: readonly string[];
+      /** @default 30 */
+      readonly ttl_extension_seconds?: number;
+      readonly metrics?: components["schemas"]["JsonObject"];
+    };
+    readonly DryRun: {
+      /** Format: uuid */
+      readonly id: string;
+      /** @enum {string} */
+      readonly state: "DRAFT" | "SUBMITTED" | "REVIEWING" | "APPROVED" | "APPLYING" | "COMPLETED" | "REJECTED" | "CANCELLED";
+      readonly revision: number;
+      readonly config: components["schemas"]["TaskConfig"];
+      readonly metadata: components["schemas"]["TaskMetadata"];
+      readonly risk?: components["schemas"]["Risk"];
+      readonly preview?: components["schemas"]["Preview"];
+      readonly requirements: readonly components["schemas"]["Requirement"][];
+      readonly approval_requests: readonly components["schemas"]["ApprovalRequest"][];
+      readonly approvals: readonly ({
+          /** Format: uuid */
+          readonly id: string;
+          readonly reviewer_id: string;
+          readonly reviewer_name: string;
+          /** @enum {string} */
+          readonly action: "approve" | "reject" | "request_changes";
+          readonly reason?: string;
+          readonly on_behalf_of?: string;
+          readonly revision: number;
+          /**
+           * Format: date-time
+           * @example 2026-11-20T22:46:52.123Z
+           */
+          readonly created_at: string;
+        })[];
+      readonly required_approvals: number;
+      readonly current_approvals: number;
+      readonly comments: readonly {
+          /** Format: uuid */
+          readonly id: string;
+          readonly author_id: string;
+          readonly body: string;
+          /**
+           * Format: date-time
+           * @example 2026-11-20T22:46:52.123Z
+           */
+          readonly created_at: string;
+        }[];
+      readonly lock_info?: {
+        /**
+         * Format: date-time
+         * @example 2026-11-20T22:46:52.123Z
+         */
+        readonly acquired_at: string;
+        /**
+         * Format: date-time
+         * @example 2026-11-20T22:46:52.123Z
+         */
+        readonly expires_at: string;
+        readonly agent_id: string;
+      };
+      readonly execution?: {
+        readonly attempt: number;
+        readonly agent_id: string;
+        /**
+         * Format: date-time
+         * @example 2026-11-20T22:46:52.123Z
+         */
+        readonly started_at?: string;
+        /**
+         * Format: date-time
+         * @example 2026-11-20T22:46:52.123Z
+         */
+        readonly completed_at?: string;
+        /** @enum {string} */
+        readonly result?: "success" | "failure" | "timeout" | "cancelled";
+        readonly output?: unknown;
+        readonly error?: unknown;
+        readonly rollback?: {
+          /** @enum {string} */
+          readonly status: "requested" | "succeeded" | "failed" | "unavailable" | "manual";
+          readonly stash?: components["schemas"]["JsonObject"];
+          readonly error?: unknown;
+        };
+      };
+      /**
+       * Format: date-time
+       * @example 2026-11-20T22:46:52.123Z
+       */
+      readonly retry_at?: string;
+      /** Format: uuid */
+      readonly resubmitted_from?: string;
+      readonly reviewers: readonly {
+          readonly id: string;
+          readonly name: string;
+          readonly policy_ids: readonly string[];
+        }[];
+      readonly reasons: readonly string[];
+    };
+    readonly TaskConfig: {
+      readonly type: string;
+      /** @default 1.0.0 */
+      readonly version?: string;
+      readonly description: string;
+      readonly resources: readonly components["schemas"]["ResourceRef"][];
+      readonly parameters?: components["schemas"]["JsonObject"];
+      /** @default [] */
+      readonly secrets?: readonly string[];
+      /**
+       * @default automatic
+       * @enum {string}
+       */
+      readonly rollback_strategy?: "automatic" | "manual" | "none";
+      /** @default 300 */
+      readonly timeout_seconds?: number;
+      /** @default 50 */
+      readonly priority?: number;
+      /** @default 3 */
+      readonly max_attempts?: number;
+      readonly executor?: components["schemas"]["Executor"];
+    };
+    readonly ResourceRef: {
+      /** @enum {string} */
+      readonly type: "database" | "service" | "infrastructure" | "configuration" | "secret" | "network" | "storage";
+      readonly id: string;
+      readonly name?: string;
+      /**
+       * @default namespace
+       * @enum {string}
+       */
+      readonly scope?: "global" | "namespace" | "cluster" | "instance";
+      readonly namespace?: string;
+      /**
+       * @default [
+       *   "read"
+       * ]
+       */
+      readonly actions?: readonly ("read" | "write" | "delete" | "execute")[];
+    };
+    readonly Executor: {
+      /** @enum {string} */
+      readonly kind: "webhook";
+      readonly url: string;
+    };
+    readonly TaskMetadata: {
+      readonly author_id: string;
+      readonly author_name: string;
+      readonly team?: string;
+      readonly ticket_ref?: string;
+      /** @default [] */
+      readonly tags?: readonly string[];
+      /**
+       * Format: date-time
+       * @example 2026-11-20T22:46:52.123Z
+       */
+      readonly created_at: string;
+      /**
+       * Format: date-time
+       * @example 2026-11-20T22:46:52.123Z
+       */
+      readonly updated_at: string;
+      /**
+       * Format: date-time
+       * @example 2026-11-20T22:46:52.123Z
+       */
+      readonly submitted_at?: string;
+      /**
+       * Format: date-time
+       * @example 2026-11-20T22:46:52.123Z
+       */
+      readonly approved_at?: string;
+      /**
+       * Format: date-time
+       * @example 2026-11-20T22:46:52.123Z
+       */
+      readonly completed_at?: string;
+    };
+    readonly Risk: {
+      readonly score: number;
+      /** @enum {string} */
+      readonly level: "LOW" | "MEDIUM" | "HIGH" | "CRITICAL";
+      readonly factors: readonly ({
+          /** @enum {string} */
+          readonly name: "resource_criticality" | "change_magnitude" | "blast_radius" | "historical_failure_rate";
+          readonly weight: number;
+          readonly value: number;
+          readonly contribution: number;
+        })[];
+      readonly auto_approvable: boolean;
+    };
+    readonly Preview: {
+      readonly valid: boolean;
+      readonly changes: readonly components["schemas"]["Change"][];
+      readonly warnings: readonly components["schemas"]["PreviewIssue"][];
+      readonly errors: readonly components["schemas"]["PreviewIssue"][];
+      readonly estimated_duration_seconds?: number;
+      readonly affected_services: readonly string[];
+      readonly resource_revisions: {
+        [key: string]: number;
+      };
+    };
+    readonly Change: {
+      readonly resource: {
+        /** @enum {string} */
+        readonly type: "database" | "service" | "infrastructure" | "configuration" | "secret" | "network" | "storage";
+        readonly id: string;
+        readonly name?: string;
+        /**
+         * @default namespace
+         * @enum {string}
+         */
+        readonly scope?: "global" | "namespace" | "cluster" | "instance";
+        readonly namespace?: string;
+        /**
+         * @default [
+         *   "read"
+         * ]
+         */
+        readonly actions?: readonly ("read" | "write" | "delete" | "execute")[];
+        readonly key: string;
+      };
+      /** @enum {string} */
+      readonly action: "read" | "write" | "delete" | "execute";
+      readonly before?: {
+        [key: string]: unknown;
+      } | null;
+      readonly after?: {
+        [key: string]: unknown;
+      } | null;
+      readonly diff?: string;
+    };
+    readonly PreviewIssue: {
+      readonly code: string;
+      readonly message: string;
+      readonly resource?: string;
+      readonly path?: string;
+    };
+    readonly Requirement: {
+      readonly policy_id: string;
+      readonly policy_name: string;
+      readonly min_approvers: number;
+      readonly required_roles: readonly string[];
+      readonly required_reviewers: readonly string[];
+      readonly approved_by: readonly string[];
+      readonly satisfied: boolean;
+    };
+    readonly ApprovalRequest: {
+      /** Format: uuid */
+      readonly id: string;
+      /** Format: uuid */
+      readonly task_id: string;
+      readonly reviewer_id: string;
+      readonly reviewer_name: string;
+      readonly on_behalf_of?: string;
+      readonly revision: number;
+      /** @enum {string} */
+      readonly status: "PENDING" | "APPROVED" | "REJECTED" | "CHANGES_REQUESTED" | "DELEGATED" | "SUPERSEDED" | "EXPIRED";
+      /** @enum {string} */
+      readonly priority: "LOW" | "NORMAL" | "HIGH" | "URGENT";
+      readonly delegated_to?: string;
+      readonly via?: readonly string[];
+      /**
+       * Format: date-time
+       * @example 2026-11-20T22:46:52.123Z
+       */
+      readonly due_at: string;
+      readonly escalation_level: number;
+      /**
+       * Format: date-time
+       * @example 2026-11-20T22:46:52.123Z
+       */
+      readonly created_at: string;
+      /**
+       * Format: date-time
+       * @example 2026-11-20T22:46:52.123Z
+       */
+      readonly responded_at?: string;
+    };
+    readonly Task: {
+      /** Format: uuid */
+      readonly id: string;
+      /** @enum {string} */
+      readonly state: "DRAFT" | "SUBMITTED" | "REVIEWING" | "APPROVED" | "APPLYING" | "COMPLETED" | "REJECTED" | "CANCELLED";
+      readonly revision: number;
+      readonly config: components["schemas"]["TaskConfig"];
+      readonly metadata: components["schemas"]["TaskMetadata"];
+      readonly risk?: components["schemas"]["Risk"];
+      readonly preview?: components["schemas"]["Preview"];
+      readonly requirements: readonly components["schemas"]["Requirement"][];
+      readonly approval_requests: readonly components["schemas"]["ApprovalRequest"][];
+      readonly approvals: readonly ({
+          /** Format: uuid */
+          readonly id: string;
+          readonly reviewer_id: string;
+          readonly reviewer_name: string;
+          /** @enum {string} */
+          readonly action: "approve" | "reject" | "request_changes";
+          readonly reason?: string;
+          readonly on_behalf_of?: string;
+          readonly revision: number;
+          /**
+           * Format: date-time
+           * @example 2026-11-20T22:46:52.123Z
+           */
+          readonly created_at: string;
+        })[];
+      readonly required_approvals: number;
+      readonly current_approvals: number;
+      readonly comments: readonly {
+          /** Format: uuid */
+          readonly id: string;
+          readonly author_id: string;
+          readonly body: string;
+          /**
+           * Format: date-time
+           * @example 2026-11-20T22:46:52.123Z
+           */
+          readonly created_at: string;
+        }[];
+      readonly lock_info?: {
+        /**
+         * Format: date-time
+         * @example 2026-11-20T22:46:52.123Z
+         */
+        readonly acquired_at: string;
+        /**
+         * Format: date-time
+         * @example 2026-11-20T22:46:52.123Z
+         */
+        readonly expires_at: string;
+        readonly agent_id: string;
+      };
+      readonly execution?: {
+        readonly attempt: number;
+        readonly agent_id: string;
+        /**
+         * Format: date-time
+         * @example 2026-11-20T22:46:52.123Z
+         */
+        readonly started_at?: string;
+        /**
+         * Format: date-time
+         * @example 2026-11-20T22:46:52.123Z
+         */
+        readonly completed_at?: string;
+        /** @enum {string} */
+        readonly result?: "success" | "failure" | "timeout" | "cancelled";
+        readonly output?: unknown;
+        readonly error?: unknown;
+        readonly rollback?: {
+          /** @enum {string} */
+          readonly status: "requested" | "succeeded" | "failed" | "unavailable" | "manual";
+          readonly stash?: components["schemas"]["JsonObject"];
+          readonly error?: unknown;
+        };
+      };
+      /**
+       * Format: date-time
+       * @example 2026-11-20T22:46:52.123Z
+       */
+      readonly retry_at?: string;
+      /** Format: uuid */
+      readonly resubmitted_from?: string;
+    };
+    readonly CreateTask: {
+      readonly config: components["schemas"]["TaskConfig"];
+      readonly metadata: components["schemas"]["TaskMetadataInput"];
+      /** @default false */
+      readonly dry_run?: boolean;
+    };
+    readonly TaskMetadataInput: {
+      readonly author_id: string;
+      readonly author_name: string;
+      readonly team?: string;
+      readonly ticket_ref?: string;
+      /** @default [] */
+      readonly tags?: readonly string[];
+    };
+    readonly Simulation: {
+      readonly preview: components["schemas"]["Preview"];
+      readonly risk: components["schemas"]["Risk"];
+      readonly requirements: readonly components["schemas"]["Requirement"][];
+      readonly reviewers: readonly {
+          readonly id: string;
+          readonly name: string;
+          readonly policy_ids: readonly string[];
+          readonly on_behalf_of?: string;
+          readonly via: readonly string[];
+        }[];
+      readonly required_approvals: number;
+      readonly auto_approvable: boolean;
+      readonly reasons: readonly string[];
+    };
+    readonly SimulateTask: {
+      readonly config: components["schemas"]["TaskConfig"];
+      readonly metadata: components["schemas"]["TaskMetadataInput"];
+      /** @default [] */
+      readonly requested_reviewers?: readonly string[];
+      readonly policies?: readonly components["schemas"]["ReviewerPolicyInput"][];
+    };
+    readonly ReviewerPolicyInput: {
+      readonly id?: string;
+      readonly name: string;
+      /** @default [] */
+      readonly task_types?: readonly string[];
+      /** @default [] */
+      readonly resource_patterns?: readonly string[];
+      /** @default 1 */
+      readonly min_approvers?: number;
+      /** @default [] */
+      readonly required_roles?: readonly string[];
+      /** @default [] */
+      readonly required_reviewers?: readonly string[];
+      /** @default 0 */
+      readonly risk_threshold?: number;
+      readonly auto_approve_if?: {
+        readonly risk_below?: number;
+        readonly author_has_role?: readonly string[];
+        readonly resources_in_scope?: readonly string[];
+      };
+      /** @default 172800 */
+      readonly approval_timeout_seconds?: number;
+      readonly active_hours?: {
+        readonly timezone: string;
+        readonly days: readonly ("mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun")[];
+        readonly from: string;
+        readonly to: string;
+      };
+      /** @default false */
+      readonly auto_approve_on_backlog?: boolean;
+      /** @default true */
+      readonly enabled?: boolean;
+    };
+    readonly PatchTask: {
+      readonly config?: components["schemas"]["JsonObject"];
+      readonly metadata?: components["schemas"]["JsonObject"];
+    };
+    readonly SubmitTask: {
+      /** @default false */
+      readonly force?: boolean;
+      /** @default false */
+      readonly skip_preview?: boolean;
+      /** @default [] */
+      readonly requested_reviewers?: readonly string[];
+    };
+    readonly CancelTask: {
+      readonly reason?: string;
+    };
+    readonly CommentInput: {
+      readonly body: string;
+    };
+    readonly Applying: {
+      readonly task: components["schemas"]["Task"];
+      readonly leases: readonly components["schemas"]["Lease"][];
+    };
+    readonly Lease: {
+      /** Format: uuid */
+      readonly lock_id: string;
+      /** @enum {string} */
+      readonly resource_type: "task" | "resource" | "agent";
+      readonly resource_id: string;
+      /** @enum {string} */
+      readonly mode: "shared" | "exclusive";
+      readonly fencing_token: number;
+      /**
+       * Format: date-time
+       * @example 2026-11-20T22:46:52.123Z
+       */
+      readonly expires_at: string;
+    };
+    readonly ClaimTask: {
+      readonly capabilities?: readonly string[];
+      /** @default 0 */
+      readonly wait_seconds?: number;
+    };
+    readonly Applied: {
+      /** Format: uuid */
+      readonly id: string;
+      /** @enum {string} */
+      readonly state: "DRAFT" | "SUBMITTED" | "REVIEWING" | "APPROVED" | "APPLYING" | "COMPLETED" | "REJECTED" | "CANCELLED";
+      readonly revision: number;
+      readonly config: components["schemas"]["TaskConfig"];
+      readonly metadata: components["schemas"]["TaskMetadata"];
+      readonly risk?: components["schemas"]["Risk"];
+      readonly preview?: components["schemas"]["Preview"];
+      readonly requirements: readonly components["schemas"]["Requirement"][];
+      readonly approval_requests: readonly components["schemas"]["ApprovalRequest"][];
+      readonly approvals: readonly ({
+          /** Format: uuid */
+          readonly id: string;
+          readonly reviewer_id: string;
+          readonly reviewer_name: string;
+          /** @enum {string} */
+          readonly action: "approve" | "reject" | "request_changes";
+          readonly reason?: string;
+          readonly on_behalf_of?: string;
+          readonly revision: number;
+          /**
+           * Format: date-time
+           * @example 2026-11-20T22:46:52.123Z
+           */
+          readonly created_at: string;
+        })[];
+      readonly required_approvals: number;
+      readonly current_approvals: number;
+      readonly comments: readonly {
+          /** Format: uuid */
+          readonly id: string;
+          readonly author_id: string;
+          readonly body: string;
+          /**
+           * Format: date-time
+           * @example 2026-11-20T22:46:52.123Z
+           */
+          readonly created_at: string;
+        }[];
+      readonly lock_info?: {
+        /**
+         * Format: date-time
+         * @example 2026-11-20T22:46:52.123Z
+         */
+        readonly acquired_at: string;
+        /**
+         * Format: date-time
+         * @example 2026-11-20T22:46:52.123Z
+         */
+        readonly expires_at: string;
+        readonly agent_id: string;
+      };
+      readonly execution?: {
+        readonly attempt: number;
+        readonly agent_id: string;
+        /**
+         * Format: date-time
+         * @example 2026-11-20T22:46:52.123Z
+         */
+        readonly started_at?: string;
+        /**
+         * Format: date-time
+         * @example 2026-11-20T22:46:52.123Z
+         */
+        readonly completed_at?: string;
+        /** @enum {string} */
+        readonly result?: "success" | "failure" | "timeout" | "cancelled";
+        readonly output?: unknown;
+        readonly error?: unknown;
+        readonly rollback?: {
+          /** @enum {string} */
+          readonly status: "requested" | "succeeded" | "failed" | "unavailable" | "manual";
+          readonly stash?: components["schemas"]["JsonObject"];
+          readonly error?: unknown;
+        };
+      };
+      /**
+       * Format: date-time
+       * @example 2026-11-20T22:46:52.123Z
+       */
+      readonly retry_at?: string;
+      /** Format: uuid */
+      readonly resubmitted_from?: string;
+      readonly leases: readonly components["schemas"]["Lease"][];
+    };
+    readonly QueuedApply: {
+      /** Format: uuid */
+      readonly id: string;
+      /** @enum {string} */
+      readonly state: "DRAFT" | "SUBMITTED" | "REVIEWING" | "APPROVED" | "APPLYING" | "COMPLETED" | "REJECTED" | "CANCELLED";
+      readonly revision: number;
+      readonly config: components["schemas"]["TaskConfig"];
+      readonly metadata: components["schemas"]["TaskMetadata"];
+      readonly risk?: components["schemas"]["Risk"];
+      readonly preview?: components["schemas"]["Preview"];
+      readonly requirements: readonly components["schemas"]["Requirement"][];
+      readonly approval_requests: readonly components["schemas"]["ApprovalRequest"][];
+      readonly approvals: readonly ({
+          /** Format: uuid */
+          readonly id: string;
+          readonly reviewer_id: string;
+          readonly reviewer_name: string;
+          /** @enum {string} */
+          readonly action: "approve" | "reject" | "request_changes";
+          readonly reason?: string;
+          readonly on_behalf_of?: string;
+          readonly revision: number;
+          /**
+           * Format: date-time
+           * @example 2026-11-20T22:46:52.123Z
+           */
+          readonly created_at: string;
+        })[];
+      readonly required_approvals: number;
+      readonly current_approvals: number;
+      readonly comments: readonly {
+          /** Format: uuid */
+          readonly id: string;
+          readonly author_id: string;
+          readonly body: string;
+          /**
+           * Format: date-time
+           * @example 2026-11-20T22:46:52.123Z
+           */
+          readonly created_at: string;
+        }[];
+      readonly lock_info?: {
+        /**
+         * Format: date-time
+         * @example 2026-11-20T22:46:52.123Z
+         */
+        readonly acquired_at: string;
+        /**
+         * Format: date-time
+         * @example 2026-11-20T22:46:52.123Z
+         */
+        readonly expires_at: string;
+        readonly agent_id: string;
+      };
+      readonly execution?: {
+        readonly attempt: number;
+        readonly agent_id: string;
+        /**
+         * Format: date-time
+         * @example 2026-11-20T22:46:52.123Z
+         */
+        readonly started_at?: string;
+        /**
+         * Format: date-time
+         * @example 2026-11-20T22:46:52.123Z
+         */
+        readonly completed_at?: string;
+        /** @enum {string} */
+        readonly result?: "success" | "failure" | "timeout" | "cancelled";
+        readonly output?: unknown;
+        readonly error?: unknown;
+        readonly rollback?: {
+          /** @enum {string} */
+          readonly status: "requested" | "succeeded" | "failed" | "unavailable" | "manual";
+          readonly stash?: components["schemas"]["JsonObject"];
+          readonly error?: unknown;
+        };
+      };
+      /**
+       * Format: date-time
+       * @example 2026-11-20T22:46:52.123Z
+       */
+      readonly retry_at?: string;
+      /** Format: uuid */
+      readonly resubmitted_from?: string;
+      readonly queue: readonly {
+          readonly resource_type: string;
+          readonly resource_id: string;
+          readonly queue_position: number;
+        }[];
+    };
+    readonly ApplyTask: {
+      readonly agent_id?: string;
+    };
+    readonly TaskHeartbeat: {
+      /** Format: uuid */
+      readonly task_id: string;
+      /** @enum {string} */
+      readonly state: "DRAFT" | "SUBMITTED" | "REVIEWING" | "APPROVED" | "APPLYING" | "COMPLETED" | "REJECTED" | "CANCELLED";
+      readonly leases: readonly {
+          /** Format: uuid */
+          readonly lock_id: string;
+          /**
+           * Format: date-time
+           * @example 2026-11-20T22:46:52.123Z
+           */
+          readonly expires_at: string;
+        }[];
+      readonly commands: readonly {
+          readonly command: string;
+        }[];
+    };
+    readonly HeartbeatTask: {
+      /** @default 30 */
+      readonly ttl_extension_seconds?: number;
+      readonly progress?: number;
+      readonly message?: string;
+    };
+    readonly CompleteTask: {
+      /** @enum {string} */
+      readonly result: "success" | "failure" | "cancelled";
+      readonly output?: unknown;
+      readonly error?: unknown;
+      readonly resources?: {
+        [key: string]: components["schemas"]["JsonObject"];
+      };
+    };
+    readonly Stashed: {
+      /** Format: uuid */
+      readonly task_id: string;
+      readonly resource: string;
+    };
+    readonly StashInput: {
+      readonly resource: string;
+      readonly data?: unknown;
+    };
+    readonly RollbackReport: {
+      /** @enum {string} */
+      readonly result: "success" | "failure";
+      readonly error?: unknown;
+    };
+    readonly CataloguedResource: {
+      readonly key: string;
+      /** @enum {string} */
+      readonly type: "database" | "service" | "infrastructure" | "configuration" | "secret" | "network" | "storage";
+      readonly id: string;
+      readonly namespace?: string;
+      readonly criticality: number;
+      readonly name?: string;
+      readonly owner?: string;
+      readonly dependents: readonly string[];
+      readonly labels: {
+        [key: string]: string;
+      };
+    };
+    readonly Resource: {
+      readonly key: string;
+      /** @enum {string} */
+      readonly type: "database" | "service" | "infrastructure" | "configuration" | "secret" | "network" | "storage";
+      readonly id: string;
+      readonly namespace?: string;
+      readonly criticality: number;
+      readonly name?: string;
+      readonly owner?: string;
+      readonly dependents: readonly string[];
+      readonly labels: {
+        [key: string]: string;
+      };
+      readonly attributes: components["schemas"]["JsonObject"];
+      readonly revision: number;
+      readonly lock?: components["schemas"]["Lock"];
+    };
+    readonly Lock: {
+      /** Format: uuid */
+      readonly id: string;
+      readonly acquired: boolean;
+      /** @enum {string} */
+      readonly status: "held" | "queued";
+      /** @enum {string} */
+      readonly resource_type: "task" | "resource" | "agent";
+      readonly resource_id: string;
+      /** @enum {string} */
+      readonly mode: "shared" | "exclusive";
+      readonly fencing_token?: number;
+      /**
+       * Format: date-time
+       * @example 2026-11-20T22:46:52.123Z
+       */
+      readonly expires_at?: string;
+      readonly holder?: {
+        /** Format: uuid */
+        readonly lock_id: string;
+        readonly agent_id: string;
+        readonly session_id: string;
+        /**
+         * Format: date-time
+         * @example 2026-11-20T22:46:52.123Z
+         */
+        readonly acquired_at: string;
+        /**
+         * Format: date-time
+         * @example 2026-11-20T22:46:52.123Z
+         */
+        readonly expires_at: string;
+        readonly purpose?: string;
+      };
+      readonly holders: readonly {
+          /** Format: uuid */
+          readonly lock_id: string;
+          readonly agent_id: string;
+          readonly session_id: string;
+          /**
+           * Format: date-time
+           * @example 2026-11-20T22:46:52.123Z
+           */
+          readonly acquired_at: string;
+          /**
+           * Format: date-time
+           * @example 2026-11-20T22:46:52.123Z
+           */
+          readonly expires_at: string;
+          readonly purpose?: string;
+        }[];
+      readonly queue_position?: number;
+      readonly estimated_wait_seconds?: number;
+      /** @enum {boolean} */
+      readonly reentrant?: true;
+      /** @enum {boolean} */
+      readonly upgrade_pending?: true;
+    };
+    readonly CatalogueInput: {
+      readonly criticality?: number;
+      readonly name?: string;
+      readonly owner?: string;
+      /** @default [] */
+      readonly dependents?: readonly string[];
+      /** @default {} */
+      readonly labels?: {
+        [key: string]: string;
+      };
+    };
+    readonly ApprovalDetail: {
+      /** Format: uuid */
+      readonly id: string;
+      /** Format: uuid */
+      readonly task_id: string;
+      readonly reviewer_id: string;
+      readonly reviewer_name: string;
+      readonly on_behalf_of?: string;
+      readonly revision: number;
+      /** @enum {string} */
+      readonly status: "PENDING" | "APPROVED" | "REJECTED" | "CHANGES_REQUESTED" | "DELEGATED" | "SUPERSEDED" | "EXPIRED";
+      /** @enum {string} */
+      readonly priority: "LOW" | "NORMAL" | "HIGH" | "URGENT";
+      readonly delegated_to?: string;
+      readonly via?: readonly string[];
+      /**
+       * Format: date-time
+       * @example 2026-11-20T22:46:52.123Z
+       */
+      readonly due_at: string;
+      readonly escalation_level: number;
+      /**
+       * Format: date-time
+       * @example 2026-11-20T22:46:52.123Z
+       */
+      readonly created_at: string;
+      /**
+       * Format: date-time
+       * @example 2026-11-20T22:46:52.123Z
+       */
+      readonly responded_at?: string;
+      readonly task: {
+        /** Format: uuid */
+        readonly id: string;
+        /** @enum {string} */
+        readonly state: "DRAFT" | "SUBMITTED" | "REVIEWING" | "APPROVED" | "APPLYING" | "COMPLETED" | "REJECTED" | "CANCELLED";
+        readonly revision: number;
+        readonly type: string;
+        readonly description: string;
+        readonly author_id: string;
+      };
+      readonly preview: components["schemas"]["Preview"];
+      readonly risk: components["schemas"]["Risk"];
+      readonly eligibility: {
+        readonly can_decide: boolean;
+        readonly why_not?: string;
+      };
+    };
+    readonly Responded: {
+      /** @enum {boolean} */
+      readonly success: true;
+      /** Format: uuid */
+      readonly approval_id: string;
+      /** Format: uuid */
+      readonly task_id: string;
+      /** @enum {string} */
+      readonly task_state: "DRAFT" | "SUBMITTED" | "REVIEWING" | "APPROVED" | "APPLYING" | "COMPLETED" | "REJECTED" | "CANCELLED";
+    };
+    readonly RespondToApproval: {
+      /** @enum {string} */
+      readonly action: "approve" | "reject" | "request_changes";
+      readonly reason?: string;
+      readonly revision?: number;
+      /**
+       * @default {
+       *   "apply_immediately": false
+       * }
+       */
+      readonly options?: {
+        /** @default false */
+        readonly apply_immediately?: boolean;
+      };
+    };
+    readonly ReviewerPolicy: {
+      readonly id: string;
+      readonly name: string;
+      /** @default [] */
+      readonly task_types?: readonly string[];
+      /** @default [] */
+      readonly resource_patterns?: readonly string[];
+      /** @default 1 */
+      readonly min_approvers?: number;
+      /** @default [] */
+      readonly required_roles?: readonly string[];
+      /** @default [] */
+      readonly required_reviewers?: readonly string[];
+      /** @default 0 */
+      readonly risk_threshold?: number;
+      readonly auto_approve_if?: {
+        readonly risk_below?: number;
+        readonly author_has_role?: readonly string[];
+        readonly resources_in_scope?: readonly string[];
+      };
+      /** @default 172800 */
+      readonly approval_timeout_seconds?: number;
+      readonly active_hours?: {
+        readonly timezone: string;
+        readonly days: readonly ("mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun")[];
+        readonly from: string;
+        readonly to: string;
+      };
+      /** @default false */
+      readonly auto_approve_on_backlog?: boolean;
+      /** @default true */
+      readonly enabled?: boolean;
+      /**
+       * Format: date-time
+       * @example 2026-11-20T22:46:52.123Z
+       */
+      readonly created_at: string;
+      /**
+       * Format: date-time
+       * @example 2026-11-20T22:46:52.123Z
+       */
+      readonly updated_at: string;
+    };
+    readonly Deadlocks: {
+      readonly deadlocks: readonly components["schemas"]["DeadlockInfo"][];
+      readonly pagination: components["schemas"]["Pagination"];
+    };
+    readonly DeadlockInfo: {
+      /**
+       * Format: date-time
+       * @example 2026-11-20T22:46:52.123Z
+       */
+      readonly detected_at: string;
+      readonly cycle: readonly {
+          readonly agent_id: string;
+          readonly session_id: string;
+          /** Format: uuid */
+          readonly holds_lock: string;
+          /** Format: uuid */
+          readonly waits_for: string;
+        }[];
+      readonly resolution: {
+        readonly victim_agent_id: string;
+        readonly victim_session_id: string;
+        /** @enum {string} */
+        readonly strategy: "abort_youngest" | "abort_shortest" | "abort_lowest_priority";
+        readonly released_locks: readonly string[];
+      };
+    };
+    readonly WaitForGraph: {
+      readonly nodes: readonly {
+          readonly session_id: string;
+          readonly agent_id: string;
+        }[];
+      readonly edges: readonly ({
+          readonly from: {
+            readonly session_id: string;
+            readonly agent_id: string;
+          };
+          readonly to: {
+            readonly session_id: string;
+            readonly agent_id: string;
+          };
+          /** @enum {string} */
+          readonly resource_type: "task" | "resource" | "agent";
+          readonly resource_id: string;
+          /**
+           * Format: date-time
+           * @example 2026-11-20T22:46:52.123Z
+           */
+          readonly since: string;
+        })[];
+    };
+    readonly AcquireLock: {
+      /** @enum {string} */
+      readonly resource_type: "task" | "resource" | "agent";
+      readonly resource_id: string;
+      /**
+       * @default exclusive
+       * @enum {string}
+       */
+      readonly mode?: "shared" | "exclusive";
+      /** @default 30 */
+      readonly ttl_seconds?: number;
+      readonly purpose?: string;
+      /** @default true */
+      readonly wait_for_available?: boolean;
+      /** @default 60 */
+      readonly max_wait_seconds?: number;
+      readonly session_id?: string;
+      /** @default 50 */
+      readonly priority?: number;
+    };
+    readonly LockHeartbeats: {
+      readonly results: readonly {
+          readonly lock_id: string;
+          readonly ok: boolean;
+          readonly expires_at?: string;
+          readonly error?: {
+            readonly code: string;
+            readonly message: string;
+          };
+        }[];
+    };
+    readonly HeartbeatLock: {
+      /** Format: uuid */
+      readonly lock_id?: string;
+      readonly lock_ids?: readonly string[];
+      /** @default 30 */
+      readonly ttl_extension_seconds?: number;
+    };
+    readonly ReleaseLock: {
+      /** Format: uuid */
+      readonly lock_id: string;
+      /** @default false */
+      readonly force?: boolean;
+      readonly reason?: string;
+    };
+    readonly AuditRow: {
+      readonly id: number;
+      readonly workspace: string;
+      readonly actor: string;
+      readonly seq: number;
+      readonly subject_type: string;
+      readonly subject_id: string;
+      readonly action: string;
+      readonly from_state?: string;
+      readonly to_state?: string;
+      readonly who: {
+        readonly id: string;
+        /** @enum {string} */
+        readonly kind: "user" | "agent" | "system";
+        readonly roles: readonly string[];
+        readonly token_id?: string;
+        readonly session_id?: string;
+        readonly on_behalf_of?: string;
+      };
+      /**
+       * Format: date-time
+       * @example 2026-11-20T22:46:52.123456Z
+       */
+      readonly at: string;
+      readonly where: {
+        readonly ip?: string;
+        readonly user_agent?: string;
+        readonly colo?: string;
+        readonly country?: string;
+        readonly service: string;
+      };
+      readonly why?: {
+        readonly reason?: string;
+        readonly ticket_ref?: string;
+      };
+      readonly request_id: string;
+      readonly details?: {
+        [key: string]: unknown;
+      };
+      /**
+       * @description hex SHA-256
+       * @example 0000000000000000000000000000000000000000000000000000000000000000
+       */
+      readonly prev_hash: string;
+      /**
+       * @description hex SHA-256
+       * @example 0000000000000000000000000000000000000000000000000000000000000000
+       */
+      readonly hash: string;
+    };
+    readonly ChainVerdict: {
+      readonly valid: boolean;
+      readonly checked: number;
+      readonly head: {
+        readonly seq: number;
+        /**
+         * @description hex SHA-256
+         * @example 0000000000000000000000000000000000000000000000000000000000000000
+         */
+        readonly hash: string;
+      };
+      readonly first_bad?: components["schemas"]["FirstBad"];
+    };
+    readonly FirstBad: {
+      readonly seq: number;
+      readonly id?: number;
+      /**
+       * @description altered: its content does not give its hash. unlinked: it does not follow the row before it, so one between them was removed or put in. missing: the chain's last entry is not there. unknown: nobody wrote it.
+       * @enum {string}
+       */
+      readonly problem: "altered" | "unlinked" | "missing" | "unknown";
+    };
+    readonly TrailVerdict: {
+      readonly valid: boolean;
+      readonly chains: number;
+      readonly checked: number;
+      readonly bad: readonly {
+          readonly subject: string;
+          readonly first_bad: components["schemas"]["FirstBad"];
+        }[];
+      readonly next_cursor?: string;
+    };
+    readonly Stats: {
+      readonly tasks: {
+        readonly by_state: {
+          readonly DRAFT?: number;
+          readonly SUBMITTED?: number;
+          readonly REVIEWING?: number;
+          readonly APPROVED?: number;
+          readonly APPLYING?: number;
+          readonly COMPLETED?: number;
+          readonly REJECTED?: number;
+          readonly CANCELLED?: number;
+        };
+        readonly failure_rate: number;
+      };
+      readonly approvals: {
+        readonly pending: number;
+        readonly median_seconds: number;
+      };
+      readonly locks: {
+        readonly held: number;
+        readonly queued: number;
+      };
+      readonly agents: {
+        readonly online: number;
+        readonly stale: number;
+        readonly offline: number;
+      };
+      readonly audit: {
+        readonly rows: number;
+        readonly unshipped?: number;
+        readonly lag_ms?: number;
+      };
+    };
+    readonly ExecutorSecret: {
+      readonly secret: string;
+    };
+  };
+  responses: never;
+  parameters: {
+  };
+  requestBodies: never;
+  headers: never;
+  pathItems: never;
+}
+
+export type $defs = Record<string, never>;
+
+export type external = Record<string, never>;
+
+export interface operations {
+
+  /** Who calls */
+  getMe: {
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": components["schemas"]["Me"];
+        };
+      };
+    };
+  };
+  /** People, by id */
+  getUsers: {
+    parameters: {
+      query?: {
+        page?: number;
+        limit?: number;
+        cursor?: string;
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": components["schemas"]["UserList"];
+        };
+      };
+    };
+  };
+  /** Add a person, with a first token that is shown once */
+  postUsers: {
+    readonly requestBody: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["CreateUser"];
+      };
+    };
+    responses: {
+      /** @description done */
+      201: {
+        content: {
+          readonly "application/json": components["schemas"]["UserCreated"];
+        };
+      };
+    };
+  };
+  /** One person */
+  getUsersId: {
+    parameters: {
+      path: {
+        id: string;
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": components["schemas"]["User"];
+        };
+      };
+    };
+  };
+  /**
+   * Change a person
+   * @description `active: false` says that they left: their tokens die.
+   */
+  patchUsersId: {
+    parameters: {
+      path: {
+        id: string;
+      };
+    };
+    readonly requestBody?: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["UpdateUser"];
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": components["schemas"]["User"];
+        };
+      };
+    };
+  };
+  /** Tokens of a user; admins, and users their own */
+  getUsersIdTokens: {
+    parameters: {
+      path: {
+        id: string;
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": components["schemas"]["TokenList"];
+        };
+      };
+    };
+  };
+  /** Make a token; it is shown once */
+  postUsersIdTokens: {
+    parameters: {
+      path: {
+        id: string;
+      };
+    };
+    readonly requestBody?: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["CreateToken"];
+      };
+    };
+    responses: {
+      /** @description done */
+      201: {
+        content: {
+          readonly "application/json": components["schemas"]["TokenCreated"];
+        };
+      };
+    };
+  };
+  /** Revoke a token */
+  deleteUsersIdTokensTokenId: {
+    parameters: {
+      path: {
+        id: string;
+        token_id: string;
+      };
+    };
+    responses: {
+      /** @description done */
+      204: {
+        content: never;
+      };
+    };
+  };
+  /**
+   * Agents, by id, with their presence
+   * @description `name`: part of it, whatever the case. `capability`: a task type that the agent takes. `scope`: one that its tokens may have. `status` is known to the agents alone, so it thins out a page after it was read: such a page may be shorter than `limit`, even empty, while `has_more` is true, and `total` counts every status.
+   */
+  getAgents: {
+    parameters: {
+      query?: {
+        status?: "online" | "stale" | "offline" | "never_seen";
+        name?: string;
+        capability?: string;
+        scope?: "tasks:read" | "tasks:write" | "approvals:read" | "approvals:write" | "locks:read" | "locks:write" | "agents:read" | "agents:write" | "audit:read" | "admin";
+        page?: number;
+        limit?: number;
+        cursor?: string;
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": components["schemas"]["AgentList"];
+        };
+      };
+    };
+  };
+  /** Add an agent, with a first token that is shown once */
+  postAgents: {
+    readonly requestBody: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["CreateAgent"];
+      };
+    };
+    responses: {
+      /** @description done */
+      201: {
+        content: {
+          readonly "application/json": components["schemas"]["AgentCreated"];
+        };
+      };
+    };
+  };
+  /**
+   * One agent and its presence
+   * @description What looks like a secret in `config` is masked for everybody but admins and the agent itself.
+   */
+  getAgentsId: {
+    parameters: {
+      path: {
+        id: string;
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": components["schemas"]["PresentAgent"];
+        };
+      };
+    };
+  };
+  /**
+   * Remove an agent
+   * @description Refused while it applies a task, unless `force=true`, which releases its leases.
+   */
+  deleteAgentsId: {
+    parameters: {
+      query?: {
+        force?: boolean;
+      };
+      path: {
+        id: string;
+      };
+    };
+    responses: {
+      /** @description done */
+      204: {
+        content: never;
+      };
+    };
+  };
+  /**
+   * Change an agent
+   * @description Raising `max_tasks` grants waiters at once. With `active: false` its tokens die.
+   */
+  patchAgentsId: {
+    parameters: {
+      path: {
+        id: string;
+      };
+    };
+    readonly requestBody?: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["UpdateAgent"];
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": components["schemas"]["Agent"];
+        };
+      };
+    };
+  };
+  /** Still here: keeps presence and leases alive in one call */
+  postAgentsIdHeartbeat: {
+    parameters: {
+      path: {
+        id: string;
+      };
+    };
+    readonly requestBody?: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["AgentHeartbeat"];
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": components["schemas"]["AgentBeat"];
+        };
+      };
+    };
+  };
+  /** Tokens of an agent */
+  getAgentsIdTokens: {
+    parameters: {
+      path: {
+        id: string;
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": components["schemas"]["TokenList"];
+        };
+      };
+    };
+  };
+  /** Make a token; it is shown once */
+  postAgentsIdTokens: {
+    parameters: {
+      path: {
+        id: string;
+      };
+    };
+    readonly requestBody?: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["CreateToken"];
+      };
+    };
+    responses: {
+      /** @description done */
+      201: {
+        content: {
+          readonly "application/json": components["schemas"]["TokenCreated"];
+        };
+      };
+    };
+  };
+  /** Revoke a token */
+  deleteAgentsIdTokensTokenId: {
+    parameters: {
+      path: {
+        id: string;
+        token_id: string;
+      };
+    };
+    responses: {
+      /** @description done */
+      204: {
+        content: never;
+      };
+    };
+  };
+  /** Tasks, newest first; without preview, comments and output */
+  getTasks: {
+    parameters: {
+      query?: {
+        page?: number;
+        limit?: number;
+        cursor?: string;
+        state?: readonly string[];
+        author_id?: string;
+        resource_type?: "database" | "service" | "infrastructure" | "configuration" | "secret" | "network" | "storage";
+        resource_id?: string;
+        risk_level?: "LOW" | "MEDIUM" | "HIGH" | "CRITICAL";
+        created_after?: string;
+        created_before?: string;
+        tags?: readonly string[];
+        type?: string;
+        needs_my_approval?: boolean;
+        sort_by?: "created_at" | "updated_at" | "risk_score" | "state";
+        sort_order?: "asc" | "desc";
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": {
+            readonly tasks: readonly components["schemas"]["Task"][];
+            readonly pagination: components["schemas"]["Pagination"];
+          };
+        };
+      };
+    };
+  };
+  /**
+   * Draft a change
+   * @description With `dry_run` everything is computed and nothing is stored: 200 instead of 201.
+   */
+  postTasks: {
+    readonly requestBody: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["CreateTask"];
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": components["schemas"]["DryRun"];
+        };
+      };
+      /** @description done */
+      201: {
+        content: {
+          readonly "application/json": components["schemas"]["Task"];
+        };
+      };
+    };
+  };
+  /** What would happen to a change, under the stored policies or others; nothing is stored */
+  postTasksSimulate: {
+    readonly requestBody: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["SimulateTask"];
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": components["schemas"]["Simulation"];
+        };
+      };
+    };
+  };
+  /** One task as it is now */
+  getTasksId: {
+    parameters: {
+      path: {
+        id: string;
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": components["schemas"]["Task"];
+        };
+      };
+    };
+  };
+  /** Delete a draft */
+  deleteTasksId: {
+    parameters: {
+      path: {
+        id: string;
+      };
+    };
+    responses: {
+      /** @description done */
+      204: {
+        content: never;
+      };
+    };
+  };
+  /**
+   * Edit a draft, or a change under review: then everything is decided anew
+   * @description `config` and `metadata` are merge patches (RFC 7396).
+   */
+  patchTasksId: {
+    parameters: {
+      path: {
+        id: string;
+      };
+    };
+    readonly requestBody?: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["PatchTask"];
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": components["schemas"]["Task"];
+        };
+      };
+    };
+  };
+  /** Ask for approval */
+  postTasksIdSubmit: {
+    parameters: {
+      path: {
+        id: string;
+      };
+    };
+    readonly requestBody?: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["SubmitTask"];
+      };
+    };
+    responses: {
+      /** @description done */
+      202: {
+        content: {
+          readonly "application/json": components["schemas"]["Task"];
+        };
+      };
+    };
+  };
+  /** Call a change off, unless it is being applied or over */
+  postTasksIdCancel: {
+    parameters: {
+      path: {
+        id: string;
+      };
+    };
+    readonly requestBody?: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["CancelTask"];
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": components["schemas"]["Task"];
+        };
+      };
+    };
+  };
+  /** File a rejected change again, as a new draft */
+  postTasksIdResubmit: {
+    parameters: {
+      path: {
+        id: string;
+      };
+    };
+    readonly requestBody?: {
+      readonly content: {
+        readonly "application/json": Record<string, never>;
+      };
+    };
+    responses: {
+      /** @description done */
+      201: {
+        content: {
+          readonly "application/json": components["schemas"]["Task"];
+        };
+      };
+    };
+  };
+  /** Say something about a change */
+  postTasksIdComments: {
+    parameters: {
+      path: {
+        id: string;
+      };
+    };
+    readonly requestBody: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["CommentInput"];
+      };
+    };
+    responses: {
+      /** @description done */
+      201: {
+        content: {
+          readonly "application/json": {
+            /** Format: uuid */
+            readonly id: string;
+            readonly author_id: string;
+            readonly body: string;
+            /**
+             * Format: date-time
+             * @example 2026-11-20T22:46:52.123Z
+             */
+            readonly created_at: string;
+          };
+        };
+      };
+    };
+  };
+  /** Take the next approved task that this agent is capable of; 204 if there is none */
+  postTasksClaim: {
+    readonly requestBody?: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["ClaimTask"];
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": components["schemas"]["Applying"];
+        };
+      };
+      /** @description done */
+      204: {
+        content: never;
+      };
+    };
+  };
+  /** Begin to apply an approved change, or queue for its locks */
+  postTasksIdApply: {
+    parameters: {
+      path: {
+        id: string;
+      };
+    };
+    readonly requestBody?: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["ApplyTask"];
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": components["schemas"]["Applied"];
+        };
+      };
+      /** @description done */
+      202: {
+        content: {
+          readonly "application/json": components["schemas"]["QueuedApply"];
+        };
+      };
+    };
+  };
+  /** Keep every lease of the task alive, and say how far the work is */
+  postTasksIdHeartbeat: {
+    parameters: {
+      path: {
+        id: string;
+      };
+    };
+    readonly requestBody?: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["HeartbeatTask"];
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": components["schemas"]["TaskHeartbeat"];
+        };
+      };
+    };
+  };
+  /** Say how the work ended */
+  postTasksIdComplete: {
+    parameters: {
+      path: {
+        id: string;
+      };
+    };
+    readonly requestBody: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["CompleteTask"];
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": components["schemas"]["Task"];
+        };
+      };
+    };
+  };
+  /** Keep what a resource was like before, for a rollback */
+  postTasksIdStash: {
+    parameters: {
+      path: {
+        id: string;
+      };
+    };
+    readonly requestBody: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["StashInput"];
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": components["schemas"]["Stashed"];
+        };
+      };
+    };
+  };
+  /** Say how the rollback went that a failure asked for */
+  postTasksIdRollback: {
+    parameters: {
+      path: {
+        id: string;
+      };
+    };
+    readonly requestBody: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["RollbackReport"];
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": components["schemas"]["Task"];
+        };
+      };
+    };
+  };
+  /** What the change would do */
+  getTasksIdPreview: {
+    parameters: {
+      path: {
+        id: string;
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": components["schemas"]["Preview"];
+        };
+      };
+    };
+  };
+  /** The task's whole chain, oldest first */
+  getTasksIdAudit: {
+    parameters: {
+      path: {
+        id: string;
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": {
+            readonly entries: readonly ({
+                readonly id?: number;
+                readonly workspace: string;
+                readonly actor: string;
+                readonly seq: number;
+                readonly subject_type: string;
+                readonly subject_id: string;
+                readonly action: string;
+                readonly from_state?: string;
+                readonly to_state?: string;
+                readonly who: {
+                  readonly id: string;
+                  /** @enum {string} */
+                  readonly kind: "user" | "agent" | "system";
+                  readonly roles: readonly string[];
+                  readonly token_id?: string;
+                  readonly session_id?: string;
+                  readonly on_behalf_of?: string;
+                };
+                /**
+                 * Format: date-time
+                 * @example 2026-11-20T22:46:52.123456Z
+                 */
+                readonly at: string;
+                readonly where: {
+                  readonly ip?: string;
+                  readonly user_agent?: string;
+                  readonly colo?: string;
+                  readonly country?: string;
+                  readonly service: string;
+                };
+                readonly why?: {
+                  readonly reason?: string;
+                  readonly ticket_ref?: string;
+                };
+                readonly request_id: string;
+                readonly details?: {
+                  [key: string]: unknown;
+                };
+                /**
+                 * @description hex SHA-256
+                 * @example 0000000000000000000000000000000000000000000000000000000000000000
+                 */
+                readonly prev_hash: string;
+                /**
+                 * @description hex SHA-256
+                 * @example 0000000000000000000000000000000000000000000000000000000000000000
+                 */
+                readonly hash: string;
+              })[];
+          };
+        };
+      };
+    };
+  };
+  /**
+   * List the catalogued resources
+   * @description Ordered by key. Attributes, revision and lock are left out: each is kept by an object of its own.
+   */
+  getResources: {
+    parameters: {
+      query?: {
+        page?: number;
+        limit?: number;
+        cursor?: string;
+        type?: "database" | "service" | "infrastructure" | "configuration" | "secret" | "network" | "storage";
+        namespace?: string;
+        owner?: string;
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": {
+            readonly resources: readonly components["schemas"]["CataloguedResource"][];
+            readonly pagination: components["schemas"]["Pagination"];
+          };
+        };
+      };
+    };
+  };
+  /**
+   * Read a resource
+   * @description Also one that nobody catalogued: what was last applied to it, and its lock. A slash in the id is written %2F.
+   */
+  getResourcesTypeId: {
+    parameters: {
+      query?: {
+        namespace?: string;
+      };
+      path: {
+        type: "database" | "service" | "infrastructure" | "configuration" | "secret" | "network" | "storage";
+        id: string;
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": components["schemas"]["Resource"];
+        };
+      };
+    };
+  };
+  /**
+   * Catalogue a resource
+   * @description Replaces what was said about it before; what is left out is unset.
+   */
+  putResourcesTypeId: {
+    parameters: {
+      query?: {
+        namespace?: string;
+      };
+      path: {
+        type: "database" | "service" | "infrastructure" | "configuration" | "secret" | "network" | "storage";
+        id: string;
+      };
+    };
+    readonly requestBody?: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["CatalogueInput"];
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": components["schemas"]["CataloguedResource"];
+        };
+      };
+    };
+  };
+  /**
+   * Take a resource out of the catalogue
+   * @description Its attributes, revision and lock stay.
+   */
+  deleteResourcesTypeId: {
+    parameters: {
+      query?: {
+        namespace?: string;
+      };
+      path: {
+        type: "database" | "service" | "infrastructure" | "configuration" | "secret" | "network" | "storage";
+        id: string;
+      };
+    };
+    responses: {
+      /** @description done */
+      204: {
+        content: never;
+      };
+    };
+  };
+  /** The caller's inbox: URGENT, HIGH, NORMAL, LOW, then oldest first */
+  getApprovals: {
+    parameters: {
+      query?: {
+        page?: number;
+        limit?: number;
+        cursor?: string;
+        status?: readonly string[];
+        task_id?: string;
+        reviewer_id?: string;
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": {
+            readonly approvals: readonly ({
+                /** Format: uuid */
+                readonly id: string;
+                /** Format: uuid */
+                readonly task_id: string;
+                readonly reviewer_id: string;
+                readonly reviewer_name: string;
+                readonly on_behalf_of?: string;
+                readonly revision: number;
+                /** @enum {string} */
+                readonly status: "PENDING" | "APPROVED" | "REJECTED" | "CHANGES_REQUESTED" | "DELEGATED" | "SUPERSEDED" | "EXPIRED";
+                /** @enum {string} */
+                readonly priority: "LOW" | "NORMAL" | "HIGH" | "URGENT";
+                readonly delegated_to?: string;
+                readonly via?: readonly string[];
+                /**
+                 * Format: date-time
+                 * @example 2026-11-20T22:46:52.123Z
+                 */
+                readonly due_at: string;
+                readonly escalation_level: number;
+                /**
+                 * Format: date-time
+                 * @example 2026-11-20T22:46:52.123Z
+                 */
+                readonly created_at: string;
+                /**
+                 * Format: date-time
+                 * @example 2026-11-20T22:46:52.123Z
+                 */
+                readonly responded_at?: string;
+                readonly task: {
+                  /** Format: uuid */
+                  readonly id: string;
+                  readonly type: string;
+                  readonly description: string;
+                  readonly author_id: string;
+                  readonly risk_score: number;
+                  /** @enum {string} */
+                  readonly risk_level: "LOW" | "MEDIUM" | "HIGH" | "CRITICAL";
+                };
+              })[];
+            readonly pagination: components["schemas"]["Pagination"];
+          };
+        };
+      };
+    };
+  };
+  /** One request with its change, and whether the caller may decide on it */
+  getApprovalsId: {
+    parameters: {
+      path: {
+        id: string;
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": components["schemas"]["ApprovalDetail"];
+        };
+      };
+    };
+  };
+  /** Approve, reject, or ask for changes */
+  postApprovalsIdRespond: {
+    parameters: {
+      path: {
+        id: string;
+      };
+    };
+    readonly requestBody: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["RespondToApproval"];
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": components["schemas"]["Responded"];
+        };
+      };
+    };
+  };
+  /**
+   * List the reviewer policies
+   * @description Ordered by id, disabled ones too.
+   */
+  getPolicies: {
+    parameters: {
+      query?: {
+        page?: number;
+        limit?: number;
+        cursor?: string;
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": {
+            readonly policies: readonly components["schemas"]["ReviewerPolicy"][];
+            readonly pagination: components["schemas"]["Pagination"];
+          };
+        };
+      };
+    };
+  };
+  /**
+   * Create a reviewer policy
+   * @description Without an id it is given one. It holds for tasks that are submitted from now on.
+   */
+  postPolicies: {
+    readonly requestBody: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["ReviewerPolicyInput"];
+      };
+    };
+    responses: {
+      /** @description done */
+      201: {
+        content: {
+          readonly "application/json": components["schemas"]["ReviewerPolicy"];
+        };
+      };
+    };
+  };
+  /** Read a reviewer policy */
+  getPoliciesId: {
+    parameters: {
+      path: {
+        id: string;
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": components["schemas"]["ReviewerPolicy"];
+        };
+      };
+    };
+  };
+  /**
+   * Replace a reviewer policy
+   * @description What is left out takes its default. Tasks that were submitted before keep what they were asked.
+   */
+  putPoliciesId: {
+    parameters: {
+      path: {
+        id: string;
+      };
+    };
+    readonly requestBody: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["ReviewerPolicyInput"];
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": components["schemas"]["ReviewerPolicy"];
+        };
+      };
+    };
+  };
+  /** Delete a reviewer policy */
+  deletePoliciesId: {
+    parameters: {
+      path: {
+        id: string;
+      };
+    };
+    responses: {
+      /** @description done */
+      204: {
+        content: never;
+      };
+    };
+  };
+  /** The deadlocks that were resolved, newest first (the last 1,000) */
+  getLocksDeadlocks: {
+    parameters: {
+      query?: {
+        page?: number;
+        limit?: number;
+        cursor?: string;
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": components["schemas"]["Deadlocks"];
+        };
+      };
+    };
+  };
+  /** Who waits for whom now: sessions, and an edge from each that waits to each that holds */
+  getLocksGraph: {
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": components["schemas"]["WaitForGraph"];
+        };
+      };
+    };
+  };
+  /** Take a lock, queue for it, or try */
+  postLocksAcquire: {
+    readonly requestBody: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["AcquireLock"];
+      };
+    };
+    responses: {
+      /** @description done */
+      201: {
+        content: {
+          readonly "application/json": components["schemas"]["Lock"];
+        };
+      };
+      /** @description done */
+      202: {
+        content: {
+          readonly "application/json": components["schemas"]["Lock"];
+        };
+      };
+    };
+  };
+  /** Keep one lease alive, or up to 100 */
+  postLocksHeartbeat: {
+    readonly requestBody: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["HeartbeatLock"];
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": components["schemas"]["Lock"] | components["schemas"]["LockHeartbeats"];
+        };
+      };
+    };
+  };
+  /** Free a lease or withdraw a claim; an admin frees somebody else's by force */
+  postLocksRelease: {
+    readonly requestBody: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["ReleaseLock"];
+      };
+    };
+    responses: {
+      /** @description done */
+      204: {
+        content: never;
+      };
+    };
+  };
+  /** One lease or claim, as it is now */
+  getLocksId: {
+    parameters: {
+      path: {
+        id: string;
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": components["schemas"]["Lock"];
+        };
+      };
+    };
+  };
+  /** Search the audit trail */
+  getAudit: {
+    parameters: {
+      query?: {
+        page?: number;
+        limit?: number;
+        cursor?: string;
+        subject_type?: string;
+        subject_id?: string;
+        /** @description the task's own chain, and what names it elsewhere */
+        task_id?: string;
+        /** @description id of who acted */
+        who?: string;
+        action?: string;
+        /** @description inclusive */
+        from?: string;
+        /** @description exclusive */
+        to?: string;
+        request_id?: string;
+        sort_order?: "asc" | "desc";
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": {
+            readonly entries: readonly components["schemas"]["AuditRow"][];
+            readonly pagination: components["schemas"]["Pagination"];
+          };
+        };
+      };
+    };
+  };
+  /**
+   * The newest rows of the trail
+   * @description Newest first. What the channel `system` tells as it happens.
+   */
+  getAuditTail: {
+    parameters: {
+      query?: {
+        limit?: number;
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": {
+            readonly entries: readonly components["schemas"]["AuditRow"][];
+          };
+        };
+      };
+    };
+  };
+  /**
+   * Prove that no row was altered or lost
+   * @description With a subject: recomputes its chain from the database and compares the end with what its actor knows. Without: a page of all chains against the heads that the ledger keeps; follow next_cursor until it is absent.
+   */
+  getAuditVerify: {
+    parameters: {
+      query?: {
+        subject?: string;
+        /** @description chains per page, without subject */
+        limit?: number;
+        cursor?: string;
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": components["schemas"]["ChainVerdict"] | components["schemas"]["TrailVerdict"];
+        };
+      };
+    };
+  };
+  /** The workspace at a glance */
+  getStats: {
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": components["schemas"]["Stats"];
+        };
+      };
+    };
+  };
+  /** The secret with which calls to this workspace's executors are signed (Standard Webhooks) */
+  getWebhooksExecutorSecret: {
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": components["schemas"]["ExecutorSecret"];
+        };
+      };
+    };
+  };
+}
