@@ -4,6 +4,7 @@ import type { Caller } from "../actor/caller.ts";
 import { type Commit, housekeeper } from "../actor/commit.ts";
 import { type ChainedEntry, canonicalJson, GENESIS, linkHash } from "../actor/journal.ts";
 import type { Shipment } from "../actor/ledger-api.ts";
+import type { ActorKey } from "../actor/remote.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
 import { backoffMs } from "../actor/timers.ts";
 import { Turns } from "../actor/turns.ts";
@@ -12,6 +13,8 @@ import { type Flush, flushStatements } from "../db/flush.ts";
 import type { ReadModelChange } from "../db/read-model.ts";
 import type { Env } from "../env.ts";
 import { causeOf, log } from "../log.ts";
+import { noticesOf } from "../realtime/holder.ts";
+import { hubShards, hubsConcerned } from "../realtime/hub-address.ts";
 import { type ConfigurationCommand, planConfiguration } from "./configuration.ts";
 import type { ChainHead, LedgerApi } from "./ledger-api.ts";
 
@@ -44,6 +47,7 @@ export class LedgerActor extends Actor implements LedgerApi {
     return [
       `CREATE TABLE heads (source TEXT PRIMARY KEY, seq INTEGER NOT NULL, hash TEXT NOT NULL) STRICT, WITHOUT ROWID;
        CREATE TABLE pending (n INTEGER PRIMARY KEY AUTOINCREMENT, chars INTEGER NOT NULL, rows INTEGER NOT NULL) STRICT;`,
+      "CREATE TABLE hubs (key TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;",
     ];
   }
 
@@ -95,6 +99,13 @@ export class LedgerActor extends Actor implements LedgerApi {
     return turn;
   }
 
+  async enrol(hub: ActorKey): Promise<boolean> {
+    this.commit(housekeeper(this.place.workspace), () => {
+      this.ctx.storage.sql.exec("INSERT OR IGNORE INTO hubs VALUES (?)", hub);
+    });
+    return this.flushed();
+  }
+
   async #configure(caller: Caller, command: ConfigurationCommand): Promise<Result<Record<string, unknown>>> {
     const replay = this.replayed<Record<string, unknown>>(caller);
     if (replay !== undefined) return replay;
@@ -111,6 +122,7 @@ export class LedgerActor extends Actor implements LedgerApi {
     const plan = planned.value;
     this.commit(caller, (tx) => {
       for (const { target, body } of plan.effects ?? []) tx.effect(target, body);
+      this.#notify(tx, plan.changes);
       tx.remember(plan.answer);
       if (plan.happenings.length === 0) return;
       const before = this.headOf(this.key)?.seq ?? 0;
@@ -126,6 +138,16 @@ export class LedgerActor extends Actor implements LedgerApi {
     await this.#flush();
     await this.deliverEffects();
     return ok(plan.answer);
+  }
+
+  /** Hubs hold sockets of people and agents whom a change may concern. */
+  #notify(tx: Commit, changes: readonly ConfigurationChange[]): void {
+    const notices = noticesOf(changes);
+    if (notices.length === 0) return;
+    const hubs = this.#rows<{ key: ActorKey }>("SELECT key FROM hubs").map(({ key }) => key);
+    for (const notice of notices) {
+      for (const hub of hubsConcerned(notice, hubs, hubShards(this.env.HUB_SHARDS))) tx.effect(hub, notice);
+    }
   }
 
   // --- flush
