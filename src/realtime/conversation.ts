@@ -47,10 +47,13 @@ export class Conversation {
 
   #refuse(id: number, failure: Failure): void {
     const { attendance, holders, commit } = this.#ports;
-    if (failure.code === "PAYLOAD_TOO_LARGE") return attendance.drop(id, TOO_BIG, failure.message);
+    if (failure.code === "PAYLOAD_TOO_LARGE") {
+      attendance.drop(id, TOO_BIG, failure.message);
+      return;
+    }
     attendance.send(id, errorMessage(failure));
-    if (commit(() => holders.strike(id)) >= STRIKES)
-      attendance.drop(id, POLICY_VIOLATION, "too many malformed messages");
+    const strikes = commit(() => holders.strike(id));
+    if (strikes >= STRIKES) attendance.drop(id, POLICY_VIOLATION, "too many malformed messages");
   }
 
   async #subscribe(

@@ -116,7 +116,7 @@ function forgotten(feed: Feed, asked: Feed, from: number, head: number): Step {
   const replays = new Map(feed.replays);
   const replayed: Replayed[] = [];
   for (const [socket, after] of feed.replays) {
-    if (after !== from || asked.replays.get(socket) !== after) continue;
+    if (after !== from) continue;
     replays.delete(socket);
     replayed.push({ socket, events: [], reset: true });
   }
