@@ -140,7 +140,7 @@ test("nothing is missing, nothing comes twice, each in order: whatever is lost, 
         if (!early) expect(told.filter((one) => "reset" in one && one.reset)).toEqual([]);
       }
     }),
-    { numRuns: 150 },
+    { numRuns: 60 },
   );
 });
 
@@ -153,7 +153,7 @@ test("while no push is lost, nothing waits for a renewal", async () => {
       const { publisher, hub, members } = await play(schedule, acts, Number.POSITIVE_INFINITY, false);
       for (const id of members) expect(placeAfter(hub.told.get(id) ?? [])).toBe(publisher.head);
     }),
-    { numRuns: 150 },
+    { numRuns: 60 },
   );
 });
 
@@ -164,7 +164,7 @@ test("what is not kept any more is a reset, after which nothing is missing and n
       expect(hub.store.lagging()).toEqual([]);
       for (const id of members) expect(placeAfter(hub.told.get(id) ?? [])).toBe(publisher.head);
     }),
-    { numRuns: 100 },
+    { numRuns: 60 },
   );
 });
 
