@@ -38,6 +38,11 @@ export abstract class ChannelActor extends Actor implements ChannelApi {
     return ok(null);
   }
 
+  /** Whether some hub has subscribers of this channel. */
+  protected isWatched(now: number): boolean {
+    return this.#audience.isWatched(this.channel, now);
+  }
+
   // --- RPC
 
   async subscribe(key: ActorKey, channel: string, hub: ActorKey): Promise<Result<{ readonly head: number }>> {

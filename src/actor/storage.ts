@@ -281,7 +281,7 @@ export class Storage {
 }
 
 /** The first of `rows` that together stay within `chars`; the very first whatever its size. */
-function fitting<Row>(rows: Iterable<Row>, chars: number, charsOf: (row: Row) => number): Row[] {
+export function fitting<Row>(rows: Iterable<Row>, chars: number, charsOf: (row: Row) => number): Row[] {
   const taken: Row[] = [];
   let total = 0;
   for (const row of rows) {

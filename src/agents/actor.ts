@@ -1,15 +1,17 @@
 /** One agent: when it was last heard of, and its permits (the agent lock, a counting lock of `max_tasks`). */
 import { type Caller, hasRole } from "../actor/caller.ts";
-import type { Commit } from "../actor/commit.ts";
+import { type Commit, housekeeper } from "../actor/commit.ts";
 import type { Entry } from "../actor/journal.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
+import type { Lock } from "../locks/contract.ts";
 import { LockActor } from "../locks/lock-actor.ts";
 import type { AcquireCommand } from "../locks/lock-api.ts";
 import * as rules from "../locks/lock-book.ts";
 import { type LockName, taskOfSession } from "../locks/lock-table.ts";
 import type { EventBody } from "../realtime/channel-api.ts";
-import { isNotes, noted, noteIn } from "../realtime/notes.ts";
-import type { AgentApi, AgentEffect, AgentPresence, Beat } from "./agent-api.ts";
+import { type NotesEffect, noted, noteIn } from "../realtime/notes.ts";
+import type { AgentApi, AgentEffect, AgentPresence, Beat, Beaten, CommandEffect } from "./agent-api.ts";
+import { commanded, due, type Standing, understood } from "./commands.ts";
 import { presenceEventOf } from "./events.ts";
 import { presenceStatus } from "./presence.ts";
 
@@ -26,7 +28,7 @@ interface LastBeat extends Beat {
 }
 
 export class AgentActor extends LockActor implements AgentApi {
-  async beat(caller: Caller, key: string, beat: Beat): Promise<Result<AgentPresence>> {
+  async beat(caller: Caller, key: string, beat: Beat): Promise<Result<Beaten>> {
     if (!this.identify(key)) return fail("AGENT_NOT_FOUND", "there is no such agent");
     const settings = await this.#settings();
     if (settings === undefined) return fail("AGENT_NOT_FOUND", "there is no such agent");
@@ -39,14 +41,14 @@ export class AgentActor extends LockActor implements AgentApi {
       location: { ...(colo !== undefined && { colo }), ...(country !== undefined && { country }) },
     };
     this.commit(caller, (tx) => tx.store.write("beat", last), now);
-    return ok(this.#presence(settings, last, now));
+    return ok({ presence: this.#presence(settings, last, now), commands: due(this.#standing(), this.#isOver(now)) });
   }
 
   async presence(key: string): Promise<AgentPresence> {
     const now = Date.now();
     const nobody = { max_tasks: 0, heartbeat_interval_seconds: 1, removed: true };
     if (!this.identify(key)) return this.#presence(nobody, undefined, now);
-    const last = this.exists ? this.store.read<LastBeat>("beat") : undefined;
+    const last = this.#lastBeat();
     return this.#presence((await this.#settings()) ?? nobody, last, now);
   }
 
@@ -54,6 +56,33 @@ export class AgentActor extends LockActor implements AgentApi {
     if (!this.identify(key)) return [];
     this.settleLock(Date.now());
     return this.book.holders.flatMap((lease) => taskOfSession(lease.session_id) ?? []);
+  }
+
+  /** Whoever keeps a permit alive knows what it is for. */
+  override async heartbeat(caller: Caller, member: number, extensionMs: number): Promise<Result<Lock>> {
+    const beaten = await super.heartbeat(caller, member, extensionMs);
+    const session = this.book.holders.find((lease) => lease.member === member)?.session_id;
+    const standing = this.#standing();
+    const left = session === undefined ? standing : understood(standing, session);
+    if (beaten.ok && left.length < standing.length) this.commit(caller, (tx) => tx.store.write("commands", left));
+    return beaten;
+  }
+
+  async tellReady(key: string, notes: readonly EventBody[]): Promise<boolean> {
+    if (!this.identify(key)) return false;
+    const settings = await this.#settings();
+    if (settings === undefined) return false;
+    const now = Date.now();
+    const last = this.#lastBeat();
+    const { status, active_tasks, max_tasks } = this.#presence(settings, last, now);
+    const isThere = status === "online" || this.isWatched(now);
+    const isIdle = active_tasks < max_tasks && last?.status !== "draining";
+    if (isThere && isIdle) {
+      this.commit(housekeeper(this.place.workspace), (tx) => {
+        for (const note of notes) tx.journal(noted(note));
+      });
+    }
+    return isThere && isIdle;
   }
 
   protected override get lockName(): LockName {
@@ -86,12 +115,19 @@ export class AgentActor extends LockActor implements AgentApi {
   }
 
   protected override receiveOther(tx: Commit, _caller: Caller, source: string, body: unknown): void {
-    if (isNotes(body)) {
-      for (const note of body.notes) tx.journal(noted(note));
-      return;
-    }
-    const effect = body as AgentEffect;
+    const effect = body as AgentEffect | CommandEffect | NotesEffect;
     switch (effect.do) {
+      case "notes":
+        for (const note of effect.notes) tx.journal(noted(note));
+        return;
+      case "command": {
+        const { session_id, command, notes } = effect;
+        // Over already: nobody has to begin any more.
+        if (this.#isOver(tx.now)(session_id)) return;
+        tx.store.write("commands", commanded(this.#standing(), { session_id, command }, this.#isOver(tx.now)));
+        for (const note of notes) tx.journal(noted(note));
+        return;
+      }
       case "configured": {
         const { max_tasks, heartbeat_interval_seconds } = effect;
         tx.store.write("settings", { max_tasks, heartbeat_interval_seconds, removed: false } satisfies Settings);
@@ -122,6 +158,20 @@ export class AgentActor extends LockActor implements AgentApi {
       .bind(this.place.workspace, this.lockName.resource_id)
       .first<{ max_tasks: number; heartbeat_interval_seconds: number }>();
     return row === null ? undefined : { ...row, removed: false };
+  }
+
+  #lastBeat(): LastBeat | undefined {
+    return this.exists ? this.store.read<LastBeat>("beat") : undefined;
+  }
+
+  #standing(): readonly Standing[] {
+    return (this.exists ? this.store.read<readonly Standing[]>("commands") : undefined) ?? [];
+  }
+
+  /** Whether a session's permit has ended, and with it what it was commanded. */
+  #isOver(now: number): (sessionId: string) => boolean {
+    const held = this.book.holders.filter((lease) => lease.expires_at > now).map(({ session_id }) => session_id);
+    return (sessionId) => !held.includes(sessionId);
   }
 
   #resize(caller: Caller, capacity: number): void {

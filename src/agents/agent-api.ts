@@ -4,6 +4,8 @@ import { actorOf, type Remote } from "../actor/remote.ts";
 import type { Result } from "../actor/result.ts";
 import type { Env } from "../env.ts";
 import type { LockApi } from "../locks/lock-api.ts";
+import type { EventBody } from "../realtime/channel-api.ts";
+import type { Command, Standing } from "./commands.ts";
 
 export interface AgentPresence {
   readonly status: "online" | "stale" | "offline" | "never_seen";
@@ -19,17 +21,30 @@ export interface Beat {
   readonly metrics?: Readonly<Record<string, unknown>> | undefined;
 }
 
+export interface Beaten {
+  readonly presence: AgentPresence;
+  readonly commands: readonly Command[];
+}
+
 /** Effects that the ledger sends when an agent's configuration changed. */
 export type AgentEffect =
   | { readonly do: "configured"; readonly max_tasks: number; readonly heartbeat_interval_seconds: number }
   | { readonly do: "removed" };
 
+/** An effect by which a task tells its agent what to do, and the agent's channel with it. */
+export interface CommandEffect extends Standing {
+  readonly do: "command";
+  readonly notes: readonly EventBody[];
+}
+
 export interface AgentApi extends LockApi {
   /** Records that the agent is alive. `key` is `agent:{id}`. */
-  beat(caller: Caller, key: string, beat: Beat): Promise<Result<AgentPresence>>;
+  beat(caller: Caller, key: string, beat: Beat): Promise<Result<Beaten>>;
   presence(key: string): Promise<AgentPresence>;
   /** Ids of the tasks that hold a permit now. */
   activeTasks(key: string): Promise<readonly string[]>;
+  /** Tells the agent's channel of tasks that it could claim; false, and nothing told, if the agent is not idle. */
+  tellReady(key: string, notes: readonly EventBody[]): Promise<boolean>;
 }
 
 export function agentOf(env: Env, workspace: string, agentId: string): Remote<AgentApi> {

@@ -7,6 +7,7 @@ import { PageQuery, Pagination } from "../http/validation.ts";
 import { MAX_CONFIG_BYTES } from "../tasks/contract.ts";
 import { Roles, ShownOnce } from "../users/contract.ts";
 import { JsonObject, Slug, Timestamp } from "../wire.ts";
+import { Command } from "./commands.ts";
 
 const once = <T>(items: readonly T[]): T[] => [...new Set(items)];
 
@@ -118,6 +119,8 @@ export const AgentBeat = z
   .strictObject({
     presence: Presence,
     leases: z.array(LeaseBeat),
-    commands: z.array(JsonObject).openapi({ description: "what the agent should do; none yet" }),
+    commands: z
+      .array(Command)
+      .openapi({ description: "what the agent should do; said again until it shows that it knows" }),
   })
   .openapi("AgentBeat");

@@ -164,9 +164,9 @@ export function agentRoutes(app: App): void {
       unwrap(isOneself(caller.who, id));
       const { status, metrics, lock_ids, ttl_extension_seconds } = body;
       const beat = await agentOf(env, caller.workspace, id).beat(caller, `agent:${id}`, { status, metrics });
-      const presence = unwrap(beat);
+      const { presence, commands } = unwrap(beat);
       const leases = await extendLeases(env, caller, lock_ids, ttl_extension_seconds * 1000);
-      return { status: 200, body: { presence, leases, commands: [] } };
+      return { status: 200, body: { presence, leases, commands: [...commands] } };
     },
   );
 

@@ -33,6 +33,18 @@ export async function findAgent(db: D1Database, workspace: string, id: string): 
   return stored === null ? null : agentOfRow(stored);
 }
 
+/** Who may be given work, with the task types that they take (none: every type). */
+export async function activeAgents(
+  db: D1Database,
+  workspace: string,
+): Promise<{ readonly id: string; readonly capabilities: readonly string[] }[]> {
+  const { results } = await db
+    .prepare("SELECT id, capabilities FROM agents WHERE workspace = ?1 AND active = 1")
+    .bind(workspace)
+    .all<{ id: string; capabilities: string }>();
+  return results.map(({ id, capabilities }) => ({ id, capabilities: JSON.parse(capabilities) as string[] }));
+}
+
 /** An agent as served. Its config is masked wherever the answer is kept or shown to others than admins and itself. */
 export function agentView(agent: AgentRow, config: "masked" | "whole"): Agent {
   return {

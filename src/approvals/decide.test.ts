@@ -108,6 +108,7 @@ describe("the approval that completes the quorum", () => {
           apply_immediately: false,
           approved_at: "2026-11-20T12:00:02.000Z",
           not_before: 0,
+          resources: task.config.resources,
         },
       },
     ]);

@@ -39,7 +39,10 @@ export function approvalEventOf(entry: Entry): EventBody | null {
     }
     case "approval.superseded":
     case "approval.expired":
-      return { event: RESOLVED, payload: { ...one, outcome: details.outcome ?? "EXPIRED" } };
+      return {
+        event: RESOLVED,
+        payload: { ...one, outcome: details.outcome ?? "EXPIRED" },
+      };
     default:
       return null;
   }

@@ -55,7 +55,8 @@ export class InboxActor extends ChannelActor implements InboxApi {
     }
     const effect = body as InboxEffect;
     if (effect.do !== "request.changed") throw new Error(`an inbox knows no such effect of ${source}`);
-    const { request, task } = effect;
+    const { request, task, notes = [] } = effect;
+    for (const note of notes) tx.journal(noted(note));
     const { sql } = this.ctx.storage;
     sql.exec(
       "INSERT OR REPLACE INTO requests VALUES (?, ?, ?, ?, ?, ?)",

@@ -2,6 +2,7 @@
 import type { ActorApi } from "../actor/actor.ts";
 import { actorOf, type Remote } from "../actor/remote.ts";
 import type { Env } from "../env.ts";
+import type { EventBody } from "../realtime/channel-api.ts";
 import type { RiskLevel } from "../tasks/contract.ts";
 import type { ApprovalRequest, ApprovalStatus } from "./contract.ts";
 
@@ -20,6 +21,8 @@ export interface InboxEffect {
   readonly do: "request.changed";
   readonly request: ApprovalRequest;
   readonly task: TaskGlance;
+  /** what `user:{id}` tells of it, if anything */
+  readonly notes?: readonly EventBody[];
 }
 
 export interface InboxQuery {

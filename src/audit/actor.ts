@@ -1,5 +1,4 @@
 /** The ledger of a workspace: takes journals in, brings them to D1 in order, and keeps the head of every chain. */
-import { Actor } from "../actor/actor.ts";
 import type { Caller } from "../actor/caller.ts";
 import { type Commit, housekeeper } from "../actor/commit.ts";
 import { type ChainedEntry, canonicalJson, GENESIS, linkHash } from "../actor/journal.ts";
@@ -16,6 +15,7 @@ import { causeOf, log } from "../log.ts";
 import { noticesOf } from "../realtime/holder.ts";
 import { hubShards, hubsConcerned } from "../realtime/hub-address.ts";
 import { type ConfigurationCommand, planConfiguration } from "./configuration.ts";
+import { FeedingActor } from "./feeding-actor.ts";
 import type { ChainHead, LedgerApi } from "./ledger-api.ts";
 
 /** What one accepted shipment or configuration change still owes to D1. */
@@ -31,7 +31,7 @@ const FLUSH_SWEEP_MS = 5_000;
 /** JSON of one D1 batch; the platform takes 2 MB per parameter. */
 const FLUSH_CHARS = 1_000_000;
 
-export class LedgerActor extends Actor implements LedgerApi {
+export class LedgerActor extends FeedingActor implements LedgerApi {
   readonly #flushes = new Turns();
   #failures = 0;
   #notBefore = 0;
@@ -173,7 +173,9 @@ export class LedgerActor extends Actor implements LedgerApi {
         for (const n of batch.numbers) tx.store.erase(`pending:${n}`);
         this.ctx.storage.sql.exec("DELETE FROM pending WHERE n <= ?", batch.numbers.at(-1) ?? 0);
         if (this.backlog().unshipped === 0) tx.timer(FLUSH_TIMER, undefined);
+        this.keepPushed(tx);
       });
+      this.publishFlushed(batch.flush.entries);
     }
   }
 

@@ -129,7 +129,7 @@ export class CoordinatorActor extends Actor implements CoordinatorApi {
   #conclude({ case: doomed, before, notice, resolved, told }: Conclusion): void {
     const { deadlock, retry_after_ms } = notice;
     const taskId = taskOfSession(doomed.victim.session_id);
-    const effect: ToldEffect = { do: "deadlock.told", notice };
+    const effect: ToldEffect = { do: "deadlock.told", notice, claim: doomed.victim.claim };
     this.#keep((tx) => {
       this.#memory.dropDoomed(doomed);
       this.#memory.addDeadlock(resolved.deadlock);

@@ -14,6 +14,8 @@ export interface DeadlockNotice {
 export interface ToldEffect {
   readonly do: "deadlock.told";
   readonly notice: DeadlockNotice;
+  /** id of the claim that the victim gave up */
+  readonly claim: string;
 }
 
 /** A ring of 10,000 sessions is 2 MB of JSON, more than a row holds; the history keeps all of it. */

@@ -105,11 +105,12 @@ function strengthened(start: Change, claim: Claim): Step<Acquired> {
 }
 
 function claimFor(request: AcquireRequest, mode: LockMode, now: number): Claim {
-  const { member, agent_id, session_id, ttl_ms, wait_ms, purpose, priority } = request;
+  const { member, agent_id, session_id, kind, ttl_ms, wait_ms, purpose, priority } = request;
   const claim: Claim = {
     member,
     agent_id,
     session_id,
+    ...(kind !== undefined && { kind }),
     mode,
     ttl_ms,
     priority,

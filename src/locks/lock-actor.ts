@@ -73,6 +73,7 @@ export abstract class LockActor extends SuspectLock implements LockApi {
     const request = {
       ...asked,
       ...(purpose !== undefined && { purpose }),
+      ...(isPerson(caller, command) && { kind: "user" as const }),
       member: this.nextMember,
       queue_max: Number(this.env.LOCK_QUEUE_MAX),
     };
@@ -155,6 +156,11 @@ export abstract class LockActor extends SuspectLock implements LockApi {
     this.applyStep(caller, { ...step, events }, now);
     return fail("QUEUE_FULL", "too many wait for this lock already", { retry_after_seconds: retryAfterSeconds });
   }
+}
+
+/** Whether a person asks for themselves. */
+function isPerson({ who }: Caller, { agent_id }: AcquireCommand): boolean {
+  return who.kind === "user" && who.id === agent_id;
 }
 
 /** Whether more is to come of it: a queued claim, a lease that waits to become exclusive. */

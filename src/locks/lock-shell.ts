@@ -2,6 +2,7 @@
 import type { Caller } from "../actor/caller.ts";
 import { ChannelActor } from "../actor/channel-actor.ts";
 import { type Commit, housekeeper } from "../actor/commit.ts";
+import { parseId } from "../actor/ids.ts";
 import type { ChainedEntry, Entry } from "../actor/journal.ts";
 import type { ActorKey } from "../actor/remote.ts";
 import { Waiters } from "../actor/waiters.ts";
@@ -11,6 +12,8 @@ import { isContended } from "../deadlocks/lock-report.ts";
 import type { ToldEffect } from "../deadlocks/notice.ts";
 import type { Env } from "../env.ts";
 import type { EventBody } from "../realtime/channel-api.ts";
+import { type NotesEffect, noted, notesEffects } from "../realtime/notes.ts";
+import { claimantKey, claimantNotes } from "./claimants.ts";
 import type { Lock } from "./contract.ts";
 import { lockEventOf } from "./events.ts";
 import * as rules from "./lock-book.ts";
@@ -19,7 +22,7 @@ import {
   type Cause,
   endedBy,
   entryIn,
-  LOCK_MIGRATION,
+  LOCK_MIGRATIONS,
   LOCK_TIMER,
   type LockName,
   LockTable,
@@ -75,7 +78,7 @@ export abstract class LockShell extends ChannelActor {
   }
 
   protected override get migrations(): readonly string[] {
-    return [LOCK_MIGRATION, ...this.ownMigrations];
+    return [...LOCK_MIGRATIONS, ...this.ownMigrations];
   }
 
   protected get book(): rules.LockBook {
@@ -135,7 +138,10 @@ export abstract class LockShell extends ChannelActor {
       this.waiters.wake(step.events.flatMap(wokenBy));
       this.reporting.changed(step.book);
     });
+    const journaled = tx.entries.length;
     this.table.write(tx, before, step, this.lockName, cause);
+    const told = claimantNotes(tx.entries.slice(journaled), this.key);
+    for (const { target, body } of notesEffects(told)) tx.effect(target, body);
     const contended = isContended(step.book);
     if (contended !== isContended(before)) tx.timer(REPORT_TIMER, contended ? tx.now + FIRST_BEAT_MS : undefined);
     this.#tellTasks(tx, step, cause.reason);
@@ -165,9 +171,16 @@ export abstract class LockShell extends ChannelActor {
 
   // --- internals
 
-  /** A deadlock is over: its victim is answered now. */
-  #told(tx: Commit, { notice }: ToldEffect): void {
+  /** A deadlock is over: its victim is answered now. The lock that they gave up waiting for tells them, too. */
+  #told(tx: Commit, { notice, claim }: ToldEffect): void {
     this.table.tell(notice);
+    const waited = parseId(claim);
+    const ended = waited?.address === this.place.address ? this.table.ended(waited.member, tx.now) : undefined;
+    const target = ended && claimantKey(ended.agent_id, ended.kind);
+    const { deadlock, retry_after_ms } = notice;
+    const note = { event: "lock:deadlock_detected", payload: { ...deadlock, retry_after_ms } };
+    if (target === this.key) tx.journal(noted(note));
+    else if (target !== undefined) tx.effect(target, { do: "notes", notes: [note] } satisfies NotesEffect);
     const members = this.table.endedIn(notice.case_id);
     tx.afterwards(() => this.waiters.wake(members));
   }

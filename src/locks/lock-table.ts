@@ -18,12 +18,15 @@ import {
   type Step,
 } from "./lock-book.ts";
 
-export const LOCK_MIGRATION = `
+export const LOCK_MIGRATIONS: readonly string[] = [
+  `
   CREATE TABLE lock (id INTEGER PRIMARY KEY CHECK (id = 0), capacity INTEGER, token INTEGER NOT NULL, mean_hold_ms REAL) STRICT;
   CREATE TABLE entries (member INTEGER PRIMARY KEY, body TEXT NOT NULL) STRICT;
   CREATE TABLE ended (member INTEGER PRIMARY KEY, reason TEXT NOT NULL, agent_id TEXT NOT NULL, at INTEGER NOT NULL, case_id TEXT, notice TEXT) STRICT;
   CREATE INDEX ended_at ON ended (at);
-  CREATE INDEX ended_case ON ended (case_id) WHERE case_id IS NOT NULL;`;
+  CREATE INDEX ended_case ON ended (case_id) WHERE case_id IS NOT NULL;`,
+  "ALTER TABLE ended ADD COLUMN kind TEXT;",
+];
 
 export const LOCK_TIMER = "lock";
 /** How long a lease or claim that ended can still be asked about (04, `GET /locks/:id`). */
@@ -34,6 +37,8 @@ export type EndedReason = "released" | "cancelled" | "expired" | "wait_timeout" 
 export interface Ended {
   readonly reason: EndedReason;
   readonly agent_id: string;
+  /** `user` for a person's */
+  readonly kind: string | null;
   /** ms */
   readonly at: number;
   /** of a deadlock's victim */
@@ -97,13 +102,14 @@ export class LockTable {
       const gone = endedBy(event, book);
       if (gone === undefined) continue;
       this.#sql.exec(
-        "INSERT OR REPLACE INTO ended VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO ended VALUES (?, ?, ?, ?, ?, ?, ?)",
         gone.entry.member,
         gone.reason,
         gone.entry.agent_id,
         tx.now,
         gone.reason === "deadlock" ? (notice?.case_id ?? null) : null,
         gone.reason === "deadlock" && notice !== undefined ? JSON.stringify(notice) : null,
+        gone.entry.kind ?? null,
       );
       this.#sql.exec("DELETE FROM ended WHERE at < ?", tx.now - ENDED_MS);
     }
@@ -114,8 +120,8 @@ export class LockTable {
   /** How a lease or claim ended, for ten minutes. */
   ended(member: number, now: number): Ended | undefined {
     const row = this.#sql
-      .exec<{ reason: EndedReason; agent_id: string; at: number; notice: string | null }>(
-        "SELECT reason, agent_id, at, notice FROM ended WHERE member = ? AND at >= ?",
+      .exec<{ reason: EndedReason; agent_id: string; kind: string | null; at: number; notice: string | null }>(
+        "SELECT reason, agent_id, kind, at, notice FROM ended WHERE member = ? AND at >= ?",
         member,
         now - ENDED_MS,
       )
@@ -177,6 +183,7 @@ export class LockTable {
       details: {
         lock_id: idOf(this.#address, entry.member),
         agent_id: entry.agent_id,
+        ...(entry.kind !== undefined && { agent_kind: entry.kind }),
         session_id: entry.session_id,
         mode: entry.mode,
         ...(isLease(entry) && { fencing_token: entry.token }),

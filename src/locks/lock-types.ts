@@ -13,6 +13,8 @@ export interface Session {
 }
 
 interface Asked extends Session {
+  /** Whether a person asked, not an agent: for whoever tells them what becomes of it. */
+  readonly kind?: "user";
   /** Counter within the actor, rising with every request; the lock_id is made of it and stays when a claim is granted. */
   readonly member: number;
   /** On a counting lock always "exclusive": there the mode asked for is ignored. */
@@ -67,6 +69,7 @@ export interface LockBook {
 
 /** `wait_ms` 0 is a try: held or refused at once, never queued. `queue_max` is the limit of waiters (LOCK_QUEUE_MAX). */
 export interface AcquireRequest extends Session {
+  readonly kind?: "user";
   readonly member: number;
   readonly mode: LockMode;
   readonly ttl_ms: number;

@@ -4,6 +4,7 @@
  * the event's name; audited actions hold no colon.
  */
 import type { Entry, Happening } from "../actor/journal.ts";
+import type { ActorKey } from "../actor/remote.ts";
 import type { EventBody } from "./channel-api.ts";
 
 /** An effect: events for the channel of the actor that it is sent to. */
@@ -20,6 +21,15 @@ export function noted({ event, payload }: EventBody): Happening {
 /** The event that this entry is a note of, if it is one. */
 export function noteIn({ action, details = {} }: Entry): EventBody | null {
   return action.includes(":") ? { event: action, payload: details } : null;
+}
+
+/** One effect for each channel's actor, its events in order. */
+export function notesEffects(
+  told: Iterable<readonly [ActorKey, EventBody]>,
+): { readonly target: ActorKey; readonly body: NotesEffect }[] {
+  const byTarget = new Map<ActorKey, EventBody[]>();
+  for (const [target, note] of told) byTarget.set(target, [...(byTarget.get(target) ?? []), note]);
+  return [...byTarget].map(([target, notes]) => ({ target, body: { do: "notes", notes } }));
 }
 
 export function isNotes(body: unknown): body is NotesEffect {

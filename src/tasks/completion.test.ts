@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Caller } from "../actor/caller.ts";
+import { EXECUTOR } from "../users/principal-ref.ts";
 import { complete, MAX_STASH_BYTES, reportRollback, stash } from "./completion.ts";
-import { EXECUTOR } from "./delivery.ts";
 import { lapse, timeOut } from "./executing.ts";
 import {
   API,

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { allowedExecutor, delivered, EXECUTOR, firstDelivery, redeliver } from "./delivery.ts";
+import { EXECUTOR } from "../users/principal-ref.ts";
+import { allowedExecutor, delivered, firstDelivery, redeliver } from "./delivery.ts";
 import { applying, approved, begun, change, T0, TASK_ID } from "./task.fixture.ts";
 import type { TaskRecord } from "./task.ts";
 

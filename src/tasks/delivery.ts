@@ -5,9 +5,6 @@ import type { TaskConfig } from "./contract.ts";
 import type { Execution, TaskRecord } from "./task.ts";
 import type { Transition } from "./transition.ts";
 
-/** The principal that an executor works as; no user and no agent may have this id. */
-export const EXECUTOR = "executor";
-
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 30_000;
 

@@ -3,9 +3,12 @@ import { Actor } from "../actor/actor.ts";
 import type { Caller } from "../actor/caller.ts";
 import type { Commit } from "../actor/commit.ts";
 import { ok, type Result } from "../actor/result.ts";
+import { agentOf } from "../agents/agent-api.ts";
+import { activeAgents } from "../agents/stored-agent.ts";
 import type { Env } from "../env.ts";
 import type { ClaimCommand, DispatchApi, DispatchEffect, Offered, ReadyTask } from "./dispatch-api.ts";
 import { nextChangeAt, nextFor, OFFER_MS, type Offer } from "./dispatch-queue.ts";
+import { ReadyNews } from "./ready-news.ts";
 import type { ApplyAnswer } from "./task-api.ts";
 
 /** An execution takes an hour at most: whatever was granted longer ago is over, whether or not it was ever claimed. */
@@ -30,15 +33,23 @@ export class DispatchActor extends Actor implements DispatchApi {
   readonly #granted = new Map<string, Granted>();
   /** Claims held open, longest waiting first. */
   readonly #waiting = new Set<Waiting>();
+  readonly #news: ReadyNews;
   #alarm: ReturnType<typeof setTimeout> | undefined;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.identify("dispatch");
+    this.#news = new ReadyNews({
+      waiting: (taskId) => (this.#isOffered(taskId) ? undefined : this.#ready.get(taskId)),
+      candidates: () => activeAgents(env.DB, this.place.workspace),
+      tell: (id, notes) => agentOf(env, this.place.workspace, id).tellReady(`agent:${id}`, notes),
+    });
     if (!this.exists) return;
     for (const row of ctx.storage.sql.exec<{ body: string }>("SELECT body FROM ready")) {
       const task = JSON.parse(row.body) as ReadyTask;
       this.#ready.set(task.task_id, task);
+      // Those before may have died before they told.
+      this.#news.add(task);
     }
     for (const row of ctx.storage.sql.exec<{ task_id: string; agent_id: string; at: number }>(
       "SELECT * FROM granted",
@@ -88,6 +99,7 @@ export class DispatchActor extends Actor implements DispatchApi {
         tx.afterwards(() => {
           this.#ready.set(task.task_id, task);
           this.#serve();
+          if (!this.#isOffered(task.task_id)) this.#news.add(task);
         });
         return;
       }
@@ -133,6 +145,10 @@ export class DispatchActor extends Actor implements DispatchApi {
     if (command.granted_only) return null;
     const next = nextFor({ ready: this.#ready, offers: this.#offers }, command, now);
     return next === undefined ? null : this.#reserve(next.task_id, command, now);
+  }
+
+  #isOffered(taskId: string): boolean {
+    return (this.#offers.get(taskId)?.until ?? 0) > Date.now();
   }
 
   #reserve(taskId: string, { agent_id }: ClaimCommand, now: number): string {

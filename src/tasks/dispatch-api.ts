@@ -18,6 +18,7 @@ export interface ReadyTask {
   readonly approved_at: string;
   /** ms; passed by until then */
   readonly not_before: number;
+  readonly resources: TaskRecord["config"]["resources"];
 }
 
 /** What tasks tell the dispatch. */
@@ -67,6 +68,7 @@ export function readyEffects(task: TaskRecord, notBefore = 0): Effect[] {
     apply_immediately: task.apply_immediately,
     approved_at: task.metadata.approved_at ?? task.metadata.updated_at,
     not_before: notBefore,
+    resources: task.config.resources,
   };
   return [tell({ do: "task.ready", task: ready })];
 }

@@ -10,6 +10,7 @@ const base: ReadyTask = {
   apply_immediately: false,
   approved_at: "2026-11-20T10:00:00.000Z",
   not_before: 0,
+  resources: [],
 };
 const anyone = { agent_id: "agent-1", capabilities: [] };
 
@@ -64,6 +65,7 @@ describe("the claim queue", () => {
       apply_immediately: fc.boolean(),
       approved_at: fc.constantFrom("2026-01-01T00:00:00.000Z", "2026-01-02T00:00:00.000Z"),
       not_before: fc.constantFrom(0, 10_000),
+      resources: fc.constant<ReadyTask["resources"]>([]),
     });
     fc.assert(
       fc.property(fc.uniqueArray(task, { selector: (one) => one.task_id, minLength: 1 }), (tasks) => {

@@ -75,14 +75,24 @@ describe("the beginning of an attempt", () => {
     expect(effects).toEqual([{ target: "dispatch", body: { do: "task.gone", task_id: TASK_ID } }]);
   });
 
-  test("after a wait or a rest hands the task to the agent that waited", () => {
+  test("after a wait or a rest hands the task to the agent that waited, and tells it to apply", () => {
     const { task, saga } = gathering(approved());
     const waited = must(waitsFor(task, { resource_type: "agent", resource_id: "bot", queue_position: 1 })).task;
     const { saga: resting = saga } = must(rests(task, T0, 0)).task;
     for (const late of [waited.saga ?? saga, resting]) {
       const { effects } = beginExecution(waited, late, leasesOf(task), T0);
+      const leases = leasesOf(task);
       expect(effects).toEqual([
         { target: "dispatch", body: { do: "task.granted", task_id: TASK_ID, agent_id: "bot" } },
+        {
+          target: "agent:bot",
+          body: {
+            do: "command",
+            session_id: saga.session_id,
+            command: { command: "task:apply", task_id: TASK_ID, leases },
+            notes: [{ event: "task:apply", payload: { task_id: TASK_ID, priority: 50, type: "db.resize", leases } }],
+          },
+        },
       ]);
     }
   });

@@ -1,6 +1,7 @@
 /** The rules of an execution under way: APPLYING, heartbeat, lapse, timeout, drift (03, "State machine", "Execution"). Pure. */
 import { type Caller, hasRole } from "../actor/caller.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
+import type { CommandEffect } from "../agents/agent-api.ts";
 import type { Lease } from "../locks/contract.ts";
 import type { Assessment, Facts } from "./assess.ts";
 import { firstDelivery } from "./delivery.ts";
@@ -9,7 +10,7 @@ import { startReview, type Turn } from "./drafting.ts";
 import { finish } from "./finish.ts";
 import { releaseSaga } from "./saga.ts";
 import { allows, type Execution, type Saga, type TaskRecord, timestamp } from "./task.ts";
-import { happened, type Transition } from "./transition.ts";
+import { type Effect, happened, type Transition } from "./transition.ts";
 
 const SYSTEM = { id: "system", kind: "system", roles: ["system"] } as const;
 const LAST_RETRY_S = 60;
@@ -51,8 +52,21 @@ export function beginExecution(before: TaskRecord, saga: Saga, leases: readonly 
   });
   // Whoever waited no longer has an open request: the next claim hands the task over.
   const waited = saga.waiting !== undefined || saga.tries > 0;
-  const told = waited ? grantedEffects(task, saga.agent_id) : goneEffects(task);
+  const told = waited ? [...grantedEffects(task, saga.agent_id), ...applyEffects(task, leases)] : goneEffects(task);
   return { task, happenings: [applying], effects: told };
+}
+
+/** The agent is told to go on: by its channel, and by its heartbeats until it works on the task. */
+function applyEffects({ id, config, execution }: TaskRecord, leases: readonly Lease[]): Effect[] {
+  if (execution === undefined || config.executor !== undefined) return [];
+  const { agent_id, session_id } = execution;
+  const body: CommandEffect = {
+    do: "command",
+    session_id,
+    command: { command: "task:apply", task_id: id, leases: [...leases] },
+    notes: [{ event: "task:apply", payload: { task_id: id, priority: config.priority, type: config.type, leases } }],
+  };
+  return [{ target: `agent:${agent_id}`, body }];
 }
 
 /** What was approved is not what would happen now: back to review as a new revision. */

@@ -5,11 +5,12 @@
 import type { Caller } from "../actor/caller.ts";
 import type { Env } from "../env.ts";
 import { causeOf, log } from "../log.ts";
+import { EXECUTOR } from "../users/principal-ref.ts";
 import { webhookAddress } from "../webhooks/address.ts";
 import { executorSecret, signedHeaders } from "../webhooks/signature.ts";
 import { taskToken } from "../webhooks/task-token.ts";
 import { complete } from "./completion.ts";
-import { delivered, EXECUTOR, redeliver } from "./delivery.ts";
+import { delivered, redeliver } from "./delivery.ts";
 import { type ExecutorAnswer, executorAnswer } from "./executor-answer.ts";
 import { type Execution, type TaskRecord, taskView } from "./task.ts";
 import type { CompleteTask } from "./task-contract.ts";

@@ -3,6 +3,7 @@ import type { Caller } from "../actor/caller.ts";
 import type { Address } from "../actor/ids.ts";
 import { actorAt, type Remote } from "../actor/remote.ts";
 import type { Result } from "../actor/result.ts";
+import type { Command } from "../agents/commands.ts";
 import type { ApprovalRequest } from "../approvals/contract.ts";
 import type { Eligibility } from "../approvals/eligibility.ts";
 import type { Env } from "../env.ts";
@@ -36,7 +37,8 @@ export interface HeartbeatAnswer {
   readonly task_id: string;
   readonly state: TaskState;
   readonly leases: readonly { readonly lock_id: string; readonly expires_at: string }[];
-  readonly commands: readonly never[];
+  /** Besides those that the agent's own heartbeat hands out. */
+  readonly commands: readonly Command[];
 }
 
 export interface ApprovalAnswer {

@@ -1,5 +1,6 @@
 /** Wire schemas of the task itself and of the bodies of its routes (03-tasks-and-approvals). */
 import { z } from "@hono/zod-openapi";
+import { Command } from "../agents/commands.ts";
 import { ApprovalRequest, Requirement } from "../approvals/contract.ts";
 import { Lease } from "../locks/contract.ts";
 import { JsonObject, Slug, Timestamp } from "../wire.ts";
@@ -139,7 +140,7 @@ export const TaskHeartbeat = z
     task_id: z.uuid(),
     state: TaskState,
     leases: z.array(z.strictObject({ lock_id: z.uuid(), expires_at: Timestamp })),
-    commands: z.array(z.strictObject({ command: z.string() })),
+    commands: z.array(Command),
   })
   .openapi("TaskHeartbeat");
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { EXECUTOR } from "../users/principal-ref.ts";
 import { complete, stash } from "./completion.ts";
-import { delivered, EXECUTOR, redeliver } from "./delivery.ts";
+import { delivered, redeliver } from "./delivery.ts";
 import { abandons, PATIENCE_MS, RENEW_MS, rests, waitsFor } from "./saga.ts";
 import {
   agent,

@@ -14,8 +14,11 @@ export function principalRef({ kind, id }: Who): PrincipalRef {
   return { kind: kind === "agent" ? "agent" : "user", id };
 }
 
+/** The principal that a webhook executor works as; no user and no agent may have this id. */
+export const EXECUTOR = "executor";
+
 /** The bootstrap admin, what actors do by themselves, and who applies a change through a webhook. */
-const RESERVED: ReadonlySet<string> = new Set(["root", "system", "executor"]);
+const RESERVED: ReadonlySet<string> = new Set(["root", "system", EXECUTOR]);
 
 const SLUG = /^[a-z0-9._@-]{1,64}$/;
 

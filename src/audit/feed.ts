@@ -1,0 +1,71 @@
+/** The feeds `locks` and `system` as D1's audit trail has them: seq is the row's id (05-realtime-and-audit, "Channels"). */
+import { CALL_CHARS, fitting } from "../actor/storage.ts";
+import type { EventsPage } from "../realtime/channel-api.ts";
+import type { Event } from "../realtime/contract.ts";
+import { type Feed, feedEventOf, LOCK_ACTIONS } from "./feed-events.ts";
+import { AUDIT_COLUMNS, auditRowOf, type StoredAuditRow } from "./query.ts";
+
+/** The feed after `after`, at most `limit` events. What it reads is bounded by `limit`, however long the trail. */
+export async function readFeed(
+  db: D1Database,
+  workspace: string,
+  channel: Feed,
+  { after, limit }: { readonly after: number; readonly limit: number },
+): Promise<EventsPage> {
+  const last = (upTo: number) => lastStatement(db, workspace, channel, upTo);
+  const rows = rowStatements(db, workspace, channel, after, limit);
+  const [before, head, ...found] = await db.batch([last(after), last(Number.MAX_SAFE_INTEGER), ...rows]);
+  const known = idIn(head);
+  if (after > known) return { events: [], head: known, reset: true };
+  const inOrder = found.flatMap(({ results }) => results as StoredAuditRow[]).sort((a, b) => a.id - b.id);
+  const page = fitting(inOrder.slice(0, limit), CALL_CHARS, (row) => row.details?.length ?? 0);
+  let prev = idIn(before);
+  const events = page.map((row): Event => {
+    const event = eventOf(row, channel, prev);
+    prev = row.id;
+    return event;
+  });
+  return { events, head: known, reset: false };
+}
+
+/** Id of the feed's last row; 0 if there is none. */
+export async function headOfFeed(db: D1Database, workspace: string, channel: Feed): Promise<number> {
+  const [head] = await db.batch([lastStatement(db, workspace, channel, Number.MAX_SAFE_INTEGER)]);
+  return idIn(head);
+}
+
+function eventOf(row: StoredAuditRow, channel: Feed, prev: number): Event {
+  const { id, prev_hash: _p, hash: _h, ...entry } = auditRowOf(row);
+  return { ...feedEventOf(entry as Parameters<typeof feedEventOf>[0]), timestamp: row.at, channel, seq: id, prev };
+}
+
+function idIn(result: D1Result | undefined): number {
+  return (result as D1Result<{ id: number | null }> | undefined)?.results[0]?.id ?? 0;
+}
+
+/** By the index of actions a seek each: among a million other rows one lock's is found at once. */
+function lastStatement(db: D1Database, workspace: string, channel: Feed, upTo: number): D1PreparedStatement {
+  if (channel === "system") {
+    const query = "SELECT max(id) AS id FROM audit_log WHERE workspace = ?1 AND id <= ?2";
+    return db.prepare(query).bind(workspace, upTo);
+  }
+  return db
+    .prepare(
+      `SELECT max((SELECT max(id) FROM audit_log WHERE workspace = ?1 AND action = wanted.value AND id <= ?2)) AS id
+       FROM json_each(?3) AS wanted`,
+    )
+    .bind(workspace, upTo, JSON.stringify(LOCK_ACTIONS));
+}
+
+function rowStatements(
+  db: D1Database,
+  workspace: string,
+  channel: Feed,
+  after: number,
+  limit: number,
+): D1PreparedStatement[] {
+  const select = `SELECT ${AUDIT_COLUMNS} FROM audit_log WHERE workspace = ?1 AND id > ?2`;
+  if (channel === "system") return [db.prepare(`${select} ORDER BY id LIMIT ?3`).bind(workspace, after, limit)];
+  const ofAction = db.prepare(`${select} AND action = ?4 ORDER BY id LIMIT ?3`);
+  return LOCK_ACTIONS.map((action) => ofAction.bind(workspace, after, limit, action));
+}
