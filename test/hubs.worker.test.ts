@@ -1,9 +1,12 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { RENEWAL_MS } from "../src/realtime/channel-api.ts";
 import { hubFor, hubKey, hubShards } from "../src/realtime/hub-address.ts";
 import { Listener } from "./support/listener.ts";
-import { eventually, ok, type Person, Stage, WEB } from "./support/stage.ts";
+import { eventually, ok, type Person, pass, Stage, stopClock, WEB } from "./support/stage.ts";
+
+afterEach(() => void vi.useRealTimers());
 
 const CHANNEL = `resource:${WEB}`;
 
@@ -94,7 +97,10 @@ describe("a subscriber", () => {
     for (const socket of sockets) await socket.subscribe([CHANNEL]);
     await cycle(robo);
     for (const socket of sockets) await eventually(async () => expect(socket.events(CHANNEL)).toHaveLength(2));
-    expect(await rows(stage, `resource:${WEB}`, "SELECT * FROM subscribers")).toHaveLength(1);
+    const [subscribers] = await rows(stage, CHANNEL, "SELECT body FROM documents WHERE key = 'subscribers'");
+    expect(JSON.parse(String(subscribers?.body))).toEqual([
+      { channel: CHANNEL, hub: hubOf(alice), until: expect.any(Number) },
+    ]);
   });
 });
 
@@ -124,17 +130,18 @@ describe("through hibernation, eviction and lost pushes", () => {
   });
 
   test("a push that was lost is made good by the next one, and the last one by the renewal", async () => {
+    stopClock();
     const stage = new Stage();
     const { alice, robo } = await stage.cast();
     const socket = await Listener.open(alice.token);
     await socket.subscribe([CHANNEL]);
     const hub = hubOf(alice);
     // Whom a publisher does not know, it does not push to.
-    const deaf = () => rows(stage, CHANNEL, "DELETE FROM subscribers");
-    await deaf();
+    await rows(stage, CHANNEL, "DELETE FROM documents WHERE key = 'subscribers'");
     await evictDurableObject(stage.stub(CHANNEL));
     await cycle(robo);
     expect(socket.events(CHANNEL)).toEqual([]);
+    pass(RENEWAL_MS);
     expect(await stage.ring(hub)).toBe(true);
     const all = await published(alice, CHANNEL);
     await eventually(async () => expect(socket.seqs(CHANNEL)).toEqual(all));

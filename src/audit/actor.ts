@@ -1,7 +1,7 @@
 /** The ledger of a workspace: takes journals in, brings them to D1 in order, and keeps the head of every chain. */
 import type { Caller } from "../actor/caller.ts";
 import { type Commit, housekeeper } from "../actor/commit.ts";
-import { type ChainedEntry, canonicalJson, GENESIS, linkHash } from "../actor/journal.ts";
+import { type ChainedEntry, GENESIS } from "../actor/journal.ts";
 import type { Shipment } from "../actor/ledger-api.ts";
 import type { ActorKey } from "../actor/remote.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
@@ -12,9 +12,10 @@ import { type Flush, flushStatements } from "../db/flush.ts";
 import type { ReadModelChange } from "../db/read-model.ts";
 import type { Env } from "../env.ts";
 import { causeOf, log } from "../log.ts";
-import { noticesOf } from "../realtime/holder.ts";
-import { hubShards, hubsConcerned } from "../realtime/hub-address.ts";
+import { hubShards } from "../realtime/hub-address.ts";
+import { HUBS_TABLE, HubRegistry } from "../realtime/hub-registry.ts";
 import { type ConfigurationCommand, planConfiguration } from "./configuration.ts";
+import { assertContinues } from "./continuity.ts";
 import { FeedingActor } from "./feeding-actor.ts";
 import type { ChainHead, LedgerApi } from "./ledger-api.ts";
 
@@ -33,6 +34,7 @@ const FLUSH_CHARS = 1_000_000;
 
 export class LedgerActor extends FeedingActor implements LedgerApi {
   readonly #flushes = new Turns();
+  readonly #hubs: HubRegistry;
   #failures = 0;
   #notBefore = 0;
   /** Tail of the queue of configuration changes: one at a time. */
@@ -41,13 +43,14 @@ export class LedgerActor extends FeedingActor implements LedgerApi {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.identify("config");
+    this.#hubs = new HubRegistry(ctx.storage.sql);
   }
 
   protected override get migrations(): readonly string[] {
     return [
       `CREATE TABLE heads (source TEXT PRIMARY KEY, seq INTEGER NOT NULL, hash TEXT NOT NULL) STRICT, WITHOUT ROWID;
        CREATE TABLE pending (n INTEGER PRIMARY KEY AUTOINCREMENT, chars INTEGER NOT NULL, rows INTEGER NOT NULL) STRICT;`,
-      "CREATE TABLE hubs (key TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;",
+      HUBS_TABLE,
     ];
   }
 
@@ -58,7 +61,7 @@ export class LedgerActor extends FeedingActor implements LedgerApi {
     const fresh = shipment.entries.filter(({ entry }) => entry.seq > head.seq);
     const last = fresh.at(-1);
     if (last === undefined) return { acknowledged: head.seq };
-    this.#assertContinues(shipment.source, head, fresh);
+    assertContinues(this.place.workspace, shipment.source, head, fresh);
     this.commit(housekeeper(this.place.workspace), (tx) => {
       this.#owe(tx, { entries: fresh, changes: shipment.changes, configuration: [] });
       this.#advance(shipment.source, last);
@@ -100,9 +103,7 @@ export class LedgerActor extends FeedingActor implements LedgerApi {
   }
 
   async enrol(hub: ActorKey): Promise<boolean> {
-    this.commit(housekeeper(this.place.workspace), () => {
-      this.ctx.storage.sql.exec("INSERT OR IGNORE INTO hubs VALUES (?)", hub);
-    });
+    this.commit(housekeeper(this.place.workspace), () => this.#hubs.add(hub));
     return this.flushed();
   }
 
@@ -121,8 +122,8 @@ export class LedgerActor extends FeedingActor implements LedgerApi {
     if (!planned.ok) return planned;
     const plan = planned.value;
     this.commit(caller, (tx) => {
-      for (const { target, body } of plan.effects ?? []) tx.effect(target, body);
-      this.#notify(tx, plan.changes);
+      const notices = this.#hubs.noticesOf(plan.changes, hubShards(this.env.HUB_SHARDS));
+      for (const { target, body } of [...(plan.effects ?? []), ...notices]) tx.effect(target, body);
       tx.remember(plan.answer);
       if (plan.happenings.length === 0) return;
       const before = this.headOf(this.key)?.seq ?? 0;
@@ -138,16 +139,6 @@ export class LedgerActor extends FeedingActor implements LedgerApi {
     await this.#flush();
     await this.deliverEffects();
     return ok(plan.answer);
-  }
-
-  /** Hubs hold sockets of people and agents whom a change may concern. */
-  #notify(tx: Commit, changes: readonly ConfigurationChange[]): void {
-    const notices = noticesOf(changes);
-    if (notices.length === 0) return;
-    const hubs = this.#rows<{ key: ActorKey }>("SELECT key FROM hubs").map(({ key }) => key);
-    for (const notice of notices) {
-      for (const hub of hubsConcerned(notice, hubs, hubShards(this.env.HUB_SHARDS))) tx.effect(hub, notice);
-    }
   }
 
   // --- flush
@@ -242,19 +233,6 @@ export class LedgerActor extends FeedingActor implements LedgerApi {
     if (row === undefined) throw new Error("pending got no number");
     tx.store.write(`pending:${row.n}`, pending);
     tx.timerBy(FLUSH_TIMER, tx.now + FLUSH_SWEEP_MS);
-  }
-
-  /** A shipment that does not continue its chain was altered or lost something on the way: never let it in. */
-  #assertContinues(source: string, head: { seq: number; hash: string }, entries: readonly ChainedEntry[]): void {
-    let { seq, hash: prev } = head;
-    for (const { entry, prev_hash, hash } of entries) {
-      const own = entry.actor === source && entry.workspace === this.place.workspace && entry.seq > seq;
-      if (!own || prev_hash !== prev || linkHash(prev, canonicalJson(entry)) !== hash) {
-        throw new Error(`${source} does not link at seq ${entry.seq}`);
-      }
-      seq = entry.seq;
-      prev = hash;
-    }
   }
 
   #advance(source: string, last: ChainedEntry): void {
