@@ -18,6 +18,7 @@ export interface Env {
   readonly LOCK_QUEUE_MAX: string;
   readonly DEADLOCK_STRATEGY: string;
   readonly APPROVAL_BACKLOG: string;
+  readonly HUB_SHARDS: string;
   readonly WEBHOOK_ALLOW_PRIVATE: string;
   /** At least 32 characters; the worker answers 503 without it. */
   readonly ROOT_TOKEN?: string;

@@ -6,6 +6,8 @@ import { auditRoutes } from "./audit/routes.ts";
 import { deadlockRoutes } from "./deadlocks/routes.ts";
 import { createApp } from "./http/app.ts";
 import { lockRoutes } from "./locks/routes.ts";
+import { channelRoutes } from "./realtime/channel-routes.ts";
+import { socketRoutes } from "./realtime/socket-routes.ts";
 import { statsRoutes } from "./stats/routes.ts";
 import { catalogueRoutes } from "./tasks/catalogue-routes.ts";
 import { taskRoutes } from "./tasks/routes.ts";
@@ -17,6 +19,7 @@ export { InboxActor } from "./approvals/inbox-actor.ts";
 export { LedgerActor } from "./audit/actor.ts";
 export { CoordinatorActor } from "./deadlocks/actor.ts";
 export { ResourceActor } from "./locks/resource-actor.ts";
+export { HubActor } from "./realtime/hub-actor.ts";
 export { TaskActor } from "./tasks/actor.ts";
 export { DispatchActor } from "./tasks/dispatch-actor.ts";
 
@@ -30,6 +33,8 @@ export default createApp([
   deadlockRoutes,
   lockRoutes,
   auditRoutes,
+  socketRoutes,
+  channelRoutes,
   statsRoutes,
   webhookRoutes,
 ]);

@@ -86,7 +86,7 @@ describe("POST /tasks/simulate", () => {
     const stage = new Stage();
     const { alice, bob, robo } = await stage.cast();
     const guest = await stage.user("guest");
-    for (const caller of [bob, { ...stage.root, id: "root" }]) {
+    for (const caller of [bob, { ...stage.root, id: "root", token: "", token_id: "" }]) {
       expect(ok<Simulation>(await simulated(caller, "alice"))).toEqual(ok(await simulated(alice, "alice")));
     }
     expect(ok<Simulation>(await simulated(alice, "bob")).reviewers.map(({ id }) => id)).toEqual(["carol"]);

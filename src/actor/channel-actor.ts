@@ -18,8 +18,7 @@ export abstract class ChannelActor extends Actor implements ChannelApi {
       store: this.store,
       exists: () => this.exists,
       commit: (work) => this.commit(housekeeper(this.place.workspace), work),
-      send: (hub, channel, events) =>
-        actorOf<HubApi>(this.env, this.place.workspace, hub).publish(hub, channel, events),
+      send: (hub, channel, events) => actorOf<HubApi>(this.env, this.place.workspace, hub).push(hub, channel, events),
     });
     // Not before the constructors of the actual actor are done.
     if (this.exists) ctx.waitUntil(Promise.resolve().then(() => this.#repeatLast()));

@@ -9,8 +9,14 @@ export type Remote<Api> = {
   readonly [M in keyof Api]: Api[M] extends (...args: infer A) => infer R ? (...args: A) => Promise<Awaited<R>> : never;
 };
 
-export function remote<Api>(namespace: DurableObjectNamespace, name: string): Remote<Api> {
-  return namespace.get(namespace.idFromName(name)) as unknown as Remote<Api>;
+/** `near`: where to place the actor if nobody called it before; a wish. */
+export function remote<Api>(
+  namespace: DurableObjectNamespace,
+  name: string,
+  near?: DurableObjectLocationHint,
+): Remote<Api> {
+  const options = near === undefined ? {} : { locationHint: near };
+  return namespace.get(namespace.idFromName(name), options) as unknown as Remote<Api>;
 }
 
 /** What effects and the ledger call an actor by: `task:{id}`, `resource:{key}`, `agent:{id}`, `inbox:{user}`,

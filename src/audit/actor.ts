@@ -1,8 +1,9 @@
 /** The ledger of a workspace: takes journals in, brings them to D1 in order, and keeps the head of every chain. */
 import type { Caller } from "../actor/caller.ts";
 import { type Commit, housekeeper } from "../actor/commit.ts";
-import { type ChainedEntry, canonicalJson, GENESIS, linkHash } from "../actor/journal.ts";
+import { type ChainedEntry, GENESIS } from "../actor/journal.ts";
 import type { Shipment } from "../actor/ledger-api.ts";
+import type { ActorKey } from "../actor/remote.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
 import { backoffMs } from "../actor/timers.ts";
 import { Turns } from "../actor/turns.ts";
@@ -11,7 +12,10 @@ import { type Flush, flushStatements } from "../db/flush.ts";
 import type { ReadModelChange } from "../db/read-model.ts";
 import type { Env } from "../env.ts";
 import { causeOf, log } from "../log.ts";
+import { hubShards } from "../realtime/hub-address.ts";
+import { HUBS_TABLE, HubRegistry } from "../realtime/hub-registry.ts";
 import { type ConfigurationCommand, planConfiguration } from "./configuration.ts";
+import { assertContinues } from "./continuity.ts";
 import { FeedingActor } from "./feeding-actor.ts";
 import type { ChainHead, LedgerApi } from "./ledger-api.ts";
 
@@ -30,6 +34,7 @@ const FLUSH_CHARS = 1_000_000;
 
 export class LedgerActor extends FeedingActor implements LedgerApi {
   readonly #flushes = new Turns();
+  readonly #hubs: HubRegistry;
   #failures = 0;
   #notBefore = 0;
   /** Tail of the queue of configuration changes: one at a time. */
@@ -38,12 +43,14 @@ export class LedgerActor extends FeedingActor implements LedgerApi {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.identify("config");
+    this.#hubs = new HubRegistry(ctx.storage.sql);
   }
 
   protected override get migrations(): readonly string[] {
     return [
       `CREATE TABLE heads (source TEXT PRIMARY KEY, seq INTEGER NOT NULL, hash TEXT NOT NULL) STRICT, WITHOUT ROWID;
        CREATE TABLE pending (n INTEGER PRIMARY KEY AUTOINCREMENT, chars INTEGER NOT NULL, rows INTEGER NOT NULL) STRICT;`,
+      HUBS_TABLE,
     ];
   }
 
@@ -54,7 +61,7 @@ export class LedgerActor extends FeedingActor implements LedgerApi {
     const fresh = shipment.entries.filter(({ entry }) => entry.seq > head.seq);
     const last = fresh.at(-1);
     if (last === undefined) return { acknowledged: head.seq };
-    this.#assertContinues(shipment.source, head, fresh);
+    assertContinues(this.place.workspace, shipment.source, head, fresh);
     this.commit(housekeeper(this.place.workspace), (tx) => {
       this.#owe(tx, { entries: fresh, changes: shipment.changes, configuration: [] });
       this.#advance(shipment.source, last);
@@ -95,6 +102,11 @@ export class LedgerActor extends FeedingActor implements LedgerApi {
     return turn;
   }
 
+  async enrol(hub: ActorKey): Promise<boolean> {
+    this.commit(housekeeper(this.place.workspace), () => this.#hubs.add(hub));
+    return this.flushed();
+  }
+
   async #configure(caller: Caller, command: ConfigurationCommand): Promise<Result<Record<string, unknown>>> {
     const replay = this.replayed<Record<string, unknown>>(caller);
     if (replay !== undefined) return replay;
@@ -110,7 +122,8 @@ export class LedgerActor extends FeedingActor implements LedgerApi {
     if (!planned.ok) return planned;
     const plan = planned.value;
     this.commit(caller, (tx) => {
-      for (const { target, body } of plan.effects ?? []) tx.effect(target, body);
+      const notices = this.#hubs.noticesOf(plan.changes, hubShards(this.env.HUB_SHARDS));
+      for (const { target, body } of [...(plan.effects ?? []), ...notices]) tx.effect(target, body);
       tx.remember(plan.answer);
       if (plan.happenings.length === 0) return;
       const before = this.headOf(this.key)?.seq ?? 0;
@@ -220,19 +233,6 @@ export class LedgerActor extends FeedingActor implements LedgerApi {
     if (row === undefined) throw new Error("pending got no number");
     tx.store.write(`pending:${row.n}`, pending);
     tx.timerBy(FLUSH_TIMER, tx.now + FLUSH_SWEEP_MS);
-  }
-
-  /** A shipment that does not continue its chain was altered or lost something on the way: never let it in. */
-  #assertContinues(source: string, head: { seq: number; hash: string }, entries: readonly ChainedEntry[]): void {
-    let { seq, hash: prev } = head;
-    for (const { entry, prev_hash, hash } of entries) {
-      const own = entry.actor === source && entry.workspace === this.place.workspace && entry.seq > seq;
-      if (!own || prev_hash !== prev || linkHash(prev, canonicalJson(entry)) !== hash) {
-        throw new Error(`${source} does not link at seq ${entry.seq}`);
-      }
-      seq = entry.seq;
-      prev = hash;
-    }
   }
 
   #advance(source: string, last: ChainedEntry): void {

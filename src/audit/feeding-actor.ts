@@ -30,8 +30,7 @@ export abstract class FeedingActor extends Actor implements ChannelApi {
       store: this.store,
       exists: () => this.exists,
       commit: (work) => this.commit(housekeeper(this.place.workspace), work),
-      send: (hub, channel, events) =>
-        actorOf<HubApi>(this.env, this.place.workspace, hub).publish(hub, channel, events),
+      send: (hub, channel, events) => actorOf<HubApi>(this.env, this.place.workspace, hub).push(hub, channel, events),
     });
     // The life before may have ended between a flush and its events.
     if (this.exists) ctx.waitUntil(Promise.resolve().then(() => this.#publishAll(FEEDS)));

@@ -1,7 +1,7 @@
 import type { ActorApi } from "../actor/actor.ts";
 import type { Caller } from "../actor/caller.ts";
 import type { LedgerIntake } from "../actor/ledger-api.ts";
-import { actorOf, type Remote } from "../actor/remote.ts";
+import { type ActorKey, actorOf, type Remote } from "../actor/remote.ts";
 import type { Result } from "../actor/result.ts";
 import type { Env } from "../env.ts";
 import type { ConfigurationCommand } from "./configuration.ts";
@@ -18,6 +18,8 @@ export interface LedgerApi extends LedgerIntake, ActorApi {
   /** The heads of the chains above `after`, by name. */
   heads(after: string, limit: number): ChainHead[];
   headOf(source: string): ChainHead | null;
+  /** From now on this hub is told when tokens are revoked and when roles change; false if D1 does not show yet what was before. */
+  enrol(hub: ActorKey): Promise<boolean>;
   /** What waits for D1. */
   backlog(): { readonly unshipped: number };
 }

@@ -20,6 +20,8 @@ export interface EndpointSpec<P extends AnySchema, Q extends AnySchema, B extend
   readonly summary: string;
   readonly description?: string;
   readonly access: Access;
+  /** Whom a one-use ticket in the query was made for: browsers cannot send a token with everything. Throws UNAUTHENTICATED. */
+  readonly ticket?: (env: Env, ticket: string) => Promise<Principal>;
   /** Heartbeats are exempt from the rate limits. */
   readonly unlimited?: boolean;
   readonly params?: P;
@@ -29,6 +31,8 @@ export interface EndpointSpec<P extends AnySchema, Q extends AnySchema, B extend
   readonly headers?: Readonly<Record<string, string>>;
   /** What it answers when it succeeds: status → schema, null for no body. */
   readonly answers: Readonly<Record<number, z.ZodType | null>>;
+  /** Media type of these answers; default application/json. */
+  readonly produces?: string;
   /** Error codes of its own, beyond those every route can give. */
   readonly errors?: readonly ErrorCode[];
 }

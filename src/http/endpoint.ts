@@ -8,7 +8,7 @@ import type { Caller } from "../actor/caller.ts";
 import { STATUS_OF } from "../actor/error-codes.ts";
 import type { Result } from "../actor/result.ts";
 import type { Env } from "../env.ts";
-import { type Access, mayCall, type Principal } from "./access.ts";
+import { mayCall, type Principal } from "./access.ts";
 import { readBody } from "./body.ts";
 import type { AnySchema, App, AppEnv, EndpointSpec } from "./endpoint-spec.ts";
 import { RequestFailure } from "./failure.ts";
@@ -22,6 +22,8 @@ export interface Call<P, Q, B> {
   readonly caller: Caller;
   readonly principal: Principal;
   readonly env: Env;
+  /** For what no schema describes. */
+  readonly request: Request;
   readonly params: P;
   readonly query: Q;
   readonly body: B;
@@ -43,13 +45,13 @@ export function endpoint<
 >(
   app: App,
   spec: EndpointSpec<P, Q, B>,
-  handle: (call: Call<z.infer<P>, z.infer<Q>, z.infer<B>>) => Promise<Reply>,
+  handle: (call: Call<z.infer<P>, z.infer<Q>, z.infer<B>>) => Promise<Reply | Response>,
 ): void {
   describeEndpoint(app, spec);
   const path = spec.path.replaceAll(/\{(\w+)\}/g, ":$1");
   app.on(spec.method.toUpperCase(), path, async (c) => {
     c.set("route", spec.path);
-    const principal = await admit(c, spec.access, spec.method !== "get", spec.unlimited ?? false);
+    const principal = await admit(c, spec, spec.method !== "get", spec.unlimited ?? false);
     const { text, value } = spec.body === undefined ? { text: "", value: {} } : await readBody(c.req.raw);
     const url = new URL(c.req.url);
     const body = spec.body === undefined ? {} : validate(spec.body, value, "body");
@@ -60,6 +62,7 @@ export function endpoint<
       caller,
       principal,
       env: c.env,
+      request: c.req.raw,
       params: params as z.infer<P>,
       query: query as z.infer<Q>,
       body: body as z.infer<B>,
@@ -68,7 +71,7 @@ export function endpoint<
     };
     try {
       const reply = await handle(call);
-      return respond(c, reply);
+      return reply instanceof Response ? reply : respond(c, reply);
     } catch (thrown) {
       if (thrown instanceof RequestFailure && STATUS_OF[thrown.failure.code] === 404)
         await limitAddress(c.env, c.req.raw);
@@ -79,10 +82,17 @@ export function endpoint<
 
 const emptyObject = z.strictObject({});
 
-async function admit(c: Context<AppEnv>, access: Access, writes: boolean, unlimited: boolean): Promise<Principal> {
+type Admission = Pick<EndpointSpec<AnySchema, AnySchema, AnySchema>, "access" | "ticket">;
+
+async function admit(c: Context<AppEnv>, spec: Admission, writes: boolean, unlimited: boolean): Promise<Principal> {
+  const { access } = spec;
+  const ticket = spec.ticket === undefined ? undefined : c.req.query("ticket");
   let principal: Principal;
   try {
-    principal = await authenticate(c.req.raw, c.env, access, (work) => c.executionCtx.waitUntil(work));
+    principal =
+      spec.ticket !== undefined && ticket !== undefined
+        ? await spec.ticket(c.env, ticket)
+        : await authenticate(c.req.raw, c.env, access, (work) => c.executionCtx.waitUntil(work));
   } catch (thrown) {
     if (thrown instanceof RequestFailure && thrown.failure.code === "UNAUTHENTICATED")
       await limitAddress(c.env, c.req.raw);

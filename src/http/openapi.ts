@@ -41,7 +41,7 @@ export function describeEndpoint<P extends AnySchema, Q extends AnySchema, B ext
     tags: [spec.tag],
     summary: spec.summary,
     ...(spec.description !== undefined && { description: spec.description }),
-    security: [{ bearer: [] }],
+    security: [{ bearer: [] }, ...(spec.ticket === undefined ? [] : [{}])],
     request: {
       ...(spec.params !== undefined && { params: spec.params }),
       ...(spec.query !== undefined && { query: spec.query }),
@@ -56,7 +56,7 @@ export function describeEndpoint<P extends AnySchema, Q extends AnySchema, B ext
         ),
       }),
     },
-    responses: { ...answers(spec.answers), ...errors(spec) },
+    responses: { ...answers(spec.answers, spec.produces ?? "application/json"), ...errors(spec) },
   });
 }
 
@@ -66,11 +66,11 @@ function operationId(method: string, path: string): string {
     .join("");
 }
 
-function answers(declared: Readonly<Record<number, z.ZodType | null>>) {
+function answers(declared: Readonly<Record<number, z.ZodType | null>>, media: string) {
   return Object.fromEntries(
     Object.entries(declared).map(([status, schema]) => [
       status,
-      schema === null ? { description: "done" } : { description: "done", content: { "application/json": { schema } } },
+      schema === null ? { description: "done" } : { description: "done", content: { [media]: { schema } } },
     ]),
   );
 }

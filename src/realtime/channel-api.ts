@@ -38,7 +38,7 @@ export interface ChannelApi {
 /** A hub, as publishers see it. Best effort and in order: a hub that sees a `prev` it does not know fetches the gap. */
 export interface HubApi {
   /** `key` is the hub's own. An event may come more than once. */
-  publish(key: ActorKey, channel: string, events: readonly Event[]): Promise<void>;
+  push(key: ActorKey, channel: string, events: readonly Event[]): Promise<void>;
 }
 
 /** A hub renews every 10 minutes; a publisher forgets one that missed its renewal. */

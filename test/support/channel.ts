@@ -78,13 +78,13 @@ export async function listen(
   answer: () => Promise<void> = async () => {},
 ): Promise<Event[]> {
   const pushed: Event[] = [];
-  const publish = (_key: ActorKey, name: string, events: readonly Event[]) => {
+  const push = (_key: ActorKey, name: string, events: readonly Event[]) => {
     if (name === channel) pushed.push(...structuredClone(events));
     return answer();
   };
   await runInDurableObject(stage.stub(publisherOf(channel)), (actor) => {
     const inside = actor as unknown as { env: Record<string, unknown> };
-    inside.env = { ...inside.env, HUB: { idFromName: (name: string) => name, get: () => ({ publish }) } };
+    inside.env = { ...inside.env, HUB: { idFromName: (name: string) => name, get: () => ({ push }) } };
   });
   return pushed;
 }

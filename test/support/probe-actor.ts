@@ -30,8 +30,8 @@ export class ProbeActor extends ChannelActor {
   static hub: (channel: string, events: readonly Event[]) => Promise<void> = async () => {};
 
   constructor(ctx: DurableObjectState, env: Env) {
-    const publish: HubApi["publish"] = (_key, channel, events) => ProbeActor.hub(channel, events);
-    const hubs = { idFromName: (name: string) => name, get: () => ({ publish }) };
+    const push: HubApi["push"] = (_key, channel, events) => ProbeActor.hub(channel, events);
+    const hubs = { idFromName: (name: string) => name, get: () => ({ push }) };
     super(ctx, { ...env, HUB: hubs as unknown as DurableObjectNamespace });
   }
 

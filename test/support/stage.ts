@@ -23,6 +23,8 @@ type Loose = Readonly<Record<string, unknown>>;
 
 export interface Person extends Api {
   readonly id: string;
+  readonly token: string;
+  readonly token_id: string;
 }
 
 export interface Claimed {
@@ -66,8 +68,9 @@ export class Stage {
   }
 
   async #principal(path: string, body: { readonly id: string } & Loose): Promise<Person> {
-    const { token } = ok<{ token: string }>(await this.root.post(path, body), 201);
-    return { ...as(token), id: body.id };
+    const made = ok<{ token: string; token_id: string }>(await this.root.post(path, body), 201);
+    const { token, token_id } = made;
+    return { ...as(token), id: body.id, token, token_id };
   }
 
   // --- tasks

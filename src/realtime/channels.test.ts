@@ -1,0 +1,132 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { freshTaskAddress, idOf } from "../actor/ids.ts";
+import { addressOfKey } from "../actor/remote.ts";
+import { type Channel, channelName, channelNamed, mayHave, parseChannel, publisherOf } from "./channels.ts";
+import type { Holder } from "./holder.ts";
+
+const TASK = idOf(freshTaskAddress(0, new Uint8Array(5)));
+const KEY = "database:prod/orders";
+
+const user = (id: string, ...roles: string[]): Holder => ({ kind: "user", id, roles, scopes: null });
+const agent = (id: string, ...roles: string[]): Holder => ({ kind: "agent", id, roles, scopes: null });
+const named = (name: string): Channel => {
+  const channel = parseChannel(name);
+  if (channel === undefined) throw new Error(`no channel: ${name}`);
+  return channel;
+};
+
+describe("names", () => {
+  const slug = fc.stringMatching(/^[a-z0-9._@-]{1,64}$/);
+  const channel: fc.Arbitrary<Channel> = fc.oneof(
+    fc.record({ kind: fc.constantFrom("user" as const, "agent" as const), id: slug }),
+    fc.constantFrom<Channel>({ kind: "task", id: TASK }, { kind: "resource", id: KEY }, { kind: "locks" }),
+  );
+
+  test("a name read is the channel that was written, and names an actor", () => {
+    fc.assert(
+      fc.property(channel, (one) => {
+        expect(parseChannel(channelName(one))).toEqual(one);
+        expect(() => addressOfKey(publisherOf(one))).not.toThrow();
+      }),
+    );
+  });
+
+  test("the id of a task is lowered", () => {
+    expect(parseChannel(`task:${TASK.toUpperCase()}`)).toEqual({ kind: "task", id: TASK });
+  });
+
+  test.each([
+    "",
+    ":",
+    "locks:",
+    "system:1",
+    "tasks",
+    "task:",
+    "task:not-an-id",
+    `task:${idOf(freshTaskAddress(0), 1)}`,
+    "task:00000000-0000-4000-8000-000000000000",
+    "user:",
+    "user:Alice",
+    "user:a b",
+    "agent:../x",
+    "resource:",
+    "resource:orders",
+    "resource:database:",
+    "LOCKS",
+    "__proto__",
+    "inbox:alice",
+    "config",
+  ])("%j names no channel", (name) => {
+    expect(parseChannel(name)).toBeUndefined();
+    expect(channelNamed(name)).toMatchObject({ ok: false, error: { code: "VALIDATION_ERROR" } });
+  });
+
+  const prefix = fc.constantFrom("", "task:", "user:", "agent:", "resource:", "resource:service:", "locks", "system");
+
+  test("whatever text comes in, reading it never throws", () => {
+    fc.assert(
+      fc.property(
+        fc.tuple(prefix, fc.string()).map((parts) => parts.join("")),
+        (name) => {
+          const found = parseChannel(name);
+          if (found !== undefined) expect(parseChannel(channelName(found))).toEqual(found);
+        },
+      ),
+    );
+  });
+});
+
+describe("each channel is published by the actor that owns what it is about", () => {
+  test.each([
+    [`task:${TASK}`, `task:${TASK}`],
+    ["user:alice", "inbox:alice"],
+    ["agent:robo", "agent:robo"],
+    [`resource:${KEY}`, `resource:${KEY}`],
+    ["locks", "config"],
+    ["system", "config"],
+  ])("%s by %s", (name, key) => {
+    expect(publisherOf(named(name))).toBe(key);
+  });
+});
+
+describe("who may have which", () => {
+  test.each([
+    [`task:${TASK}`, "any role", user("alice"), true],
+    [`task:${TASK}`, "an agent", agent("robo", "system"), true],
+    [`resource:${KEY}`, "anyone", user("alice", "author"), true],
+    ["user:alice", "that user", user("alice", "author"), true],
+    ["user:alice", "another user", user("bob", "reviewer"), false],
+    ["user:alice", "an agent of that name", agent("alice", "system"), false],
+    ["user:alice", "an admin", user("ada", "admin"), true],
+    ["agent:robo", "that agent", agent("robo", "system"), true],
+    ["agent:robo", "another agent", agent("other", "system"), false],
+    ["agent:robo", "a user of that name", user("robo", "author"), false],
+    ["agent:robo", "an admin", user("ada", "admin"), true],
+    ["locks", "an agent", agent("robo", "system"), true],
+    ["locks", "an admin", user("ada", "admin"), true],
+    ["locks", "a reviewer", user("bob", "reviewer", "author"), false],
+    ["system", "an admin", user("ada", "admin"), true],
+    ["system", "an agent", agent("robo", "system"), false],
+    ["system", "a reviewer", user("bob", "reviewer"), false],
+  ] as const)("%s: %s", (name, _, holder, may) => {
+    expect(mayHave(named(name), holder).ok).toBe(may);
+  });
+
+  test.each([
+    [`task:${TASK}`, "tasks:read"],
+    ["user:ada", "approvals:read"],
+    ["agent:robo", "agents:read"],
+    [`resource:${KEY}`, "locks:read"],
+    ["locks", "locks:read"],
+    ["system", "admin"],
+  ])("a narrowed token needs for %s the scope %s", (name, scope) => {
+    const ada = user("ada", "admin");
+    expect(mayHave(named(name), { ...ada, scopes: [scope] }).ok).toBe(true);
+    expect(mayHave(named(name), { ...ada, scopes: ["audit:read"] })).toMatchObject({
+      ok: false,
+      error: { code: "FORBIDDEN", details: { scope } },
+    });
+    expect(mayHave(named(name), { ...ada, scopes: [] }).ok).toBe(false);
+  });
+});

@@ -1,0 +1,45 @@
+/** The publishers of channels, as hubs and routes call them: the actor of each channel (05-realtime-and-audit, "How"). */
+import { type ActorKey, actorOf, type Remote } from "../actor/remote.ts";
+import type { Result } from "../actor/result.ts";
+import type { Env } from "../env.ts";
+import type { ChannelApi } from "./channel-api.ts";
+import { type Channel, channelNamed, publisherOf } from "./channels.ts";
+import type { Publishers } from "./forwarding.ts";
+
+export interface Publisher {
+  readonly key: ActorKey;
+  readonly actor: Remote<ChannelApi>;
+}
+
+export function publisherAt(env: Env, workspace: string, channel: Channel): Publisher {
+  const key = publisherOf(channel);
+  return { key, actor: actorOf<ChannelApi>(env, workspace, key) };
+}
+
+/** What the hub `hub` calls publishers through. One that cannot answer now throws, as one that is out of reach does. */
+export function publishersFor(env: Env, workspace: string, hub: () => ActorKey): Publishers {
+  const at = (name: string): Publisher => {
+    const channel = channelNamed(name);
+    if (!channel.ok) throw new Error(`no channel: ${name}`);
+    return publisherAt(env, workspace, channel.value);
+  };
+  return {
+    subscribe: async (name) => {
+      const { key, actor } = at(name);
+      return available(await actor.subscribe(key, name, hub()));
+    },
+    unsubscribe: (name) => {
+      const { key, actor } = at(name);
+      return actor.unsubscribe(key, name, hub());
+    },
+    events: async (name, after, limit) => {
+      const { key, actor } = at(name);
+      return available(await actor.events(key, { channel: name, after, limit }));
+    },
+  };
+}
+
+function available<T>(result: Result<T>): Result<T> {
+  if (!result.ok && result.error.code === "UNAVAILABLE") throw new Error(result.error.message);
+  return result;
+}

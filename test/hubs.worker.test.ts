@@ -1,0 +1,151 @@
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { RENEWAL_MS } from "../src/realtime/channel-api.ts";
+import { hubFor, hubKey, hubShards } from "../src/realtime/hub-address.ts";
+import { Listener } from "./support/listener.ts";
+import { eventually, ok, type Person, pass, Stage, stopClock, WEB } from "./support/stage.ts";
+
+afterEach(() => void vi.useRealTimers());
+
+const CHANNEL = `resource:${WEB}`;
+
+function hubOf(person: Pick<Person, "id">, kind: "user" | "agent" = "user"): string {
+  return hubKey(hubFor({ kind, id: person.id }, undefined, hubShards(env.HUB_SHARDS)));
+}
+
+/** Takes and gives back the lock of the web service: two events. */
+async function cycle(agent: Person): Promise<void> {
+  const { id } = ok<{ id: string }>(
+    await agent.post("/locks/acquire", { resource_type: "resource", resource_id: WEB, wait_for_available: false }),
+    201,
+  );
+  ok(await agent.post("/locks/release", { lock_id: id }), 204);
+}
+
+/** All events of the channel, as the publisher has them. */
+async function published(reader: Person, channel: string): Promise<number[]> {
+  const path = `/channels/${encodeURIComponent(channel)}/events?limit=500`;
+  return ok<{ events: { seq: number }[] }>(await reader.get(path)).events.map(({ seq }) => seq);
+}
+
+describe("a subscriber", () => {
+  test("is told the head first, then every event as it happens, in the words of the channel", async () => {
+    const stage = new Stage();
+    const { alice, robo } = await stage.cast();
+    await cycle(robo);
+    const socket = await Listener.open(alice.token);
+    const heads = await socket.subscribe([CHANNEL]);
+    expect(heads).toEqual({ [CHANNEL]: expect.any(Number) });
+    await cycle(robo);
+    const events = await eventually(async () => {
+      expect(socket.events(CHANNEL)).toHaveLength(2);
+      return socket.events(CHANNEL);
+    });
+    expect(events.map(({ event }) => event)).toEqual(["lock:acquired", "lock:released"]);
+    expect(events[0]).toMatchObject({ channel: CHANNEL, prev: heads[CHANNEL], payload: { resource_id: WEB } });
+    expect(events[1]?.prev).toBe(events[0]?.seq);
+  });
+
+  test("gets what came after since before what is live: nothing missing, nothing twice", async () => {
+    const stage = new Stage();
+    const { alice, robo } = await stage.cast();
+    for (let n = 0; n < 3; n += 1) await cycle(robo);
+    const all = await published(alice, CHANNEL);
+    const socket = await Listener.open(alice.token);
+    await socket.subscribe([CHANNEL], { [CHANNEL]: all[1] ?? 0 });
+    await cycle(robo);
+    const now = await published(alice, CHANNEL);
+    await eventually(async () => expect(socket.seqs(CHANNEL)).toEqual(now.slice(2)));
+  });
+
+  test("whose since is of a future that never was is told to re-read", async () => {
+    const stage = new Stage();
+    const { alice, robo } = await stage.cast();
+    await cycle(robo);
+    const socket = await Listener.open(alice.token);
+    const heads = await socket.subscribe([CHANNEL], { [CHANNEL]: 1_000_000 });
+    await eventually(async () =>
+      expect(socket.told).toContainEqual({ event: "reset", channel: CHANNEL, payload: { seq: heads[CHANNEL] } }),
+    );
+    await cycle(robo);
+    await eventually(async () => expect(socket.events(CHANNEL)).toHaveLength(2));
+  });
+
+  test("hears no more of a channel that it left, and its hub gives up what nobody hears", async () => {
+    const stage = new Stage();
+    const { alice, robo } = await stage.cast();
+    const socket = await Listener.open(alice.token);
+    await socket.subscribe([CHANNEL, "user:alice"]);
+    socket.say({ action: "unsubscribe", channels: [CHANNEL] });
+    await eventually(async () =>
+      expect(socket.told).toContainEqual({ event: "unsubscribed", payload: { channels: [CHANNEL] } }),
+    );
+    await cycle(robo);
+    socket.say("ping");
+    await eventually(async () => expect(socket.texts).toContain("pong"));
+    expect(socket.events(CHANNEL)).toEqual([]);
+    await eventually(async () => expect(await channelsOf(stage, alice)).toEqual(["user:alice"]));
+    socket.close();
+    await eventually(async () => expect(await channelsOf(stage, alice)).toEqual([]));
+  });
+
+  test("is heard over the same hub as others of its channel, which follows it once", async () => {
+    const stage = new Stage();
+    const { alice, robo } = await stage.cast();
+    const sockets = await Promise.all([1, 2, 3].map(() => Listener.open(alice.token)));
+    for (const socket of sockets) await socket.subscribe([CHANNEL]);
+    await cycle(robo);
+    for (const socket of sockets) await eventually(async () => expect(socket.events(CHANNEL)).toHaveLength(2));
+    const [subscribers] = await rows(stage, CHANNEL, "SELECT body FROM documents WHERE key = 'subscribers'");
+    expect(JSON.parse(String(subscribers?.body))).toEqual([
+      { channel: CHANNEL, hub: hubOf(alice), until: expect.any(Number) },
+    ]);
+  });
+});
+
+/** Channels that a person's hub follows. */
+async function channelsOf(stage: Stage, person: Person): Promise<unknown[]> {
+  const found = await rows(stage, hubOf(person), "SELECT name FROM channels ORDER BY name");
+  return found.map(({ name }) => name);
+}
+
+function rows(stage: Stage, key: string, query: string): Promise<Record<string, SqlStorageValue>[]> {
+  return runInDurableObject(stage.stub(key), (_, state) => state.storage.sql.exec(query).toArray());
+}
+
+describe("through hibernation, eviction and lost pushes", () => {
+  test("a socket whose hub was evicted goes on where it was", async () => {
+    const stage = new Stage();
+    const { alice, robo } = await stage.cast();
+    const socket = await Listener.open(alice.token);
+    await socket.subscribe([CHANNEL]);
+    await cycle(robo);
+    await eventually(async () => expect(socket.events(CHANNEL)).toHaveLength(2));
+    await evictDurableObject(stage.stub(hubOf(alice)));
+    await cycle(robo);
+    await eventually(async () => expect(socket.seqs(CHANNEL)).toEqual(await published(alice, CHANNEL)));
+    socket.say("ping");
+    await eventually(async () => expect(socket.texts.at(-1)).toBe("pong"));
+  });
+
+  test("a push that was lost is made good by the next one, and the last one by the renewal", async () => {
+    stopClock();
+    const stage = new Stage();
+    const { alice, robo } = await stage.cast();
+    const socket = await Listener.open(alice.token);
+    await socket.subscribe([CHANNEL]);
+    const hub = hubOf(alice);
+    // Whom a publisher does not know, it does not push to.
+    await rows(stage, CHANNEL, "DELETE FROM documents WHERE key = 'subscribers'");
+    await evictDurableObject(stage.stub(CHANNEL));
+    await cycle(robo);
+    expect(socket.events(CHANNEL)).toEqual([]);
+    pass(RENEWAL_MS);
+    expect(await stage.ring(hub)).toBe(true);
+    const all = await published(alice, CHANNEL);
+    await eventually(async () => expect(socket.seqs(CHANNEL)).toEqual(all));
+    await cycle(robo);
+    await eventually(async () => expect(socket.seqs(CHANNEL)).toEqual(await published(alice, CHANNEL)));
+  });
+});
