@@ -33,13 +33,17 @@ export interface Passage {
   readonly skipped: readonly SkippedLink[];
 }
 
-/** The policies that hold for a task at `now` (ms since epoch), the order in which they are tried: oldest first. */
+/** Delegation policies by owner, each owner's in the order in which they are tried. */
+export type Delegations = ReadonlyMap<string, readonly DelegationPolicy[]>;
+
+/** The policies that hold for a task at `now` (ms since epoch), oldest first. */
 export function delegationsInForce(
   policies: readonly DelegationPolicy[],
   subject: DelegationSubject,
   now: number,
-): DelegationPolicy[] {
-  return policies.filter((policy) => isInForce(policy, subject, now)).sort(oldestFirst);
+): Delegations {
+  const inForce = policies.filter((policy) => isInForce(policy, subject, now)).sort(oldestFirst);
+  return Map.groupBy(inForce, ({ owner_id }) => owner_id);
 }
 
 function isInForce(policy: DelegationPolicy, subject: DelegationSubject, now: number): boolean {
@@ -73,7 +77,7 @@ function oldestFirst(a: DelegationPolicy, b: DelegationPolicy): number {
  * while `cascade`. A link that would close a cycle, or reach somebody who is barred (an author, an inactive user), is skipped
  * and the next one tried. Ends, since nobody is passed twice.
  */
-export function passageOf(owner: string, inForce: readonly DelegationPolicy[], barred: Bar): Passage {
+export function passageOf(owner: string, inForce: Delegations, barred: Bar): Passage {
   const path = [owner];
   const skipped: SkippedLink[] = [];
   const canTake = ({ id: policy_id, owner_id: from, delegate_to: to }: DelegationPolicy): boolean => {
@@ -81,8 +85,7 @@ export function passageOf(owner: string, inForce: readonly DelegationPolicy[], b
     if (why !== undefined) skipped.push({ policy_id, from, to, why });
     return why === undefined;
   };
-  const linkFrom = (from: string) =>
-    inForce.find((policy) => policy.owner_id === from && policy.mode === "reassign" && canTake(policy));
+  const linkFrom = (from: string) => inForce.get(from)?.find((policy) => policy.mode === "reassign" && canTake(policy));
 
   let link = linkFrom(owner);
   while (link !== undefined) {
@@ -90,7 +93,7 @@ export function passageOf(owner: string, inForce: readonly DelegationPolicy[], b
     link = link.cascade ? linkFrom(link.delegate_to) : undefined;
   }
   const to = path.at(-1) ?? owner;
-  const followed =
-    to === owner ? inForce.filter((one) => one.owner_id === owner && one.mode === "follow" && canTake(one)) : [];
+  const own = to === owner ? (inForce.get(owner) ?? []) : [];
+  const followed = own.filter((policy) => policy.mode === "follow" && canTake(policy));
   return { to, via: path.slice(1, -1), follows: [...new Set(followed.map((one) => one.delegate_to))], skipped };
 }

@@ -134,6 +134,7 @@ describe("the facts of a task", () => {
       risk_level: risk.level,
       authors: ["ann"],
       requested_reviewers: [],
+      delegations: new Map(),
     });
     expect(assigned).toMatchObject({ ok: true, value: { asked: [{ reviewer: { id: "bob", pending: 0 } }] } });
   });
