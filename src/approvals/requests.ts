@@ -1,9 +1,9 @@
 /** Opening and closing a task's approval requests. Pure; the task's actor owns them, inboxes and the trail are told. */
 import type { Happening } from "../actor/journal.ts";
 import type { RiskLevel } from "../tasks/contract.ts";
-import type { Request, TaskRecord } from "../tasks/task.ts";
+import { type Request, requestView, type TaskRecord } from "../tasks/task.ts";
 import type { Effect } from "../tasks/transition.ts";
-import type { AskedReviewer } from "./assignment.ts";
+import type { AskedReviewer, Reviewer } from "./assignment.ts";
 import type { ApprovalPriority, ApprovalStatus } from "./contract.ts";
 import type { InboxEffect } from "./inbox-api.ts";
 
@@ -20,19 +20,23 @@ export interface RequestChange {
   readonly effects: readonly Effect[];
 }
 
-/** One request per person asked. `mint` gives ids of this task's actor; `now` in ms. */
+/**
+ * One request per part: open with its reviewer, or, where they delegate, DELEGATED and an open one with the last delegate.
+ * `mint` gives ids of this task's actor; `now` in ms.
+ */
 export function openRequests(
   task: TaskRecord,
   asked: readonly AskedReviewer[],
   mint: () => string,
   now: number,
 ): RequestChange {
-  const opened = asked.map(({ reviewer, policy_ids, timeout_seconds }): Request => {
-    return {
+  const opened = asked.map((part) => {
+    const { reviewer, policy_ids, timeout_seconds, delegated, follows, skipped } = part;
+    const request = (person: Reviewer): Request => ({
       id: mint(),
       task_id: task.id,
-      reviewer_id: reviewer.id,
-      reviewer_name: reviewer.name,
+      reviewer_id: person.id,
+      reviewer_name: person.name,
       revision: task.revision,
       status: "PENDING",
       priority: PRIORITY[task.risk.level],
@@ -40,17 +44,29 @@ export function openRequests(
       escalation_level: 0,
       created_at: new Date(now).toISOString(),
       policy_ids,
-    };
+      timeout_seconds,
+    });
+    const noted = skipped === undefined ? {} : { skipped_delegations: skipped };
+    if (delegated === undefined) {
+      const own = { ...request(reviewer), ...(follows !== undefined && { follows }) };
+      return { requests: [own], happenings: [requested(own, task, noted)] };
+    }
+    const { to, via } = delegated;
+    const own: Request = { ...request(reviewer), status: "DELEGATED", delegated_to: to.id, via: [...via] };
+    const theirs: Request = { ...request(to), on_behalf_of: reviewer.id };
+    const passed = about(own, "approval.reassigned", { from: reviewer.id, to: to.id, via, ...noted });
+    return { requests: [own, theirs], happenings: [passed, requested(theirs, task)] };
   });
+  const requests = opened.flatMap((one) => one.requests);
   return {
-    requests: [...task.requests, ...opened],
-    happenings: opened.map((request) => askedFor(request, task)),
-    effects: opened.map((request) => inbox(request, task)),
+    requests: [...task.requests, ...requests],
+    happenings: opened.flatMap((one) => one.happenings),
+    effects: requests.map((request) => inbox(request, task)),
   };
 }
 
 /** The audit row of a request that opened. */
-export function askedFor(request: Request, task: TaskRecord): Happening {
+export function requested(request: Request, task: TaskRecord, more: Readonly<Record<string, unknown>> = {}): Happening {
   const { priority, due_at, on_behalf_of } = request;
   return about(request, "approval.requested", {
     priority,
@@ -59,6 +75,7 @@ export function askedFor(request: Request, task: TaskRecord): Happening {
     requested_by: task.metadata.author_id,
     risk_score: task.risk.score,
     ...(on_behalf_of !== undefined && { on_behalf_of }),
+    ...more,
   });
 }
 
@@ -95,16 +112,17 @@ export function about(request: Request, action: string, details: Record<string, 
       reviewer_id: request.reviewer_id,
       revision: request.revision,
       policy_ids: request.policy_ids,
+      ...(request.on_behalf_of !== undefined && { on_behalf_of: request.on_behalf_of }),
       ...details,
     },
   };
 }
 
-function inbox(request: Request, task: TaskRecord): Effect {
-  const { policy_ids: _, ...shown } = request;
+/** Tells a request's reviewer how it stands now. */
+export function inbox(request: Request, task: TaskRecord): Effect {
   const body: InboxEffect = {
     do: "request.changed",
-    request: shown,
+    request: requestView(request),
     task: {
       id: task.id,
       type: task.config.type,

@@ -4,6 +4,7 @@ import { idOf } from "../actor/ids.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
 import { respond } from "../approvals/decide.ts";
 import { eligibility } from "../approvals/eligibility.ts";
+import type { Nominee } from "../approvals/nominees.ts";
 import { ExecutingTask } from "./executing-actor.ts";
 import { requestView } from "./task.ts";
 import type { ApprovalAnswer, RespondAnswer } from "./task-api.ts";
@@ -33,12 +34,17 @@ export abstract class ReviewedTask extends ExecutingTask {
     });
   }
 
-  async respond(caller: Caller, member: number, input: RespondInput): Promise<Result<RespondAnswer>> {
+  async respond(
+    caller: Caller,
+    member: number,
+    input: RespondInput,
+    nominees: readonly Nominee[],
+  ): Promise<Result<RespondAnswer>> {
     if (!this.exists) return fail("APPROVAL_NOT_FOUND", "there is no such approval request");
     const id = idOf(this.place.address, member);
     return this.decide(
       caller,
-      (task, turn) => respond(task, id, input, turn),
+      (task, turn) => respond(task, id, input, turn, nominees),
       (task) => ({ success: true, approval_id: id, task_id: task.id, task_state: task.state }),
     );
   }

@@ -6,6 +6,7 @@ import type { Result } from "../actor/result.ts";
 import type { Command } from "../agents/commands.ts";
 import type { ApprovalRequest } from "../approvals/contract.ts";
 import type { Eligibility } from "../approvals/eligibility.ts";
+import type { Nominee } from "../approvals/nominees.ts";
 import type { Env } from "../env.ts";
 import type { Lease } from "../locks/contract.ts";
 import type { LockApi } from "../locks/lock-api.ts";
@@ -81,7 +82,13 @@ export interface TaskApi extends LockApi {
   complete(caller: Caller, input: CompleteTask): Promise<Result<Task>>;
   rollback(caller: Caller, input: RollbackReport): Promise<Result<Task>>;
   approval(caller: Caller, member: number): Promise<Result<ApprovalAnswer>>;
-  respond(caller: Caller, member: number, input: RespondInput): Promise<Result<RespondAnswer>>;
+  /** `nominees`: the active users among those whom the answer names. */
+  respond(
+    caller: Caller,
+    member: number,
+    input: RespondInput,
+    nominees: readonly Nominee[],
+  ): Promise<Result<RespondAnswer>>;
 }
 
 export function taskAt(env: Env, workspace: string, address: Address): Remote<TaskApi> {

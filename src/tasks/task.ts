@@ -10,9 +10,14 @@ export type Decision = Task["approvals"][number];
 export type Comment = Task["comments"][number];
 export type Metadata = Task["metadata"];
 
-/** An approval request with the policies whose requirements it serves. */
+/** An approval request with what only the rules need. */
 export interface Request extends ApprovalRequest {
+  /** whose requirements it serves */
   readonly policy_ids: readonly string[];
+  /** how long everybody has who is asked, first and at every escalation */
+  readonly timeout_seconds: number;
+  /** whose approval meets its part too (approvals/delegation.ts) */
+  readonly follows?: readonly string[];
 }
 
 export interface Execution {
@@ -169,7 +174,12 @@ export function taskView(task: TaskRecord): Task {
   };
 }
 
-export function requestView({ policy_ids: _, ...request }: Request): ApprovalRequest {
+export function requestView({
+  policy_ids: _p,
+  timeout_seconds: _t,
+  follows: _f,
+  ...request
+}: Request): ApprovalRequest {
   return request;
 }
 
