@@ -30,9 +30,9 @@ export const AUDIT_COLUMNS =
 
 const JSON_COLUMNS = ["who", "where", "why", "details"] as const;
 
-/** The row as served; throws when a column that should be JSON is not. */
+/** The row as served. A column that should be JSON and is not is shown as it stands: verify finds that row, reading must not fail on it. */
 export function auditRowOf(row: StoredAuditRow): AuditRow {
-  const parsed = Object.fromEntries(JSON_COLUMNS.map((column) => [column, parse(row[column])]));
+  const parsed = Object.fromEntries(JSON_COLUMNS.map((column) => [column, parsedOrText(row[column])]));
   const fields = Object.entries({ ...row, ...parsed }).filter(([, value]) => value !== null);
   return Object.fromEntries(fields) as unknown as AuditRow;
 }
@@ -50,6 +50,14 @@ export function entryOf(row: StoredAuditRow): ChainedEntry["entry"] | undefined 
     return entry as ChainedEntry["entry"];
   } catch {
     return undefined;
+  }
+}
+
+function parsedOrText(text: string | null): unknown {
+  try {
+    return parse(text);
+  } catch {
+    return text;
   }
 }
 

@@ -29,6 +29,8 @@ export interface EndpointSpec<P extends AnySchema, Q extends AnySchema, B extend
   readonly headers?: Readonly<Record<string, string>>;
   /** What it answers when it succeeds: status → schema, null for no body. */
   readonly answers: Readonly<Record<number, z.ZodType | null>>;
+  /** Media types of answers that are streams instead of JSON; their schema describes the text. */
+  readonly streams?: readonly string[];
   /** Error codes of its own, beyond those every route can give. */
   readonly errors?: readonly ErrorCode[];
 }
