@@ -2,6 +2,7 @@
 import { agentRoutes } from "./agents/routes.ts";
 import { policyRoutes } from "./approvals/policy-routes.ts";
 import { approvalRoutes } from "./approvals/routes.ts";
+import { auditAdminRoutes } from "./audit/admin-routes.ts";
 import { auditRoutes } from "./audit/routes.ts";
 import { deadlockRoutes } from "./deadlocks/routes.ts";
 import { createApp } from "./http/app.ts";
@@ -30,6 +31,7 @@ export default createApp([
   deadlockRoutes,
   lockRoutes,
   auditRoutes,
+  auditAdminRoutes,
   statsRoutes,
   webhookRoutes,
 ]);

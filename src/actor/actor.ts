@@ -25,6 +25,8 @@ export interface ActorApi {
   chain(after: number, limit: number): ChainedEntry[];
   /** Ships everything to the ledger now; false if the ledger did not take it. */
   ship(): Promise<boolean>;
+  /** What it still keeps of its chain above `after`, and its rows in the read models as they are now: D1 lost them. */
+  recount(after: number, limit: number): Pick<Shipment, "entries" | "changes">;
 }
 
 /** Marks of sources that have been silent this long are forgotten. */
@@ -68,6 +70,11 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
 
   /** The read-model rows that these entries touched, from the state as it is now. */
   protected project(_entries: readonly ChainedEntry[]): readonly ReadModelChange[] {
+    return [];
+  }
+
+  /** Rows that stand in the read models though no entry that is still kept may name them. */
+  protected standing(): readonly ReadModelChange[] {
     return [];
   }
 
@@ -204,6 +211,13 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
 
   async ship(): Promise<boolean> {
     return this.exists ? this.#ships().ship() : true;
+  }
+
+  recount(after: number, limit: number): Pick<Shipment, "entries" | "changes"> {
+    if (!this.exists) return { entries: [], changes: [] };
+    const entries = this.store.chain(after, limit, CALL_CHARS);
+    const isLast = (entries.at(-1)?.entry.seq ?? after) >= (this.#counters?.head_seq ?? 0);
+    return { entries, changes: [...this.project(entries), ...(isLast ? this.standing() : [])] };
   }
 
   // --- timers

@@ -1,5 +1,4 @@
 /** The ledger of a workspace: takes journals in, brings them to D1 in order, and keeps the head of every chain. */
-import { Actor } from "../actor/actor.ts";
 import type { Caller } from "../actor/caller.ts";
 import { type Commit, housekeeper } from "../actor/commit.ts";
 import { type ChainedEntry, canonicalJson, GENESIS, linkHash } from "../actor/journal.ts";
@@ -7,20 +6,13 @@ import type { Shipment } from "../actor/ledger-api.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
 import { backoffMs } from "../actor/timers.ts";
 import { Turns } from "../actor/turns.ts";
-import type { ConfigurationChange } from "../db/configuration.ts";
 import { type Flush, flushStatements } from "../db/flush.ts";
-import type { ReadModelChange } from "../db/read-model.ts";
 import type { Env } from "../env.ts";
 import { causeOf, log } from "../log.ts";
 import { type ConfigurationCommand, planConfiguration } from "./configuration.ts";
-import type { ChainHead, LedgerApi } from "./ledger-api.ts";
-
-/** What one accepted shipment or configuration change still owes to D1. */
-interface Pending {
-  readonly entries: readonly ChainedEntry[];
-  readonly changes: readonly ReadModelChange[];
-  readonly configuration: readonly ConfigurationChange[];
-}
+import type { Backlog, ChainHead, LedgerApi } from "./ledger-api.ts";
+import type { Pending } from "./ledger-core.ts";
+import { OPERATIONS_MIGRATION, OperatedLedger } from "./operated-ledger.ts";
 
 const FLUSH_TIMER = "flush";
 /** After a crash between acceptance and flush nothing else would wake the ledger. */
@@ -28,7 +20,7 @@ const FLUSH_SWEEP_MS = 5_000;
 /** JSON of one D1 batch; the platform takes 2 MB per parameter. */
 const FLUSH_CHARS = 1_000_000;
 
-export class LedgerActor extends Actor implements LedgerApi {
+export class LedgerActor extends OperatedLedger implements LedgerApi {
   readonly #flushes = new Turns();
   #failures = 0;
   #notBefore = 0;
@@ -44,6 +36,7 @@ export class LedgerActor extends Actor implements LedgerApi {
     return [
       `CREATE TABLE heads (source TEXT PRIMARY KEY, seq INTEGER NOT NULL, hash TEXT NOT NULL) STRICT, WITHOUT ROWID;
        CREATE TABLE pending (n INTEGER PRIMARY KEY AUTOINCREMENT, chars INTEGER NOT NULL, rows INTEGER NOT NULL) STRICT;`,
+      OPERATIONS_MIGRATION,
     ];
   }
 
@@ -56,16 +49,17 @@ export class LedgerActor extends Actor implements LedgerApi {
     if (last === undefined) return { acknowledged: head.seq };
     this.#assertContinues(shipment.source, head, fresh);
     this.commit(housekeeper(this.place.workspace), (tx) => {
-      this.#owe(tx, { entries: fresh, changes: shipment.changes, configuration: [] });
-      this.#advance(shipment.source, last);
+      this.owe(tx, { entries: fresh, changes: shipment.changes, configuration: [] });
+      this.advance(shipment.source, { seq: last.entry.seq, hash: last.hash });
     });
-    this.ctx.waitUntil(this.#flush());
+    this.ctx.waitUntil(this.flush());
     return { acknowledged: last.entry.seq };
   }
 
   async flushed(): Promise<boolean> {
     this.#notBefore = 0;
-    return this.#flush();
+    // While D1 is rebuilt, it lacks what it had.
+    return (await this.flush()) && !this.rebuild.underWay;
   }
 
   headOf(source: string): ChainHead | null {
@@ -82,9 +76,13 @@ export class LedgerActor extends Actor implements LedgerApi {
     );
   }
 
-  backlog(): { readonly unshipped: number } {
+  backlog(): Backlog {
     if (!this.exists) return { unshipped: 0 };
-    return { unshipped: this.#rows<{ n: number }>("SELECT coalesce(sum(rows), 0) AS n FROM pending")[0]?.n ?? 0 };
+    const [sum] = this.#rows<{ n: number; first: number | null }>(
+      "SELECT coalesce(sum(rows), 0) AS n, min(n) FILTER (WHERE rows > 0) AS first FROM pending",
+    );
+    const oldest = sum?.first == null ? undefined : this.store.read<Pending>(`pending:${sum.first}`)?.entries[0];
+    return { unshipped: sum?.n ?? 0, ...(oldest !== undefined && { oldest: oldest.entry.at }) };
   }
 
   // --- configuration
@@ -99,7 +97,8 @@ export class LedgerActor extends Actor implements LedgerApi {
     const replay = this.replayed<Record<string, unknown>>(caller);
     if (replay !== undefined) return replay;
     // What an earlier change still owes to D1 must be there before this one reads.
-    if (!(await this.flushed())) return unavailable();
+    this.#notBefore = 0;
+    if (this.rebuild.restoresConfiguration || !(await this.flush())) return unavailable();
     let planned: Awaited<ReturnType<typeof planConfiguration>>;
     try {
       planned = await planConfiguration(this.env.DB, this.place.workspace, command, new Date().toISOString());
@@ -112,26 +111,17 @@ export class LedgerActor extends Actor implements LedgerApi {
     this.commit(caller, (tx) => {
       for (const { target, body } of plan.effects ?? []) tx.effect(target, body);
       tx.remember(plan.answer);
-      if (plan.happenings.length === 0) return;
-      const before = this.headOf(this.key)?.seq ?? 0;
-      for (const happening of plan.happenings) tx.journal(happening);
-      const entries = tx.store.chain(before, plan.happenings.length);
-      this.#owe(tx, { entries, changes: [], configuration: plan.changes });
-      const last = entries.at(-1);
-      if (last === undefined) throw new Error("a configuration change left no entry");
-      this.#advance(this.key, last);
-      tx.shipped(last.entry.seq);
+      if (plan.happenings.length > 0) this.record(tx, plan.happenings, plan.changes);
     });
     // Durable from here on: if D1 fails now, the change waits in order and arrives when D1 is back.
-    await this.#flush();
+    await this.flush();
     await this.deliverEffects();
     return ok(plan.answer);
   }
 
   // --- flush
 
-  /** Brings everything that waits to D1. True if nothing is left, false when D1 does not take it now. */
-  #flush(): Promise<boolean> {
+  protected override flush(): Promise<boolean> {
     return this.#flushes.take(() => this.#run());
   }
 
@@ -150,7 +140,7 @@ export class LedgerActor extends Actor implements LedgerApi {
       this.commit(housekeeper(this.place.workspace), (tx) => {
         for (const n of batch.numbers) tx.store.erase(`pending:${n}`);
         this.ctx.storage.sql.exec("DELETE FROM pending WHERE n <= ?", batch.numbers.at(-1) ?? 0);
-        if (this.backlog().unshipped === 0) tx.timer(FLUSH_TIMER, undefined);
+        if (!this.#owes()) tx.timer(FLUSH_TIMER, undefined);
       });
     }
   }
@@ -199,16 +189,17 @@ export class LedgerActor extends Actor implements LedgerApi {
     throw new Error(`the ledger takes no effects, one came from ${source}`);
   }
 
-  protected override async onTimer(): Promise<void> {
+  protected override async onTimer(name: string, now: number): Promise<void> {
+    if (await this.operate(name, now)) return;
     this.#notBefore = 0;
-    if (!(await this.#flush())) return;
+    if (!(await this.flush())) return;
     // Something may have been accepted since the flush looked for the last time.
     this.commit(housekeeper(this.place.workspace), (tx) => {
-      tx.timer(FLUSH_TIMER, this.backlog().unshipped === 0 ? undefined : tx.now + FLUSH_SWEEP_MS);
+      tx.timer(FLUSH_TIMER, this.#owes() ? tx.now + FLUSH_SWEEP_MS : undefined);
     });
   }
 
-  #owe(tx: Commit, pending: Pending): void {
+  protected override owe(tx: Commit, pending: Pending): void {
     const chars = JSON.stringify(pending).length;
     const [row] = this.#rows<{ n: number }>(
       "INSERT INTO pending (chars, rows) VALUES (?, ?) RETURNING n",
@@ -233,8 +224,12 @@ export class LedgerActor extends Actor implements LedgerApi {
     }
   }
 
-  #advance(source: string, last: ChainedEntry): void {
-    this.ctx.storage.sql.exec("INSERT OR REPLACE INTO heads VALUES (?, ?, ?)", source, last.entry.seq, last.hash);
+  protected override advance(source: string, { seq, hash }: { readonly seq: number; readonly hash: string }): void {
+    this.ctx.storage.sql.exec("INSERT OR REPLACE INTO heads VALUES (?, ?, ?)", source, seq, hash);
+  }
+
+  #owes(): boolean {
+    return this.#rows("SELECT 1 FROM pending LIMIT 1").length > 0;
   }
 
   #rows<Row extends object>(query: string, ...bindings: (string | number)[]): Row[] {

@@ -11,6 +11,7 @@ import type { ReleaseEffect } from "../locks/lock-shell.ts";
 import type { LockName } from "../locks/lock-table.ts";
 import type { SagaNews } from "../locks/saga-news.ts";
 import type { Turn } from "./drafting.ts";
+import { pastExecutions } from "./past-executions.ts";
 import type { TaskRecord } from "./task.ts";
 import { taskRows } from "./task-rows.ts";
 import { readTask, writeTask } from "./task-store.ts";
@@ -135,6 +136,13 @@ export abstract class TaskShell extends LockActor {
 
   protected override project(entries: readonly ChainedEntry[]): readonly ReadModelChange[] {
     return [...(this.#task === undefined ? [] : taskRows(this.#task)), ...super.project(entries)];
+  }
+
+  protected override standing(): readonly ReadModelChange[] {
+    const task = this.#task;
+    const past =
+      task === undefined || task.attempts < 2 ? [] : pastExecutions(task, this.store.chain(0, Number.MAX_SAFE_INTEGER));
+    return [...past, ...super.standing()];
   }
 
   /** News from a lock that one of this task's sagas holds or awaits. */

@@ -1,0 +1,40 @@
+/** Ed25519 signatures (RFC 8032) over canonical JSON, by the platform's WebCrypto: the same in workerd and in Node. */
+import { canonicalJson } from "../actor/journal.ts";
+
+/** A workspace's key, as its ledger keeps it. `x` is the public half, base64url. */
+export interface SigningKey {
+  readonly kty: "OKP";
+  readonly crv: "Ed25519";
+  readonly x: string;
+  readonly d: string;
+}
+
+const ALGORITHM = { name: "Ed25519" };
+
+export async function newSigningKey(): Promise<SigningKey> {
+  const pair = (await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"])) as CryptoKeyPair;
+  const { x, d } = (await crypto.subtle.exportKey("jwk", pair.privateKey)) as JsonWebKey;
+  if (x === undefined || d === undefined) throw new Error("a key without its halves");
+  return { kty: "OKP", crv: "Ed25519", x, d };
+}
+
+/** base64url */
+export async function signed(key: SigningKey, value: unknown): Promise<string> {
+  const imported = await crypto.subtle.importKey("jwk", key, ALGORITHM, false, ["sign"]);
+  return Buffer.from(await crypto.subtle.sign(ALGORITHM, imported, bytesOf(value))).toString("base64url");
+}
+
+/** Whether the holder of this public key (base64url) signed exactly this value; false for what is no key or no signature. */
+export async function isSigned(publicKey: string, value: unknown, signature: string): Promise<boolean> {
+  try {
+    const key = { kty: "OKP", crv: "Ed25519", x: publicKey };
+    const imported = await crypto.subtle.importKey("jwk", key, ALGORITHM, false, ["verify"]);
+    return await crypto.subtle.verify(ALGORITHM, imported, Buffer.from(signature, "base64url"), bytesOf(value));
+  } catch {
+    return false;
+  }
+}
+
+function bytesOf(value: unknown): Buffer<ArrayBuffer> {
+  return Buffer.from(canonicalJson(value));
+}
