@@ -324,8 +324,18 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
       store: this.store,
       send: (target, rows) => actorOf<ActorApi>(this.env, this.place.workspace, target).deliver(target, this.key, rows),
       retryAt: (dueAt) => this.#housekeep((tx) => tx.timerBy(EFFECTS_TIMER, dueAt)),
+      parked: (target, isParked) => this.ctx.waitUntil(this.#tellParked(target, isParked)),
     });
     return this.#outbox;
+  }
+
+  /** For operators to see; the log has it in any case. */
+  async #tellParked(target: ActorKey, isParked: boolean): Promise<void> {
+    try {
+      await actorOf<LedgerIntake>(this.env, this.place.workspace, "config").noteParked(this.key, target, isParked);
+    } catch (thrown) {
+      log("warn", "effect.parked_untold", { source: this.key, target, cause: causeOf(thrown) });
+    }
   }
 
   #ships(): Shipping {

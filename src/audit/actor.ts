@@ -77,12 +77,13 @@ export class LedgerActor extends OperatedLedger implements LedgerApi {
   }
 
   backlog(): Backlog {
-    if (!this.exists) return { unshipped: 0 };
+    if (!this.exists) return { unshipped: 0, parked: 0 };
+    const parked = this.parkedEffects;
     const [sum] = this.#rows<{ n: number; first: number | null }>(
       "SELECT coalesce(sum(rows), 0) AS n, min(n) FILTER (WHERE rows > 0) AS first FROM pending",
     );
     const oldest = sum?.first == null ? undefined : this.store.read<Pending>(`pending:${sum.first}`)?.entries[0];
-    return { unshipped: sum?.n ?? 0, ...(oldest !== undefined && { oldest: oldest.entry.at }) };
+    return { unshipped: sum?.n ?? 0, ...(oldest !== undefined && { oldest: oldest.entry.at }), parked };
   }
 
   // --- configuration
@@ -200,6 +201,8 @@ export class LedgerActor extends OperatedLedger implements LedgerApi {
   }
 
   protected override owe(tx: Commit, pending: Pending): void {
+    // D1 takes no batch without a statement: this one would hold up all that come after it.
+    if (pending.entries.length + pending.changes.length + pending.configuration.length === 0) return;
     const chars = JSON.stringify(pending).length;
     const [row] = this.#rows<{ n: number }>(
       "INSERT INTO pending (chars, rows) VALUES (?, ?) RETURNING n",

@@ -23,12 +23,14 @@ export interface Standing {
   readonly beginning: Beginning | null;
 }
 
-/** What waits for D1. */
+/** What waits, and what is stuck. */
 export interface Backlog {
-  /** audit rows */
+  /** audit rows that D1 does not have yet */
   readonly unshipped: number;
   /** `at` of the oldest of them */
   readonly oldest?: string;
+  /** pairs of actors whose effects are held up for good */
+  readonly parked: number;
 }
 
 /** What operators and the edge ask of a ledger besides. */

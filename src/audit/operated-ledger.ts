@@ -3,6 +3,7 @@ import { Actor } from "../actor/actor.ts";
 import type { Caller } from "../actor/caller.ts";
 import { type Commit, housekeeper } from "../actor/commit.ts";
 import type { Happening } from "../actor/journal.ts";
+import type { ActorKey } from "../actor/remote.ts";
 import { ok, type Result } from "../actor/result.ts";
 import type { ConfigurationChange } from "../db/configuration.ts";
 import { BEGINNINGS_MIGRATION, beginningOf } from "./beginnings.ts";
@@ -10,20 +11,18 @@ import { COPY_MIGRATION, copyConfiguration } from "./configuration-copy.ts";
 import { authFailed, closed, type FailedLogins, nextClosing, tallied } from "./failed-logins.ts";
 import type { ChainHead, LedgerOperations, Standing } from "./ledger-api.ts";
 import type { LedgerCore, Pending } from "./ledger-core.ts";
+import { type ParkedEffects, stillParked, withParked } from "./parked-effects.ts";
 import { REBUILD_TIMER, Rebuild } from "./rebuild.ts";
 import { type Contents, RETENTION_MIGRATION, RETENTION_TIMER, Retention, type RetiredHead } from "./retention.ts";
 import type { RetentionState, Retention as RetentionView, Seal } from "./retention-contract.ts";
 
 export const OPERATIONS_MIGRATION = [COPY_MIGRATION, BEGINNINGS_MIGRATION, RETENTION_MIGRATION].join("\n");
 
+const PARKED = "parked_effects";
 const LOGINS = "failed_logins";
 const LOGINS_TIMER = "failed_logins";
 
 export abstract class OperatedLedger extends Actor implements LedgerOperations {
-  #core: LedgerCore | undefined;
-  #rebuild: Rebuild | undefined;
-  #retention: Retention | undefined;
-
   // --- what the ledger itself does
 
   protected abstract owe(tx: Commit, pending: Pending): void;
@@ -33,15 +32,13 @@ export abstract class OperatedLedger extends Actor implements LedgerOperations {
   abstract headOf(source: string): ChainHead | null;
   abstract heads(after: string, limit: number): ChainHead[];
 
-  /** Nothing is in the way of all that its actors told it: D1 comes to hold it. */
+  /** Where it stands is in storage alone. */
   protected get rebuild(): Rebuild {
-    this.#rebuild ??= new Rebuild(this.#parts(), this.key);
-    return this.#rebuild;
+    return new Rebuild(this.#core, this.key);
   }
 
   protected get retention(): Retention {
-    this.#retention ??= new Retention(this.#parts());
-    return this.#retention;
+    return new Retention(this.#core);
   }
 
   /** The configuration's chain is the only one that knows who had which rights when: it is never cut short. */
@@ -88,6 +85,21 @@ export abstract class OperatedLedger extends Actor implements LedgerOperations {
   #keepTallies(tx: Commit, tallies: readonly FailedLogins[]): void {
     tx.store.write(LOGINS, tallies);
     tx.timer(LOGINS_TIMER, nextClosing(tallies));
+  }
+
+  // --- what operators look at
+
+  noteParked(source: ActorKey, target: ActorKey, isParked: boolean): void {
+    const pair = `${source} ${target}`;
+    this.#housekeep((tx) => tx.store.write(PARKED, withParked(this.#parked(), pair, isParked, tx.now)));
+  }
+
+  protected get parkedEffects(): number {
+    return Object.keys(stillParked(this.#parked(), Date.now())).length;
+  }
+
+  #parked(): ParkedEffects {
+    return this.exists ? (this.store.read<ParkedEffects>(PARKED) ?? {}) : {};
   }
 
   // --- rebuild
@@ -158,8 +170,8 @@ export abstract class OperatedLedger extends Actor implements LedgerOperations {
 
   // --- internals
 
-  #parts(): LedgerCore {
-    this.#core ??= {
+  get #core(): LedgerCore {
+    return {
       env: this.env,
       workspace: this.place.workspace,
       sql: this.ctx.storage.sql,
@@ -171,7 +183,6 @@ export abstract class OperatedLedger extends Actor implements LedgerOperations {
       headOf: (source) => this.headOf(source),
       heads: (after, limit) => this.heads(after, limit),
     };
-    return this.#core;
   }
 
   #housekeep(work: (tx: Commit) => void): void {

@@ -95,13 +95,14 @@ export class Rebuild {
         return this.#later();
       }
     }
+    await this.#core.flush();
   }
 
   async #nextCopies(state: Progress, copied: number): Promise<void> {
     if (copied === 0) await this.#retireAgain();
     const { puts, last } = copiedConfiguration(this.#core.sql, copied);
     this.#step((tx) => {
-      if (puts.length > 0) this.#core.owe(tx, { entries: [], changes: [], configuration: puts, again: true });
+      this.#core.owe(tx, { entries: [], changes: [], configuration: puts, again: true });
       this.#save(tx, { ...state, copied: puts.length > 0 ? last : null });
     });
   }

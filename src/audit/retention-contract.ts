@@ -60,12 +60,9 @@ export const Retention = z
     chains: count.optional(),
     sha256: hash.optional(),
     prepared_at: Timestamp,
-    problem: z
-      .strictObject({ subject: z.string(), first_bad: FirstBad })
-      .optional()
-      .openapi({
-        description: "why the file was broken off: that chain does not verify, and nothing of it is retired",
-      }),
+    problem: z.strictObject({ subject: z.string(), first_bad: FirstBad }).optional().openapi({
+      description: "why the file was broken off: that chain does not verify, and nothing of it is retired",
+    }),
   })
   .openapi("Retention");
 export type Retention = z.infer<typeof Retention>;

@@ -12,10 +12,11 @@ export interface SigningKey {
 const ALGORITHM = { name: "Ed25519" };
 
 export async function newSigningKey(): Promise<SigningKey> {
-  const pair = (await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"])) as CryptoKeyPair;
-  const { x, d } = (await crypto.subtle.exportKey("jwk", pair.privateKey)) as JsonWebKey;
-  if (x === undefined || d === undefined) throw new Error("a key without its halves");
-  return { kty: "OKP", crv: "Ed25519", x, d };
+  const pair = await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
+  if (!("privateKey" in pair)) throw new Error("not a pair of keys");
+  const jwk = await crypto.subtle.exportKey("jwk", pair.privateKey);
+  if (!("x" in jwk && "d" in jwk) || jwk.x === undefined || jwk.d === undefined) throw new Error("not a key");
+  return { kty: "OKP", crv: "Ed25519", x: jwk.x, d: jwk.d };
 }
 
 /** base64url */
