@@ -60,10 +60,12 @@ async function* text(
 /** A stream that asks for the next piece only when the reader has room for it. A failure breaks it off, and is logged. */
 export function streamOf(pieces: AsyncGenerator<string, void>): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
+  let abandoned = false;
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
       try {
         const { done, value } = await pieces.next();
+        if (abandoned) return;
         if (done) controller.close();
         else controller.enqueue(encoder.encode(value));
       } catch (thrown) {
@@ -72,6 +74,7 @@ export function streamOf(pieces: AsyncGenerator<string, void>): ReadableStream<U
       }
     },
     async cancel() {
+      abandoned = true;
       await pieces.return();
     },
   });

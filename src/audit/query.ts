@@ -1,6 +1,6 @@
 /** The audit trail as D1 holds it and as it is served (05-realtime-and-audit, "Audit"). Pure. */
 import type { ChainedEntry } from "../actor/journal.ts";
-import { condition, type SqlFragment } from "../http/pagination.ts";
+import { condition, type SqlFragment } from "../http/sql-fragment.ts";
 import type { AuditFilters, AuditRow } from "./contract.ts";
 
 /** A row of `audit_log` as D1 gives it: JSON columns are text, absent fields null. */
