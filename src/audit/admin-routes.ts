@@ -4,6 +4,7 @@ import { ADMIN } from "../http/access.ts";
 import { endpoint, reply } from "../http/endpoint.ts";
 import type { App } from "../http/endpoint-spec.ts";
 import { refuse } from "../http/failure.ts";
+import { Uuid } from "./contract.ts";
 import { streamOf } from "./export.ts";
 import { MEDIA_TYPES } from "./export-format.ts";
 import { ledgerOf } from "./ledger-api.ts";
@@ -11,7 +12,7 @@ import { ConfirmRetention, PrepareRetention, RebuildBegun, Retention, RetentionS
 import { retentionFile } from "./retention-file.ts";
 
 const tag = "Operations";
-const params = z.strictObject({ id: z.uuid() });
+const params = z.strictObject({ id: Uuid });
 
 export function auditAdminRoutes(app: App): void {
   endpoint(
