@@ -3,6 +3,7 @@ import { agentRoutes } from "./agents/routes.ts";
 import { delegationRoutes } from "./approvals/delegation-routes.ts";
 import { policyRoutes } from "./approvals/policy-routes.ts";
 import { approvalRoutes } from "./approvals/routes.ts";
+import { auditAdminRoutes } from "./audit/admin-routes.ts";
 import { auditRoutes } from "./audit/routes.ts";
 import { deadlockRoutes } from "./deadlocks/routes.ts";
 import { createApp } from "./http/app.ts";
@@ -37,6 +38,7 @@ export default createApp([
   auditRoutes,
   socketRoutes,
   channelRoutes,
+  auditAdminRoutes,
   statsRoutes,
   webhookRoutes,
 ]);

@@ -326,7 +326,8 @@ describe("GET /stats", () => {
       approvals: { pending: 0, median_seconds: 0 },
       locks: { held: 0, queued: 0 },
       agents: { online: 0, stale: 0, offline: 0 },
-      audit: { rows: 0, unshipped: 0 },
+      audit: { rows: 0, unshipped: 0, lag_ms: 0 },
+      effects: { parked: 0 },
     });
   });
 

@@ -26,6 +26,8 @@ export interface ActorApi {
   chain(after: number, limit: number): ChainedEntry[];
   /** Ships everything to the ledger now; false if the ledger did not take it. */
   ship(): Promise<boolean>;
+  /** What it still keeps of its chain above `after`, and its rows in the read models as they are now: D1 lost them. */
+  recount(after: number, limit: number): Pick<Shipment, "entries" | "changes">;
 }
 
 /** Marks of sources that have been silent this long are forgotten. */
@@ -81,6 +83,11 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
 
   /** Called with the events of a commit, once it stands. */
   protected publish(_events: readonly MadeEvent[]): void {}
+
+  /** Rows that stand in the read models though no entry that is still kept may name them. */
+  protected standing(): readonly ReadModelChange[] {
+    return [];
+  }
 
   /** Whether acknowledged entries are ever forgotten. */
   protected get keepsWholeJournal(): boolean {
@@ -229,6 +236,13 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
     return this.exists ? this.#ships().ship() : true;
   }
 
+  recount(after: number, limit: number): Pick<Shipment, "entries" | "changes"> {
+    if (!this.exists) return { entries: [], changes: [] };
+    const entries = this.store.chain(after, limit, CALL_CHARS);
+    const isLast = (entries.at(-1)?.entry.seq ?? after) >= (this.#counters?.head_seq ?? 0);
+    return { entries, changes: [...this.project(entries), ...(isLast ? this.standing() : [])] };
+  }
+
   // --- timers
 
   override async alarm(): Promise<void> {
@@ -319,8 +333,18 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
       store: this.store,
       send: (target, rows) => actorOf<ActorApi>(this.env, this.place.workspace, target).deliver(target, this.key, rows),
       retryAt: (dueAt) => this.#housekeep((tx) => tx.timerBy(EFFECTS_TIMER, dueAt)),
+      parked: (target, isParked) => this.ctx.waitUntil(this.#tellParked(target, isParked)),
     });
     return this.#outbox;
+  }
+
+  /** For operators to see; the log has it in any case. */
+  async #tellParked(target: ActorKey, isParked: boolean): Promise<void> {
+    try {
+      await actorOf<LedgerIntake>(this.env, this.place.workspace, "config").noteParked(this.key, target, isParked);
+    } catch (thrown) {
+      log("warn", "effect.parked_untold", { source: this.key, target, cause: causeOf(thrown) });
+    }
   }
 
   #ships(): Shipping {

@@ -18,6 +18,8 @@ export interface Happening {
   readonly details?: Readonly<Record<string, unknown>> | undefined;
   /** Replaces the caller as the one who acted, e.g. `system` for a timer. */
   readonly who?: Who | undefined;
+  /** Replaces the caller's place, where the ledger tells what happened to others. */
+  readonly where?: Where | undefined;
   /** false: feeds channels only; stands outside the chain and never goes to D1. */
   readonly audit?: boolean | undefined;
 }
@@ -96,7 +98,7 @@ export function entryOf(
     ...(to_state !== undefined && { to_state }),
     who: happening.who ?? caller.who,
     at: microsToTimestamp(place.micros),
-    where: caller.where,
+    where: happening.where ?? caller.where,
     ...(Object.keys(why).length > 0 && { why }),
     request_id: caller.request_id,
     ...(details !== undefined && Object.keys(details).length > 0 && { details }),

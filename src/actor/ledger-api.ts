@@ -15,4 +15,6 @@ export interface LedgerIntake {
   accept(shipment: Shipment): Promise<{ readonly acknowledged: number }>;
   /** Resolves once everything accepted before the call stands in D1; false when D1 does not take it now. */
   flushed(): Promise<boolean>;
+  /** The effects of `source` for `target` are held up for good, or no more. */
+  noteParked(source: ActorKey, target: ActorKey, isParked: boolean): void;
 }

@@ -12,6 +12,7 @@ class World {
   readonly calls: { target: string; numbers: number[] }[] = [];
   readonly marks = new Map<string, number>();
   readonly retries: number[] = [];
+  readonly parked: string[] = [];
   /** What stands between sender and receiver; by default nothing. */
   network: (target: string, deliver: () => Receipt) => Promise<Receipt> = async (_, deliver) => deliver();
   refused: string | undefined;
@@ -23,6 +24,7 @@ class World {
       return this.network(target, () => this.#receive(target, rows));
     },
     retryAt: (dueAt) => this.retries.push(dueAt),
+    parked: (target, isParked) => this.parked.push(`${target} ${isParked}`),
   });
   #n = 0;
 
@@ -247,9 +249,11 @@ describe("a message that its receiver refuses", () => {
     await atNextTry();
     expect((world.retries.at(-1) ?? 0) - Date.now()).toBe(HOUR);
     expect(logged).toHaveLength(2);
+    expect(world.parked).toEqual(["a true", "a true"]);
     world.refused = undefined;
     expect(await atNextTry()).toBe(true);
     expect(world.applied).toEqual(["a poison", "a 2"]);
+    expect(world.parked).toEqual(["a true", "a true", "a false"]);
   });
 
   it("is parked for its own refusals only: an outage before them does not count", async () => {

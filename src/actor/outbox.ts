@@ -36,6 +36,8 @@ interface Dependencies {
   readonly store: Pick<Storage, "owedTo" | "targets">;
   readonly send: (target: ActorKey, rows: readonly EffectRow[]) => Promise<Receipt>;
   readonly retryAt: (dueAt: number) => void;
+  /** Tells whoever watches that this target is parked (said again at every try), or no more. */
+  readonly parked: (target: ActorKey, isParked: boolean) => void;
 }
 
 interface Pair {
@@ -106,6 +108,7 @@ export class Outbox {
       }
       if (receipt.acked >= first.n) {
         pair.acked = receipt.acked;
+        if (pair.refusals >= PARK_AFTER) this.#deps.parked(target, false);
         pair.failures = 0;
         pair.refusals = 0;
       }
@@ -124,6 +127,7 @@ export class Outbox {
     if (pair.failures === 1 || (parked && pair.refusals === PARK_AFTER)) {
       log("error", parked ? "effect.parked" : "effect.failed", { source: this.#deps.source, target, cause });
     }
+    if (parked) this.#deps.parked(target, true);
     this.#deps.retryAt(pair.notBefore);
     return false;
   }

@@ -75,10 +75,7 @@ function create(
   const first = firstToken({ kind: "agent", id: row.id }, token, now);
   return ok({
     changes: [{ put: "agents", row }, ...first.changes],
-    happenings: [
-      happened("agent.created", row.id, { ...agent, config: maskedConfig(agent.config) }),
-      ...first.happenings,
-    ],
+    happenings: [happened("agent.created", row.id, { ...agent }), ...first.happenings],
     answer: { agent: agentView(row, "masked"), token_id: token.token_id },
     effects: [tell(row.id, configured(row))],
   });
@@ -100,7 +97,6 @@ function update(
   const leaves = agent.active && !row.active;
   const details = {
     ...fields,
-    ...(fields.config !== undefined && { config: maskedConfig(fields.config) }),
     ...(leaves && { tokens_revoked: tokens }),
   };
   return ok({
@@ -137,5 +133,6 @@ function tell(id: string, body: AgentEffect) {
 }
 
 function happened(action: string, id: string, details: Record<string, unknown>): Happening {
-  return { action, subject_type: "agent", subject_id: id, details };
+  // Labels and config are anybody's keys and values.
+  return { action, subject_type: "agent", subject_id: id, details: maskedConfig(details) };
 }

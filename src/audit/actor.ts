@@ -7,24 +7,16 @@ import type { ActorKey } from "../actor/remote.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
 import { backoffMs } from "../actor/timers.ts";
 import { Turns } from "../actor/turns.ts";
-import type { ConfigurationChange } from "../db/configuration.ts";
 import { type Flush, flushStatements } from "../db/flush.ts";
-import type { ReadModelChange } from "../db/read-model.ts";
 import type { Env } from "../env.ts";
 import { causeOf, log } from "../log.ts";
 import { hubShards } from "../realtime/hub-address.ts";
 import { HUBS_TABLE, HubRegistry } from "../realtime/hub-registry.ts";
 import { type ConfigurationCommand, planConfiguration } from "./configuration.ts";
 import { assertContinues } from "./continuity.ts";
-import { FeedingActor } from "./feeding-actor.ts";
-import type { ChainHead, LedgerApi } from "./ledger-api.ts";
-
-/** What one accepted shipment or configuration change still owes to D1. */
-interface Pending {
-  readonly entries: readonly ChainedEntry[];
-  readonly changes: readonly ReadModelChange[];
-  readonly configuration: readonly ConfigurationChange[];
-}
+import type { Backlog, ChainHead, LedgerApi } from "./ledger-api.ts";
+import type { Pending } from "./ledger-core.ts";
+import { OPERATIONS_MIGRATION, OperatedLedger } from "./operated-ledger.ts";
 
 const FLUSH_TIMER = "flush";
 /** After a crash between acceptance and flush nothing else would wake the ledger. */
@@ -32,7 +24,7 @@ const FLUSH_SWEEP_MS = 5_000;
 /** JSON of one D1 batch; the platform takes 2 MB per parameter. */
 const FLUSH_CHARS = 1_000_000;
 
-export class LedgerActor extends FeedingActor implements LedgerApi {
+export class LedgerActor extends OperatedLedger implements LedgerApi {
   readonly #flushes = new Turns();
   readonly #hubs: HubRegistry;
   #failures = 0;
@@ -51,6 +43,7 @@ export class LedgerActor extends FeedingActor implements LedgerApi {
       `CREATE TABLE heads (source TEXT PRIMARY KEY, seq INTEGER NOT NULL, hash TEXT NOT NULL) STRICT, WITHOUT ROWID;
        CREATE TABLE pending (n INTEGER PRIMARY KEY AUTOINCREMENT, chars INTEGER NOT NULL, rows INTEGER NOT NULL) STRICT;`,
       HUBS_TABLE,
+      OPERATIONS_MIGRATION,
     ];
   }
 
@@ -63,16 +56,17 @@ export class LedgerActor extends FeedingActor implements LedgerApi {
     if (last === undefined) return { acknowledged: head.seq };
     assertContinues(this.place.workspace, shipment.source, head, fresh);
     this.commit(housekeeper(this.place.workspace), (tx) => {
-      this.#owe(tx, { entries: fresh, changes: shipment.changes, configuration: [] });
-      this.#advance(shipment.source, last);
+      this.owe(tx, { entries: fresh, changes: shipment.changes, configuration: [] });
+      this.advance(shipment.source, { seq: last.entry.seq, hash: last.hash });
     });
-    this.ctx.waitUntil(this.#flush());
+    this.ctx.waitUntil(this.flush());
     return { acknowledged: last.entry.seq };
   }
 
   async flushed(): Promise<boolean> {
     this.#notBefore = 0;
-    return this.#flush();
+    // While D1 is rebuilt, it lacks what it had.
+    return (await this.flush()) && !this.rebuild.underWay;
   }
 
   headOf(source: string): ChainHead | null {
@@ -89,9 +83,14 @@ export class LedgerActor extends FeedingActor implements LedgerApi {
     );
   }
 
-  backlog(): { readonly unshipped: number } {
-    if (!this.exists) return { unshipped: 0 };
-    return { unshipped: this.#rows<{ n: number }>("SELECT coalesce(sum(rows), 0) AS n FROM pending")[0]?.n ?? 0 };
+  backlog(): Backlog {
+    if (!this.exists) return { unshipped: 0, parked: 0 };
+    const parked = this.parkedEffects;
+    const [sum] = this.#rows<{ n: number; first: number | null }>(
+      "SELECT coalesce(sum(rows), 0) AS n, min(n) FILTER (WHERE rows > 0) AS first FROM pending",
+    );
+    const oldest = sum?.first == null ? undefined : this.store.read<Pending>(`pending:${sum.first}`)?.entries[0];
+    return { unshipped: sum?.n ?? 0, ...(oldest !== undefined && { oldest: oldest.entry.at }), parked };
   }
 
   // --- configuration
@@ -111,7 +110,8 @@ export class LedgerActor extends FeedingActor implements LedgerApi {
     const replay = this.replayed<Record<string, unknown>>(caller);
     if (replay !== undefined) return replay;
     // What an earlier change still owes to D1 must be there before this one reads.
-    if (!(await this.flushed())) return unavailable();
+    this.#notBefore = 0;
+    if (this.rebuild.restoresConfiguration || !(await this.flush())) return unavailable();
     let planned: Awaited<ReturnType<typeof planConfiguration>>;
     try {
       planned = await planConfiguration(this.env.DB, this.place.workspace, command, new Date().toISOString());
@@ -125,26 +125,17 @@ export class LedgerActor extends FeedingActor implements LedgerApi {
       const notices = this.#hubs.noticesOf(plan.changes, hubShards(this.env.HUB_SHARDS));
       for (const { target, body } of [...(plan.effects ?? []), ...notices]) tx.effect(target, body);
       tx.remember(plan.answer);
-      if (plan.happenings.length === 0) return;
-      const before = this.headOf(this.key)?.seq ?? 0;
-      for (const happening of plan.happenings) tx.journal(happening);
-      const entries = tx.store.chain(before, plan.happenings.length);
-      this.#owe(tx, { entries, changes: [], configuration: plan.changes });
-      const last = entries.at(-1);
-      if (last === undefined) throw new Error("a configuration change left no entry");
-      this.#advance(this.key, last);
-      tx.shipped(last.entry.seq);
+      if (plan.happenings.length > 0) this.record(tx, plan.happenings, plan.changes);
     });
     // Durable from here on: if D1 fails now, the change waits in order and arrives when D1 is back.
-    await this.#flush();
+    await this.flush();
     await this.deliverEffects();
     return ok(plan.answer);
   }
 
   // --- flush
 
-  /** Brings everything that waits to D1. True if nothing is left, false when D1 does not take it now. */
-  #flush(): Promise<boolean> {
+  protected override flush(): Promise<boolean> {
     return this.#flushes.take(() => this.#run());
   }
 
@@ -163,14 +154,14 @@ export class LedgerActor extends FeedingActor implements LedgerApi {
       this.commit(housekeeper(this.place.workspace), (tx) => {
         for (const n of batch.numbers) tx.store.erase(`pending:${n}`);
         this.ctx.storage.sql.exec("DELETE FROM pending WHERE n <= ?", batch.numbers.at(-1) ?? 0);
-        if (this.backlog().unshipped === 0) tx.timer(FLUSH_TIMER, undefined);
+        if (!this.#owes()) tx.timer(FLUSH_TIMER, undefined);
         this.keepPushed(tx);
       });
-      this.publishFlushed(batch.flush.entries);
+      this.publishFlushed(batch.news);
     }
   }
 
-  #nextBatch(): { numbers: number[]; flush: Flush } | undefined {
+  #nextBatch(): { numbers: number[]; flush: Flush; news: ChainedEntry[] } | undefined {
     if (!this.exists) return undefined;
     const waiting = this.#rows<{ n: number; chars: number }>("SELECT n, chars FROM pending ORDER BY n LIMIT 1000");
     const numbers: number[] = [];
@@ -188,6 +179,7 @@ export class LedgerActor extends FeedingActor implements LedgerApi {
     });
     return {
       numbers,
+      news: owed.filter((pending) => pending.again !== true).flatMap((pending) => pending.entries),
       flush: {
         entries: owed.flatMap((pending) => pending.entries),
         changes: owed.flatMap((pending) => pending.changes),
@@ -214,16 +206,19 @@ export class LedgerActor extends FeedingActor implements LedgerApi {
     throw new Error(`the ledger takes no effects, one came from ${source}`);
   }
 
-  protected override async onTimer(): Promise<void> {
+  protected override async onTimer(name: string, now: number): Promise<void> {
+    if (await this.operate(name, now)) return;
     this.#notBefore = 0;
-    if (!(await this.#flush())) return;
+    if (!(await this.flush())) return;
     // Something may have been accepted since the flush looked for the last time.
     this.commit(housekeeper(this.place.workspace), (tx) => {
-      tx.timer(FLUSH_TIMER, this.backlog().unshipped === 0 ? undefined : tx.now + FLUSH_SWEEP_MS);
+      tx.timer(FLUSH_TIMER, this.#owes() ? tx.now + FLUSH_SWEEP_MS : undefined);
     });
   }
 
-  #owe(tx: Commit, pending: Pending): void {
+  protected override owe(tx: Commit, pending: Pending): void {
+    // D1 takes no batch without a statement: this one would hold up all that come after it.
+    if (pending.entries.length + pending.changes.length + pending.configuration.length === 0) return;
     const chars = JSON.stringify(pending).length;
     const [row] = this.#rows<{ n: number }>(
       "INSERT INTO pending (chars, rows) VALUES (?, ?) RETURNING n",
@@ -235,8 +230,12 @@ export class LedgerActor extends FeedingActor implements LedgerApi {
     tx.timerBy(FLUSH_TIMER, tx.now + FLUSH_SWEEP_MS);
   }
 
-  #advance(source: string, last: ChainedEntry): void {
-    this.ctx.storage.sql.exec("INSERT OR REPLACE INTO heads VALUES (?, ?, ?)", source, last.entry.seq, last.hash);
+  protected override advance(source: string, { seq, hash }: { readonly seq: number; readonly hash: string }): void {
+    this.ctx.storage.sql.exec("INSERT OR REPLACE INTO heads VALUES (?, ?, ?)", source, seq, hash);
+  }
+
+  #owes(): boolean {
+    return this.#rows("SELECT 1 FROM pending LIMIT 1").length > 0;
   }
 
   #rows<Row extends object>(query: string, ...bindings: (string | number)[]): Row[] {

@@ -45,7 +45,8 @@ export const AuditRow = z
   .openapi("AuditRow");
 export type AuditRow = z.infer<typeof AuditRow>;
 
-const uuid = z
+/** A UUID of any version, lowered. */
+export const Uuid = z
   .string()
   .refine(isUuidShaped, "must be a UUID")
   .transform((text) => text.toLowerCase())
@@ -76,12 +77,12 @@ function timeOf(text: string): string | undefined {
 export const AuditFilters = {
   subject_type: z.string().min(1).max(64).optional(),
   subject_id: z.string().min(1).max(1024).optional(),
-  task_id: uuid.optional().openapi({ description: "the task's own chain, and what names it elsewhere" }),
+  task_id: Uuid.optional().openapi({ description: "the task's own chain, and what names it elsewhere" }),
   who: z.string().min(1).max(128).optional().openapi({ description: "id of who acted" }),
   action: actionPattern.optional(),
   from: time.optional().openapi({ description: "inclusive" }),
   to: time.optional().openapi({ description: "exclusive" }),
-  request_id: uuid.optional(),
+  request_id: Uuid.optional(),
 };
 const filters = z.strictObject(AuditFilters);
 export type AuditFilters = z.infer<typeof filters>;

@@ -1,6 +1,6 @@
 /** The audit trail as D1 holds it and as it is served (05-realtime-and-audit, "Audit"). Pure. */
 import type { ChainedEntry } from "../actor/journal.ts";
-import { condition, type SqlFragment } from "../http/pagination.ts";
+import { condition, type SqlFragment } from "../http/sql-fragment.ts";
 import type { AuditFilters, AuditRow } from "./contract.ts";
 
 /** A row of `audit_log` as D1 gives it: JSON columns are text, absent fields null. */
@@ -30,9 +30,9 @@ export const AUDIT_COLUMNS =
 
 const JSON_COLUMNS = ["who", "where", "why", "details"] as const;
 
-/** The row as served; throws when a column that should be JSON is not. */
+/** The row as served. A column that should be JSON and is not is shown as it stands: verify finds that row, reading must not fail on it. */
 export function auditRowOf(row: StoredAuditRow): AuditRow {
-  const parsed = Object.fromEntries(JSON_COLUMNS.map((column) => [column, parse(row[column])]));
+  const parsed = Object.fromEntries(JSON_COLUMNS.map((column) => [column, parsedOrText(row[column])]));
   const fields = Object.entries({ ...row, ...parsed }).filter(([, value]) => value !== null);
   return Object.fromEntries(fields) as unknown as AuditRow;
 }
@@ -50,6 +50,14 @@ export function entryOf(row: StoredAuditRow): ChainedEntry["entry"] | undefined 
     return entry as ChainedEntry["entry"];
   } catch {
     return undefined;
+  }
+}
+
+function parsedOrText(text: string | null): unknown {
+  try {
+    return parse(text);
+  } catch {
+    return text;
   }
 }
 

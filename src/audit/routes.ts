@@ -6,6 +6,8 @@ import type { App } from "../http/endpoint-spec.ts";
 import { type Order, paged, readCursor, writeCursor } from "../http/pagination.ts";
 import { PageQuery, Pagination, queryInteger } from "../http/validation.ts";
 import { AuditFilters, AuditRow, ChainVerdict, TrailVerdict, VerifyQuery } from "./contract.ts";
+import { exportTrail } from "./export.ts";
+import { MEDIA_TYPES } from "./export-format.ts";
 import { AUDIT_COLUMNS, auditConditions, auditRowOf, type StoredAuditRow } from "./query.ts";
 import { verifySubject, verifyTrail } from "./verification.ts";
 
@@ -61,6 +63,35 @@ export function auditRoutes(app: App): void {
         .bind(caller.workspace, limit)
         .all<StoredAuditRow>();
       return { status: 200, body: { entries: results.map(auditRowOf) } };
+    },
+  );
+
+  endpoint(
+    app,
+    {
+      method: "get",
+      path: "/audit/export",
+      tag: TAG,
+      summary: "Download the trail, or what of it fits the filters",
+      description:
+        "Oldest first, one row a line, as it stood when the request came. The header Audit-Rows says how many rows there are: " +
+        "an answer that ends with fewer, or without the end that HTTP demands, was broken off.",
+      access: READ,
+      query: z.strictObject({ ...AuditFilters, format: z.enum(["ndjson", "csv"]).default("ndjson") }),
+      answers: { 200: z.string() },
+      streams: ["application/x-ndjson", "text/csv"],
+    },
+    async ({ caller, env, query: { format, ...filters } }) => {
+      const { rows, last_id, stream } = await exportTrail(env.DB, caller.workspace, filters, format);
+      const headers = {
+        "Content-Type": MEDIA_TYPES[format],
+        "Content-Disposition": `attachment; filename="audit-${caller.workspace}.${format}"`,
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "no-store",
+        "Audit-Rows": String(rows),
+        "Audit-Last-Id": String(last_id),
+      };
+      return { status: 200, headers, body: stream };
     },
   );
 

@@ -4,13 +4,12 @@ import { parseId } from "../actor/ids.ts";
 import { actorOf } from "../actor/remote.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
 import type { Env } from "../env.ts";
+import { condition } from "../http/pagination.ts";
+import type { Beginning } from "./beginnings.ts";
 import type { ChainVerdict, TrailVerdict } from "./contract.ts";
 import { ledgerOf } from "./ledger-api.ts";
-import { AUDIT_COLUMNS, type StoredAuditRow } from "./query.ts";
-import { type ChainCheck, type Link, UNCHECKED, verifyChain, verifyEnd } from "./verify.ts";
-
-/** Rows of one chain that are held in memory at a time. */
-const PAGE = 1_000;
+import { auditPages } from "./pages.ts";
+import { type ChainCheck, type Link, startOf, UNCHECKED, verifyChain, verifyEnd } from "./verify.ts";
 
 /**
  * Recomputes one chain from D1 and compares its end with the actor's own. `subject` is `task:{id}`, `resource:{key}`,
@@ -24,7 +23,10 @@ export async function verifySubject(env: Env, workspace: string, subject: string
   const head = await actor.head();
   if (head === null) return unknown(subject);
   if (!(await actor.ship()) || !(await ledger.flushed())) return behind();
-  const check = await checkStored(env.DB, workspace, key, head, () => actor.head());
+  const [standing] = await ledger.standings([key]);
+  const check = await checkStored(env.DB, workspace, key, { head, beginning: standing?.beginning ?? null }, () =>
+    actor.head(),
+  );
   return ok({
     valid: check.first_bad === undefined,
     checked: check.checked,
@@ -51,9 +53,9 @@ export async function verifyTrail(
   const chains = [...new Set([...heads.keys(), ...stored])].sort(byCodePoint).slice(0, limit);
   const bad: TrailVerdict["bad"] = [];
   let checked = 0;
-  for (const chain of chains) {
+  for (const { source: chain, beginning } of await ledger.standings(chains)) {
     const head = heads.get(chain) ?? NOWHERE;
-    const check = await checkStored(env.DB, workspace, chain, head, () => ledger.headOf(chain));
+    const check = await checkStored(env.DB, workspace, chain, { head, beginning }, () => ledger.headOf(chain));
     checked += check.checked;
     if (check.first_bad !== undefined) bad.push({ subject: chain, first_bad: check.first_bad });
   }
@@ -69,18 +71,15 @@ async function checkStored(
   db: D1Database,
   workspace: string,
   actor: string,
-  head: Link,
+  { head, beginning }: { readonly head: Link; readonly beginning: Beginning | null },
   now: () => Promise<Link | null>,
 ): Promise<ChainCheck> {
-  const page = db.prepare(
-    `SELECT ${AUDIT_COLUMNS} FROM audit_log WHERE workspace = ?1 AND actor = ?2 AND seq > ?3 ORDER BY seq LIMIT ${PAGE}`,
-  );
-  let check: ChainCheck = UNCHECKED;
-  for (let after = Number.MIN_SAFE_INTEGER; check.first_bad === undefined; ) {
-    const { results } = await page.bind(workspace, actor, after).all<StoredAuditRow>();
-    check = verifyChain(results, head, check);
-    after = results.at(-1)?.seq ?? after;
-    if (results.length < PAGE) break;
+  const passed = beginning?.forgetting ? [condition("seq > ?", beginning.seq)] : [];
+  const where = [condition("workspace = ?", workspace), condition("actor = ?", actor), ...passed];
+  let check = startOf(beginning);
+  for await (const rows of auditPages({ db, where, order: ["seq"], index: "audit_chain" })) {
+    check = verifyChain(rows, head, check);
+    if (check.first_bad !== undefined) break;
   }
   return verifyEnd(check, head, check.beyond === undefined ? head : ((await now()) ?? NOWHERE));
 }

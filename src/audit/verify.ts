@@ -21,6 +21,11 @@ export interface ChainCheck {
 
 export const UNCHECKED: ChainCheck = { checked: 0, last: { seq: 0, hash: GENESIS } };
 
+/** The check of a chain that begins after this entry; null: with its first one. */
+export function startOf(beginning: Link | null): ChainCheck {
+  return beginning === null ? UNCHECKED : { checked: 0, last: { seq: beginning.seq, hash: beginning.hash } };
+}
+
 /**
  * Follows the next rows of a chain, in the order of seq, up to the first that is wrong. Seqs have gaps (entries outside the
  * chain take numbers too), so rows follow one another by hash alone.

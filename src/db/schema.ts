@@ -161,6 +161,17 @@ export const auditLog = sqliteTable(
   ],
 );
 
+/** How far each chain was retired to a file (docs/design/retention.md): up to here the trigger on `audit_log` lets rows be deleted. */
+export const auditRetained = sqliteTable(
+  "audit_retained",
+  {
+    workspace: workspace(),
+    actor: text("actor").notNull(),
+    seq: integer("seq").notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.workspace, t.actor] })],
+);
+
 export const tasks = sqliteTable(
   "tasks",
   {

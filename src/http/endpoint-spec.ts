@@ -31,8 +31,8 @@ export interface EndpointSpec<P extends AnySchema, Q extends AnySchema, B extend
   readonly headers?: Readonly<Record<string, string>>;
   /** What it answers when it succeeds: status → schema, null for no body. */
   readonly answers: Readonly<Record<number, z.ZodType | null>>;
-  /** Media type of these answers; default application/json. */
-  readonly produces?: string;
+  /** Media types of answers that are streams instead of JSON; their schema describes the text. */
+  readonly streams?: readonly string[];
   /** Error codes of its own, beyond those every route can give. */
   readonly errors?: readonly ErrorCode[];
 }

@@ -17,6 +17,7 @@ import { describeEndpoint } from "./openapi.ts";
 import { authenticate } from "./principal.ts";
 import { limitAddress, limitPrincipal } from "./rate-limit.ts";
 import { queryOf, validate } from "./validation.ts";
+import { whereOf } from "./where.ts";
 
 export interface Call<P, Q, B> {
   readonly caller: Caller;
@@ -33,6 +34,7 @@ export interface Call<P, Q, B> {
 
 export interface Reply {
   readonly status: number;
+  /** Any JSON value, or a stream of bytes, whose `Content-Type` stands in `headers`. */
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -111,22 +113,13 @@ function callerOf(
   pathname: string,
   bodyText: string,
 ): Caller {
-  const { cf } = c.req.raw;
-  const ip = c.req.header("CF-Connecting-IP");
-  const userAgent = c.req.header("User-Agent")?.slice(0, 256).toWellFormed();
   const idempotency =
     spec.method === "post" ? idempotencyOf(c.req.header("Idempotency-Key"), principal, pathname, bodyText) : undefined;
   return {
     workspace: principal.workspace,
     who: principal.who,
     name: principal.name,
-    where: {
-      service: "api",
-      ...(ip !== undefined && { ip }),
-      ...(userAgent !== undefined && { user_agent: userAgent }),
-      ...(typeof cf?.colo === "string" && { colo: cf.colo }),
-      ...(typeof cf?.country === "string" && { country: cf.country }),
-    },
+    where: whereOf(c.req.raw),
     request_id: c.get("requestId"),
     ...(idempotency !== undefined && { idempotency }),
   };
@@ -134,8 +127,8 @@ function callerOf(
 
 function respond(c: Context<AppEnv>, { status, body, headers }: Reply): Response {
   const all = new Headers({ ...headers, "X-Request-Id": c.get("requestId") });
-  return body === undefined
-    ? new Response(null, { status, headers: all })
+  return body === undefined || body instanceof ReadableStream
+    ? new Response(body ?? null, { status, headers: all })
     : Response.json(body, { status, headers: all });
 }
 

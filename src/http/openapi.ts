@@ -56,7 +56,7 @@ export function describeEndpoint<P extends AnySchema, Q extends AnySchema, B ext
         ),
       }),
     },
-    responses: { ...answers(spec.answers, spec.produces ?? "application/json"), ...errors(spec) },
+    responses: { ...answers(spec.answers, spec.streams), ...errors(spec) },
   });
 }
 
@@ -66,11 +66,17 @@ function operationId(method: string, path: string): string {
     .join("");
 }
 
-function answers(declared: Readonly<Record<number, z.ZodType | null>>, media: string) {
+function answers(
+  declared: Readonly<Record<number, z.ZodType | null>>,
+  media: readonly string[] = ["application/json"],
+) {
   return Object.fromEntries(
     Object.entries(declared).map(([status, schema]) => [
       status,
-      schema === null ? { description: "done" } : { description: "done", content: { [media]: { schema } } },
+      {
+        description: "done",
+        ...(schema !== null && { content: Object.fromEntries(media.map((type) => [type, { schema }])) }),
+      },
     ]),
   );
 }

@@ -5,27 +5,12 @@
 import { createHash } from "node:crypto";
 import type { z } from "@hono/zod-openapi";
 import { refuseInvalid } from "./failure.ts";
+import { type Bind, condition, type SqlFragment } from "./sql-fragment.ts";
 import type { Pagination } from "./validation.ts";
 
+export { condition, oneOf, type SqlFragment } from "./sql-fragment.ts";
+
 const DEFAULT_LIMIT = 20;
-
-type Bind = string | number;
-
-/** A condition and what its anonymous `?` placeholders stand for, in order. */
-export interface SqlFragment {
-  readonly text: string;
-  readonly binds: readonly Bind[];
-}
-
-/** @example condition("author_id = ?", author) */
-export function condition(text: string, ...binds: readonly Bind[]): SqlFragment {
-  return { text, binds };
-}
-
-/** `column` is one of `values`; one placeholder, however many there are (D1 takes 100 a statement). */
-export function oneOf(column: string, values: readonly Bind[]): SqlFragment {
-  return condition(`${column} IN (SELECT value FROM json_each(?))`, JSON.stringify(values));
-}
 
 /** Columns are SQL of our own, never a client's text. */
 export interface Order {

@@ -1,10 +1,12 @@
 /** Who a bearer token stands for: checksum first, then the isolate's cache, then D1 (02, "Authentication"). */
 import { timingSafeEqual } from "node:crypto";
+import type { DeadToken } from "../audit/failed-logins.ts";
 import type { Env } from "../env.ts";
 import { causeOf, log } from "../log.ts";
 import { isWellFormedToken, tokenHash } from "../users/token-text.ts";
 import { looksLikeTaskToken, readTaskToken } from "../webhooks/task-token.ts";
 import type { Access, Principal } from "./access.ts";
+import { countFailedLogin } from "./failed-login-counter.ts";
 import { refuse, refuseInvalid } from "./failure.ts";
 
 const ROOT_TOKEN_MIN = 32;
@@ -49,6 +51,9 @@ const HOLDER_OF_TOKEN = `
   LEFT JOIN agents a ON t.principal_kind = 'agent' AND a.workspace = t.workspace AND a.id = t.principal_id
   WHERE t.hash = ?1`;
 
+/** Ends a request whose token is of the right form and no good; `workspace` is its holder's, if it has one. */
+type DeadEnd = (reason: DeadToken, message: string, workspace?: string) => never;
+
 /** The principal of a request, or the end of it: 401, or 503 while nobody can be known. */
 export async function authenticate(
   request: Request,
@@ -64,7 +69,13 @@ export async function authenticate(
   if (sameText(token, env.ROOT_TOKEN)) return rootPrincipal(workspace);
   const ofTask = access.taskToken === true && looksLikeTaskToken(token);
   if (!ofTask && !isWellFormedToken(token)) return unauthenticated("this is not a valid token");
-  const principal = ofTask ? executorPrincipal(env.ROOT_TOKEN, token) : await principalOf(token, env, access, after);
+  const dead: DeadEnd = (reason, message, where) => {
+    countFailedLogin(env, request, reason, after, where);
+    return unauthenticated(message);
+  };
+  const principal = ofTask
+    ? executorPrincipal(env.ROOT_TOKEN, token)
+    : await principalOf(token, env, access, after, dead);
   if (workspace !== null && workspace !== principal.workspace) {
     refuse("FORBIDDEN", "only root may name another workspace");
   }
@@ -114,11 +125,14 @@ async function principalOf(
   env: Env,
   access: Access,
   after: (work: Promise<unknown>) => void,
+  dead: DeadEnd,
 ): Promise<Principal> {
   const hash = tokenHash(token);
   const now = Date.now();
   const known = cache.get(hash);
-  if (known !== undefined && known.expires_at <= now) return unauthenticated("this token has expired");
+  if (known !== undefined && known.expires_at <= now) {
+    return dead("expired", "this token has expired", known.principal.workspace);
+  }
   if (known !== undefined && !access.fresh && now - known.validated_at < CACHE_MS) return known.principal;
   let holder: TokenHolder | null;
   try {
@@ -130,10 +144,15 @@ async function principalOf(
   }
   if (holder === null || holder.active !== 1) {
     cache.delete(hash);
-    return unauthenticated("nobody has this token, or its holder is not active");
+    // Which of both it is, is for the trail alone.
+    return dead(
+      holder === null ? "unknown" : "inactive",
+      "nobody has this token, or its holder is not active",
+      holder?.workspace,
+    );
   }
   const expires = holder.expires_at === null ? Number.POSITIVE_INFINITY : Date.parse(holder.expires_at);
-  if (expires <= now) return unauthenticated("this token has expired");
+  if (expires <= now) return dead("expired", "this token has expired", holder.workspace);
   const principal = principalFrom(holder);
   if (cache.size >= CACHE_ENTRIES) cache.delete(cache.keys().next().value ?? "");
   cache.delete(hash);

@@ -169,6 +169,10 @@ export abstract class LockShell extends ChannelActor {
     return this.table.project(entries, this.book, this.lockName);
   }
 
+  protected override standing(): readonly ReadModelChange[] {
+    return this.table.standing(this.book, this.lockName);
+  }
+
   // --- internals
 
   /** A deadlock is over: its victim is answered now. The lock that they gave up waiting for tells them, too. */

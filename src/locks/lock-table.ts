@@ -3,7 +3,7 @@ import { systemCaller } from "../actor/caller.ts";
 import type { Commit } from "../actor/commit.ts";
 import { type Address, idOf, parseId } from "../actor/ids.ts";
 import type { ChainedEntry, Happening } from "../actor/journal.ts";
-import type { ReadModelChange } from "../db/read-model.ts";
+import type { LockRow, ReadModelChange } from "../db/read-model.ts";
 import type { DeadlockNotice } from "../deadlocks/notice.ts";
 import type { LockKind } from "./contract.ts";
 import {
@@ -153,20 +153,15 @@ export class LockTable {
     );
     return [...ids].map((id) => {
       const entry = entryOf(book, parseId(id)?.member ?? 0);
-      if (entry === undefined) return { table: "locks", id, row: null };
-      const { resource_type, resource_id } = name;
-      const row = {
-        id,
-        resource_type,
-        resource_id,
-        agent_id: entry.agent_id,
-        session_id: entry.session_id,
-        status: isLease(entry) ? ("held" as const) : ("queued" as const),
-        mode: entry.mode,
-        fencing_token: isLease(entry) ? entry.token : null,
-        since: new Date(isLease(entry) ? entry.acquired_at : entry.requested_at).toISOString(),
-      };
-      return { table: "locks", id, row };
+      return { table: "locks", id, row: entry === undefined ? null : lockRow(id, entry, name) };
+    });
+  }
+
+  /** The `locks` rows of everybody who holds or waits, however long ago that began. */
+  standing(book: LockBook, name: LockName): ReadModelChange[] {
+    return [...book.queue, ...book.holders].map((entry) => {
+      const id = idOf(this.#address, entry.member);
+      return { table: "locks", id, row: lockRow(id, entry, name) };
     });
   }
 
@@ -192,6 +187,20 @@ export class LockTable {
       },
     };
   }
+}
+
+function lockRow(id: string, entry: Entry, { resource_type, resource_id }: LockName): LockRow {
+  return {
+    id,
+    resource_type,
+    resource_id,
+    agent_id: entry.agent_id,
+    session_id: entry.session_id,
+    status: isLease(entry) ? "held" : "queued",
+    mode: entry.mode,
+    fencing_token: isLease(entry) ? entry.token : null,
+    since: new Date(isLease(entry) ? entry.acquired_at : entry.requested_at).toISOString(),
+  };
 }
 
 /** The task behind a session of the form `task:{id}:{attempt}`; clients may not use such session ids. */

@@ -80,7 +80,7 @@ export function channelRoutes(app: App): void {
       params,
       query: TicketQuery,
       answers: { 200: z.string() },
-      produces: "text/event-stream",
+      streams: ["text/event-stream"],
       errors,
     },
     async ({ env, principal, params: { channel: text }, header }) => {

@@ -1,12 +1,13 @@
 /** `GET /stats`: the workspace at a glance (03, "Routes"). */
 import { z } from "@hono/zod-openapi";
 import { agentOf } from "../agents/agent-api.ts";
-import { ledgerOf } from "../audit/ledger-api.ts";
+import { type Backlog, ledgerOf } from "../audit/ledger-api.ts";
 import type { Env } from "../env.ts";
 import { endpoint } from "../http/endpoint.ts";
 import type { App } from "../http/endpoint-spec.ts";
 import { TaskState } from "../tasks/contract.ts";
 import { medianOf } from "../tasks/facts.ts";
+import { Timestamp } from "../wire.ts";
 
 /** Agents whose presence is asked of their actors; more would make the answer slow. */
 const MAX_AGENTS = 500;
@@ -21,7 +22,19 @@ export const Stats = z
     approvals: z.strictObject({ pending: count, median_seconds: z.number() }),
     locks: z.strictObject({ held: count, queued: count }),
     agents: z.strictObject({ online: count, stale: count, offline: count }),
-    audit: z.strictObject({ rows: count, unshipped: count.optional(), lag_ms: z.number().optional() }),
+    audit: z.strictObject({
+      rows: count,
+      unshipped: count
+        .optional()
+        .openapi({ description: "rows that the ledger has accepted and D1 does not hold yet" }),
+      oldest_unshipped_at: Timestamp.optional(),
+      lag_ms: z.number().min(0).optional().openapi({ description: "age of the oldest of them; 0 without any" }),
+    }),
+    effects: z
+      .strictObject({ parked: count })
+      .optional()
+      .openapi({ description: "messages between actors that were refused for good and wait for a newer version" }),
+    sockets: count.optional().openapi({ description: "open WebSockets" }),
   })
   .openapi("Stats");
 
@@ -80,6 +93,13 @@ async function readStats(env: Env, workspace: string): Promise<z.infer<typeof St
     locks: { held: locks.get("held") ?? 0, queued: locks.get("queued") ?? 0 },
     // One that was never seen is as far away as one that has gone.
     agents: { online, stale, offline: presence.length - online - stale },
-    audit: { rows: total(6), unshipped: backlog.unshipped },
+    audit: { rows: total(6), ...waiting(backlog, Date.now()) },
+    effects: { parked: backlog.parked },
   };
+}
+
+function waiting({ unshipped, oldest }: Backlog, now: number): Omit<z.infer<typeof Stats>["audit"], "rows"> {
+  if (oldest === undefined) return { unshipped, lag_ms: 0 };
+  const at = new Date(oldest);
+  return { unshipped, oldest_unshipped_at: at.toISOString(), lag_ms: Math.max(0, now - at.getTime()) };
 }

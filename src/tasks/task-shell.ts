@@ -15,6 +15,7 @@ import { noted } from "../realtime/notes.ts";
 import type { Turn } from "./drafting.ts";
 import { taskChannelEventOf } from "./events.ts";
 import { secondEvents, withUserNotes } from "./notes.ts";
+import { pastExecutions } from "./past-executions.ts";
 import type { TaskRecord } from "./task.ts";
 import { taskRows } from "./task-rows.ts";
 import { readTask, writeTask } from "./task-store.ts";
@@ -149,6 +150,13 @@ export abstract class TaskShell extends LockActor {
 
   protected override project(entries: readonly ChainedEntry[]): readonly ReadModelChange[] {
     return [...(this.#task === undefined ? [] : taskRows(this.#task)), ...super.project(entries)];
+  }
+
+  protected override standing(): readonly ReadModelChange[] {
+    const task = this.#task;
+    const past =
+      task === undefined || task.attempts < 2 ? [] : pastExecutions(task, this.store.chain(0, Number.MAX_SAFE_INTEGER));
+    return [...past, ...super.standing()];
   }
 
   /** News from a lock that one of this task's sagas holds or awaits. */

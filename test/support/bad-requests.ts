@@ -54,13 +54,14 @@ export function badPaths({ method, template, parameters, body }: Operation, toke
     expect,
   });
   const what = /\/(task|approval|lock)s\//.exec(template)?.[1]?.toUpperCase();
+  const code = what === undefined ? "NOT_FOUND" : `${what}_NOT_FOUND`;
   return [
     bad("nonsense", "400 id"),
     bad("%00", "400 id"),
     bad("%ff", "400 id"),
     bad(`${STRAY_ID}0`, "400 id"),
-    bad(STRAY_ID, `404 ${what}_NOT_FOUND`),
-    bad(STRAY_ID.toUpperCase(), `404 ${what}_NOT_FOUND`),
+    bad(STRAY_ID, `404 ${code}`),
+    bad(STRAY_ID.toUpperCase(), `404 ${code}`),
   ];
 }
 

@@ -39,13 +39,13 @@ export interface Operation {
   /** Resolved; undefined: takes no body. */
   readonly body?: Schema;
   /** By status; the description of a failure lists its codes. */
-  readonly answers: ReadonlyMap<number, { readonly description: string; readonly hasBody: boolean }>;
+  readonly answers: ReadonlyMap<number, { readonly description: string; readonly media: readonly string[] }>;
 }
 
 interface Described {
   readonly parameters?: readonly Parameter[];
   readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: Schema }>> };
-  readonly responses: Readonly<Record<string, { readonly description: string; readonly content?: unknown }>>;
+  readonly responses: Readonly<Record<string, { readonly description: string; readonly content?: object }>>;
 }
 
 export function operationsOf(document: OpenApiDocument): Operation[] {
@@ -61,7 +61,7 @@ export function operationsOf(document: OpenApiDocument): Operation[] {
         answers: new Map(
           Object.entries(responses).map(([status, { description, content }]) => [
             Number(status),
-            { description, hasBody: content !== undefined },
+            { description, media: Object.keys(content ?? {}) },
           ]),
         ),
       };

@@ -123,6 +123,8 @@ export class ProbeLedger extends DurableObject<Env> implements LedgerIntake {
   /** Sizes of the shipments that arrived, by source. */
   readonly arrived = new Map<string, number[]>();
   readonly kept = new Map<string, ChainedEntry[]>();
+  /** Pairs of source and target that are said to be parked. */
+  readonly parked = new Set<string>();
   inFlight = 0;
   mostInFlight = 0;
 
@@ -142,6 +144,11 @@ export class ProbeLedger extends DurableObject<Env> implements LedgerIntake {
 
   async flushed(): Promise<boolean> {
     return !this.failing;
+  }
+
+  noteParked(source: ActorKey, target: ActorKey, isParked: boolean): void {
+    if (isParked) this.parked.add(`${source} ${target}`);
+    else this.parked.delete(`${source} ${target}`);
   }
 }
 

@@ -1,0 +1,38 @@
+/** What the parts of a ledger share: its storage, its commits, and the way to D1. */
+import type { Caller } from "../actor/caller.ts";
+import type { Commit } from "../actor/commit.ts";
+import type { ChainedEntry, Happening } from "../actor/journal.ts";
+import type { Storage } from "../actor/storage.ts";
+import type { ConfigurationChange } from "../db/configuration.ts";
+import type { ReadModelChange } from "../db/read-model.ts";
+import type { Env } from "../env.ts";
+import type { ChainHead } from "./ledger-api.ts";
+
+/** What one accepted shipment or configuration change still owes to D1. */
+export interface Pending {
+  readonly entries: readonly ChainedEntry[];
+  readonly changes: readonly ReadModelChange[];
+  readonly configuration: readonly ConfigurationChange[];
+  /** Went to D1 before and does so again after a loss: it is no news to any channel. */
+  readonly again?: true;
+}
+
+export interface LedgerCore {
+  readonly env: Env;
+  readonly workspace: string;
+  readonly sql: SqlStorage;
+  readonly store: Storage;
+  readonly commit: <T>(caller: Caller, work: (tx: Commit) => T) => T;
+  /** Journals in the ledger's own chain; the rows go to D1 in one batch with the configuration that they tell of. */
+  readonly record: (tx: Commit, happenings: readonly Happening[], changes?: readonly ConfigurationChange[]) => void;
+  readonly owe: (tx: Commit, pending: Pending) => void;
+  /** Brings what is owed to D1; false when D1 does not take it now. */
+  readonly flush: () => Promise<boolean>;
+  readonly headOf: (source: string) => ChainHead | null;
+  readonly heads: (after: string, limit: number) => ChainHead[];
+}
+
+/** Rows of a query over the ledger's own tables. */
+export function rowsOf<Row extends object>(sql: SqlStorage, query: string, ...binds: (string | number)[]): Row[] {
+  return sql.exec(query, ...binds).toArray() as Row[];
+}

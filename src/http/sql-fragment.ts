@@ -1,0 +1,19 @@
+/** Pieces of SQL with what is bound in them: text of our own, values of anybody. Pure. */
+
+export type Bind = string | number;
+
+/** A condition and what its anonymous `?` placeholders stand for, in order. */
+export interface SqlFragment {
+  readonly text: string;
+  readonly binds: readonly Bind[];
+}
+
+/** @example condition("author_id = ?", author) */
+export function condition(text: string, ...binds: readonly Bind[]): SqlFragment {
+  return { text, binds };
+}
+
+/** `column` is one of `values`; one placeholder, however many there are (D1 takes 100 a statement). */
+export function oneOf(column: string, values: readonly Bind[]): SqlFragment {
+  return condition(`${column} IN (SELECT value FROM json_each(?))`, JSON.stringify(values));
+}

@@ -1,0 +1,63 @@
+/** D1 as a whole: what it holds of a workspace, and losing it. */
+import { env } from "cloudflare:workers";
+
+/** Everything that D1 holds, but for what records who used which token when: telemetry, written past every journal. */
+const TABLES = {
+  users: "id",
+  agents: "id",
+  tokens: "token_id",
+  policies: "id",
+  catalogue: "key",
+  tasks: "id",
+  task_resources: "task_id, key",
+  approvals: "id",
+  locks: "id",
+  executions: "task_id, attempt",
+  audit_retained: "actor",
+  audit_log: "actor, seq",
+} as const;
+
+type Row = Readonly<Record<string, unknown>>;
+export type Dump = Readonly<Record<string, readonly Row[]>>;
+
+/** All rows of a workspace by table. Ids of audit rows are left out: they are the order of arrival in D1. */
+export async function dump(workspace: string): Promise<Dump> {
+  const tables = Object.entries(TABLES);
+  const answers = await env.DB.batch<Row>(
+    tables.map(([table, order]) =>
+      env.DB.prepare(`SELECT * FROM ${table} WHERE workspace = ? ORDER BY ${order}`).bind(workspace),
+    ),
+  );
+  return Object.fromEntries(
+    tables.map(([table], at) => [
+      table,
+      (answers[at]?.results ?? []).map((row) => {
+        const { last_used_at: _used, ...kept } = row;
+        if (table !== "audit_log") return kept;
+        const { id: _, ...entry } = kept;
+        return entry;
+      }),
+    ]),
+  );
+}
+
+/** Loses what D1 holds of a workspace, past the triggers: the tables are there, and empty. */
+export async function lose(workspace: string, tables: readonly string[] = Object.keys(TABLES)): Promise<void> {
+  await pastTriggers(() =>
+    env.DB.batch(tables.map((table) => env.DB.prepare(`DELETE FROM ${table} WHERE workspace = ?`).bind(workspace))),
+  );
+}
+
+/** Does to the trail what its triggers refuse, as somebody with the rights to drop them could. */
+export async function pastTriggers(work: () => Promise<unknown>): Promise<void> {
+  const { results } = await env.DB.prepare("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").all<{
+    name: string;
+    sql: string;
+  }>();
+  for (const { name } of results) await env.DB.prepare(`DROP TRIGGER ${name}`).run();
+  try {
+    await work();
+  } finally {
+    for (const { sql } of results) await env.DB.prepare(sql).run();
+  }
+}
