@@ -44,22 +44,9 @@ export function openRequests(
   });
   return {
     requests: [...task.requests, ...opened],
-    happenings: opened.map((request) => askedFor(request, task)),
+    happenings: opened.map((request) => about(request, "approval.requested", { priority: request.priority })),
     effects: opened.map((request) => inbox(request, task)),
   };
-}
-
-/** The audit row of a request that opened. */
-export function askedFor(request: Request, task: TaskRecord): Happening {
-  const { priority, due_at, on_behalf_of } = request;
-  return about(request, "approval.requested", {
-    priority,
-    due_at,
-    task_type: task.config.type,
-    requested_by: task.metadata.author_id,
-    risk_score: task.risk.score,
-    ...(on_behalf_of !== undefined && { on_behalf_of }),
-  });
 }
 
 /** Closes one request with its outcome. */
