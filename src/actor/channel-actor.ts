@@ -69,8 +69,11 @@ export abstract class ChannelActor extends Actor implements ChannelApi {
   // --- kit
 
   protected override publish(made: readonly MadeEvent[]): void {
-    const events = () => made.map(({ entry, prev, event, payload }) => this.#event(entry, prev, { event, payload }));
-    this.ctx.waitUntil(this.#audience.push(this.channel, events, Date.now()));
+    const now = Date.now();
+    if (this.isWatched(now)) {
+      const events = () => made.map(({ entry, prev, event, payload }) => this.#event(entry, prev, { event, payload }));
+      this.ctx.waitUntil(this.#audience.push(this.channel, events, now));
+    }
     this.#audience.wake(this.channel);
   }
 

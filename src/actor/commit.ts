@@ -73,8 +73,8 @@ export class Commit {
     const text = canonicalJson(entry);
     const told = eventOf(entry);
     const prev = told === null ? null : counters.event_seq;
-    if (told !== null && prev !== null) {
-      this.events.push({ ...told, entry, prev });
+    if (told !== null) {
+      this.events.push({ ...told, entry, prev: counters.event_seq });
       counters.event_seq = counters.seq;
     }
     if (happening.audit === false) {

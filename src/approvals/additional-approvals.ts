@@ -51,7 +51,7 @@ export function requireApprovals(
     opened.push(asked);
     task = withRequests(task, asked);
   }
-  const happenings = opened.map((one) => requested(one, task, { required_by: caller.who.id }));
+  const happenings = opened.map((one) => requested(one, { required_by: caller.who.id }));
   return { task, happenings, effects: tellInboxes(before, task) };
 }
 

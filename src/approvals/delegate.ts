@@ -64,5 +64,5 @@ export function delegate(
     ...about(closed, "approval.delegated", { from: request.reviewer_id, to: to.id, decided_by: caller.who.id }),
     ...(reason !== undefined && { why: { reason } }),
   };
-  return ok({ task, happenings: [passed, requested(next, task)], effects: tellInboxes(before, task) });
+  return ok({ task, happenings: [passed, requested(next)], effects: tellInboxes(before, task) });
 }

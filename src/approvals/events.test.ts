@@ -65,12 +65,19 @@ describe("the event of an approval's entry", () => {
       "resolved",
       { outcome: "APPROVED" },
     ],
+    ["an escalation to nobody", entry("approval.escalated", { from: "bob" }), "escalated", { from: "bob" }],
+    [
+      "a reminder",
+      entry("approval.reminded", { reviewer_id: "bob", priority: "HIGH", due_at: asked.due_at }),
+      "reminded",
+      { reviewer_id: "bob", priority: "HIGH", due_at: asked.due_at },
+    ],
     ["a request that ran out", entry("approval.expired", { reviewer_id: "bob" }), "resolved", { outcome: "EXPIRED" }],
   ])("tells of %s field by field", (_, told, event, payload) => {
     expect(approvalEventOf(told)).toEqual({ event: `approval:${event}`, payload: { ...one, ...payload } });
   });
 
-  it.each(["approval.reminded", "task.approved", "override.requested"])("is none for %s", (action) => {
+  it.each(["approval.none", "task.approved", "override.requested"])("is none for %s", (action) => {
     expect(approvalEventOf(entry(action, {}))).toBeNull();
   });
 });

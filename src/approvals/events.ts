@@ -32,16 +32,19 @@ export function approvalEventOf(entry: Entry): EventBody | null {
     case "approval.delegated":
     case "approval.reassigned":
     case "approval.escalated": {
-      const from = details.from ?? details.reviewer_id;
-      const to = details.to ?? details.delegated_to;
       const event = entry.action === "approval.escalated" ? "approval:escalated" : "approval:reassigned";
-      return { event, payload: { ...one, from, to } };
+      return { event, payload: { ...one, from: details.from ?? details.reviewer_id, ...picked(entry, ["to"]) } };
     }
     case "approval.superseded":
     case "approval.expired":
       return {
         event: RESOLVED,
         payload: { ...one, outcome: details.outcome ?? "EXPIRED" },
+      };
+    case "approval.reminded":
+      return {
+        event: "approval:reminded",
+        payload: { ...one, ...picked(entry, ["reviewer_id", "priority", "due_at"]) },
       };
     default:
       return null;

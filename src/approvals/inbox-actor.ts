@@ -5,6 +5,7 @@ import type { Commit } from "../actor/commit.ts";
 import type { Entry } from "../actor/journal.ts";
 import type { EventBody } from "../realtime/channel-api.ts";
 import { isNotes, noted, noteIn } from "../realtime/notes.ts";
+import { approvalEventOf } from "./events.ts";
 import type { InboxApi, InboxEffect, InboxPage, InboxQuery } from "./inbox-api.ts";
 
 const RANK = { URGENT: 0, HIGH: 1, NORMAL: 2, LOW: 3 } as const;
@@ -45,7 +46,7 @@ export class InboxActor extends ChannelActor implements InboxApi {
   }
 
   protected override eventOf(entry: Entry): EventBody | null {
-    return noteIn(entry);
+    return noteIn(entry) ?? approvalEventOf(entry);
   }
 
   protected override receive(tx: Commit, _caller: Caller, source: string, body: unknown): void {

@@ -49,13 +49,13 @@ export function openRequests(
     const noted = skipped === undefined ? {} : { skipped_delegations: skipped };
     if (delegated === undefined) {
       const own = { ...request(reviewer), ...(follows !== undefined && { follows }) };
-      return { requests: [own], happenings: [requested(own, task, noted)] };
+      return { requests: [own], happenings: [requested(own, noted)] };
     }
     const { to, via } = delegated;
     const own: Request = { ...request(reviewer), status: "DELEGATED", delegated_to: to.id, via: [...via] };
     const theirs: Request = { ...request(to), on_behalf_of: reviewer.id };
     const passed = about(own, "approval.reassigned", { from: reviewer.id, to: to.id, via, ...noted });
-    return { requests: [own, theirs], happenings: [passed, requested(theirs, task)] };
+    return { requests: [own, theirs], happenings: [passed, requested(theirs)] };
   });
   const requests = opened.flatMap((one) => one.requests);
   return {
@@ -66,17 +66,8 @@ export function openRequests(
 }
 
 /** The audit row of a request that opened. */
-export function requested(request: Request, task: TaskRecord, more: Readonly<Record<string, unknown>> = {}): Happening {
-  const { priority, due_at, on_behalf_of } = request;
-  return about(request, "approval.requested", {
-    priority,
-    due_at,
-    task_type: task.config.type,
-    requested_by: task.metadata.author_id,
-    risk_score: task.risk.score,
-    ...(on_behalf_of !== undefined && { on_behalf_of }),
-    ...more,
-  });
+export function requested(request: Request, details: Record<string, unknown> = {}): Happening {
+  return about(request, "approval.requested", { priority: request.priority, ...details });
 }
 
 /** Closes one request with its outcome. */

@@ -88,7 +88,8 @@ type Admission = Pick<EndpointSpec<AnySchema, AnySchema, AnySchema>, "access" | 
 
 async function admit(c: Context<AppEnv>, spec: Admission, writes: boolean, unlimited: boolean): Promise<Principal> {
   const { access } = spec;
-  const ticket = spec.ticket === undefined ? undefined : c.req.query("ticket");
+  // Who has a token needs no ticket.
+  const ticket = c.req.header("Authorization") === undefined ? c.req.query("ticket") : undefined;
   let principal: Principal;
   try {
     principal =

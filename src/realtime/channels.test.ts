@@ -44,8 +44,6 @@ describe("names", () => {
     "tasks",
     "task:",
     "task:not-an-id",
-    `task:${idOf(freshTaskAddress(0), 1)}`,
-    "task:00000000-0000-4000-8000-000000000000",
     "user:",
     "user:Alice",
     "user:a b",
@@ -60,6 +58,11 @@ describe("names", () => {
   ])("%j names no channel", (name) => {
     expect(parseChannel(name)).toBeUndefined();
     expect(channelNamed(name)).toMatchObject({ ok: false, error: { code: "VALIDATION_ERROR" } });
+  });
+
+  test.each([idOf(freshTaskAddress(0), 1), "00000000-0000-4000-8000-000000000000"])("task:%s is of no task", (id) => {
+    expect(parseChannel(`task:${id}`)).toBeUndefined();
+    expect(channelNamed(`task:${id}`)).toMatchObject({ ok: false, error: { code: "TASK_NOT_FOUND" } });
   });
 
   const prefix = fc.constantFrom("", "task:", "user:", "agent:", "resource:", "resource:service:", "locks", "system");

@@ -1,5 +1,5 @@
 /** Channels by name (05-realtime-and-audit, "Channels"): what each is about, which actor publishes it, who may have it. Pure. */
-import { parseId } from "../actor/ids.ts";
+import { isUuidShaped, parseId } from "../actor/ids.ts";
 import type { ActorKey } from "../actor/remote.ts";
 import { fail, invalid, ok, type Result } from "../actor/result.ts";
 import type { Scope } from "../http/access.ts";
@@ -41,6 +41,10 @@ export function parseChannel(name: string): Channel | undefined {
 export function channelNamed(name: string): Result<Channel> {
   const channel = parseChannel(name);
   if (channel !== undefined) return ok(channel);
+  // As everywhere: a UUID that is none of ours names nothing, anything else is no id.
+  if (name.startsWith("task:") && isUuidShaped(name.slice("task:".length))) {
+    return fail("TASK_NOT_FOUND", "there is no such task");
+  }
   const issue = "must be task:{id}, user:{id}, agent:{id}, resource:{resource key}, locks or system";
   return invalid({ field: "channel", issue });
 }

@@ -15,7 +15,7 @@ import { newTicket, readTicket, type Ticket, ticketHash } from "./ticket.ts";
 const tag = "Realtime";
 
 export const TicketQuery = z.strictObject({
-  ticket: z.string().optional().openapi({ description: "in place of a token: from POST /ws/tickets, good once" }),
+  ticket: z.string().optional().openapi({ description: "in place of a token, from POST /ws/tickets; good once" }),
 });
 
 const TicketIssued = z
@@ -76,7 +76,8 @@ export function socketRoutes(app: App): void {
       if (request.headers.get("Upgrade")?.toLowerCase() !== "websocket") {
         refuseInvalid({ field: "Upgrade", issue: "must be websocket" });
       }
-      const ticket = query.ticket === undefined ? undefined : ticketOf(env, query.ticket);
+      const text = request.headers.has("Authorization") ? undefined : query.ticket;
+      const ticket = text === undefined ? undefined : ticketOf(env, text);
       const hub = ticket?.hub ?? hubOfCaller(env, principal, request);
       const entry: Entry = ticket === undefined ? { holder: holderOf(principal) } : { ticket: ticket.hash };
       return unwrap(

@@ -51,6 +51,7 @@ export function create(
     metadata: { ...input.metadata, created_at: at, updated_at: at },
     authors: distinct(input.metadata.author_id, caller.who.id),
     author_roles: facts.author_roles,
+    ...(caller.who.kind === "agent" && caller.who.id === input.metadata.author_id && { author_kind: "agent" as const }),
     preview: assessment.preview,
     risk: assessment.risk,
     ...UNDECIDED,

@@ -3,7 +3,7 @@ import { type Entry, entryOf, type Happening } from "../actor/journal.ts";
 import { noted } from "../realtime/notes.ts";
 import { taskChannelEventOf, taskEventOf } from "./events.ts";
 import { finish } from "./finish.ts";
-import { secondEvents, withUserNotes } from "./notes.ts";
+import { inFull, secondEvents, withUserNotes } from "./notes.ts";
 import {
   adm,
   alice,
@@ -78,7 +78,7 @@ describe("what a step makes true", () => {
 describe("users", () => {
   it("are told in one effect each, together with what the step had for them anyhow", () => {
     const step = done(submitting(draft()));
-    const effects = withUserNotes(step.effects, entriesOf(step), "alice");
+    const effects = withUserNotes(step.effects, entriesOf(step), step.task);
     const targets = effects.map(({ target }) => target);
     expect(targets).toEqual([...new Set(targets)]);
     expect(targets).toEqual(expect.arrayContaining(["inbox:alice", "inbox:ann", "inbox:bob"]));
@@ -95,15 +95,34 @@ describe("users", () => {
   });
 
   it("that file a task themselves are not told so; those for whom an admin does are", () => {
-    expect(withUserNotes([], entriesOf(drafting()), "alice")).toEqual([]);
-    expect(withUserNotes([], entriesOf(drafting(), adm), "alice")).toMatchObject([{ target: "inbox:alice" }]);
+    expect(withUserNotes([], entriesOf(drafting()), draft())).toEqual([]);
+    expect(withUserNotes([], entriesOf(drafting(), adm), draft())).toMatchObject([{ target: "inbox:alice" }]);
+  });
+
+  it("that are agents are told on their own channel", () => {
+    const { task } = drafting();
+    const submitted = entriesOf(done(submitting(task)));
+    const targets = withUserNotes([], submitted, { ...task, author_kind: "agent" }).map(({ target }) => target);
+    expect(targets).toContain("agent:alice");
+    expect(targets).not.toContain("inbox:alice");
+  });
+
+  it("are told of a request what it says of its task, whoever opened it", () => {
+    const { task, happenings } = done(submitting(draft()));
+    const [asked] = happenings.map((one) => inFull(one, task)).filter(({ action }) => action === "approval.requested");
+    expect(asked?.details).toMatchObject({
+      task_type: "db.resize",
+      requested_by: "alice",
+      risk_score: task.risk.score,
+    });
+    expect(asked?.details?.due_at).toBe(task.requests[0]?.due_at);
   });
 
   it("at both ends of an escalation are told, and hear alone how a request ended that they did not answer", () => {
     const about = { subject_type: "approval", subject_id: "a-1" };
     const escalated = { ...about, action: "approval.escalated", details: { task_id: TASK_ID, from: "bob", to: "mo" } };
     const over = { ...about, action: "approval.superseded", details: { task_id: TASK_ID, reviewer_id: "cid" } };
-    const effects = withUserNotes([], [entry(escalated), entry(over)], "alice");
+    const effects = withUserNotes([], [entry(escalated), entry(over)], draft());
     expect(effects.map(({ target }) => target)).toEqual(["inbox:bob", "inbox:mo", "inbox:cid"]);
     expect(taskChannelEventOf(entry(escalated))).toMatchObject({ event: "approval:escalated" });
     expect(taskChannelEventOf(entry(over))).toBeNull();

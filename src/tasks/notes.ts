@@ -1,5 +1,5 @@
 /** Events that a task's step makes besides those of its audited entries, and who hears of which (05, "Who gets what"). Pure. */
-import type { Entry } from "../actor/journal.ts";
+import type { Entry, Happening } from "../actor/journal.ts";
 import type { ActorKey } from "../actor/remote.ts";
 import { approvalEventOf } from "../approvals/events.ts";
 import type { EventBody } from "../realtime/channel-api.ts";
@@ -11,6 +11,22 @@ import type { Effect } from "./transition.ts";
 
 /** An event is no place for megabytes: a larger output or error is left out, the task itself has it. */
 const TOLD_BYTES = 16 * 1024;
+
+/** What happened, with what the event of an approval request says of its task, too. */
+export function inFull(happening: Happening, task: TaskRecord): Happening {
+  const asked = task.requests.find(({ id }) => id === happening.subject_id);
+  if (happening.action !== "approval.requested" || asked === undefined) return happening;
+  const { due_at, on_behalf_of } = asked;
+  const details = {
+    ...happening.details,
+    due_at,
+    task_type: task.config.type,
+    requested_by: task.metadata.author_id,
+    risk_score: task.risk.score,
+    ...(on_behalf_of !== undefined && { on_behalf_of }),
+  };
+  return { ...happening, details };
+}
 
 /** What became true by this step: requirements satisfied, the quorum, the end. */
 export function secondEvents(before: TaskRecord | undefined, after: TaskRecord): EventBody[] {
@@ -46,10 +62,16 @@ function told(part: Readonly<Record<string, unknown>>): Readonly<Record<string, 
 
 /**
  * The effects of a step with what users are told of it: each inbox gets one, together with what the step had for it anyhow.
- * An author is not told that they filed a task themselves.
+ * An author is not told that they filed a task themselves; one that is an agent is told on the agent's own channel.
  */
-export function withUserNotes(effects: readonly Effect[], entries: readonly Entry[], author: string): Effect[] {
-  const notes = notesEffects(entries.flatMap((entry) => userNotes(entry, author)));
+export function withUserNotes(
+  effects: readonly Effect[],
+  entries: readonly Entry[],
+  { metadata, author_kind }: Pick<TaskRecord, "metadata" | "author_kind">,
+): Effect[] {
+  const { author_id } = metadata;
+  const author = author_kind === "agent" ? `agent:${author_id}` : `inbox:${author_id}`;
+  const notes = notesEffects(entries.flatMap((entry) => userNotes(entry, author_id, author)));
   const left = new Map(notes.map(({ target, body }) => [target, body]));
   const joined = effects.map((effect): Effect => {
     const extra = left.get(effect.target);
@@ -60,28 +82,28 @@ export function withUserNotes(effects: readonly Effect[], entries: readonly Entr
   return [...joined, ...notes.filter(({ target }) => left.has(target))];
 }
 
-function userNotes(entry: Entry, author: string): (readonly [ActorKey, EventBody])[] {
+function userNotes(entry: Entry, authorId: string, author: ActorKey): (readonly [ActorKey, EventBody])[] {
   const approval = approvalEventOf(entry);
-  if (approval !== null) return personsIn(entry, approval, author).map((id) => [`inbox:${id}`, approval]);
-  const own = entry.action === "task.created" && entry.who.id === author;
+  if (approval !== null) return toldOf(entry, approval, author).map((target) => [target, approval]);
+  const own = entry.action === "task.created" && entry.who.id === authorId;
   const event = own ? null : (noteIn(entry) ?? taskEventOf(entry));
-  return event === null ? [] : [[`inbox:${author}`, event]];
+  return event === null ? [] : [[author, event]];
 }
 
-/** Ids of those who hear of what became of a request. */
-function personsIn({ details = {} }: Entry, { event, payload }: EventBody, author: string): string[] {
+/** Who hears of what became of a request. */
+function toldOf({ details = {} }: Entry, { event, payload }: EventBody, author: ActorKey): ActorKey[] {
   switch (event) {
     case "approval:requested":
     case "approval:resolved":
-      return strings(details.reviewer_id);
+      return inboxes(details.reviewer_id);
     case "approval:escalated":
     case "approval:reassigned":
-      return strings(payload.from, payload.to);
+      return inboxes(payload.from, payload.to);
     default:
       return [author];
   }
 }
 
-function strings(...values: readonly unknown[]): string[] {
-  return [...new Set(values.filter((value) => typeof value === "string"))];
+function inboxes(...ids: readonly unknown[]): ActorKey[] {
+  return [...new Set(ids.filter((id) => typeof id === "string"))].map((id) => `inbox:${id}`);
 }

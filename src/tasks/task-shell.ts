@@ -14,7 +14,7 @@ import type { EventBody } from "../realtime/channel-api.ts";
 import { noted } from "../realtime/notes.ts";
 import type { Turn } from "./drafting.ts";
 import { taskChannelEventOf } from "./events.ts";
-import { secondEvents, withUserNotes } from "./notes.ts";
+import { inFull, secondEvents, withUserNotes } from "./notes.ts";
 import { pastExecutions } from "./past-executions.ts";
 import type { TaskRecord } from "./task.ts";
 import { taskRows } from "./task-rows.ts";
@@ -99,9 +99,9 @@ export abstract class TaskShell extends LockActor {
         });
         for (let n = 0; n < minted; n += 1) tx.member();
         writeTask(tx, before, task);
-        for (const happening of happenings) tx.journal(happening);
+        for (const happening of happenings) tx.journal(inFull(happening, task));
         for (const event of secondEvents(before, task)) tx.journal(noted(event));
-        for (const { target, body } of withUserNotes(effects, tx.entries, task.metadata.author_id)) {
+        for (const { target, body } of withUserNotes(effects, tx.entries, task)) {
           if (target === this.key) this.releaseSession(tx, body as ReleaseEffect);
           else tx.effect(target, body);
         }

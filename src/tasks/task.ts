@@ -75,6 +75,8 @@ export interface TaskRecord {
   /** Everybody who authored, filed or edited this change: none of them may decide on it. */
   readonly authors: readonly string[];
   readonly author_roles: readonly string[];
+  /** Of an agent that filed its own change. */
+  readonly author_kind?: "agent";
   readonly preview: Preview;
   readonly risk: Risk;
   readonly requirements: readonly Requirement[];

@@ -55,6 +55,10 @@ POST /locks/release
 GET /locks/{id}
 GET /locks/graph
 GET /locks/deadlocks
+POST /ws/tickets
+GET /ws
+GET /channels/{channel}/events
+GET /channels/{channel}/stream
 GET /audit
 GET /audit/tail
 GET /audit/verify
@@ -65,6 +69,11 @@ POST /admin/audit/retention/{id}/confirm
 POST /admin/rebuild
 GET /stats
 GET /webhooks/executor-secret`;
+
+/** Sockets and streams do not end with an answer: other tests open them. */
+function ends({ template }: Operation): boolean {
+  return !template.endsWith("/ws") && !template.endsWith("/stream");
+}
 
 const FUZZ_MS = 10_000;
 /** Requests under way at once. */
@@ -371,8 +380,24 @@ describe("what the server answers is what the document says", () => {
     await until(async () => (await totalOf("/audit?action=rebuild.completed")) === 1);
   });
 
+  test("of channels without a socket, and of tickets", async () => {
+    const { author, root } = cast;
+    const channel = encodeURIComponent("resource:database:prod/locked");
+    await call(author, 200, "GET", `/channels/${channel}/events?limit=2`);
+    await call(author, 200, "GET", `/channels/${channel}/events?after=123456`);
+    await call(root, 200, "GET", "/channels/system/events?wait=1");
+    await call(author, 403, "GET", "/channels/system/events");
+    await call(author, 400, "GET", "/channels/nonsense/events");
+    await call(root, 404, "GET", `/channels/task:${crypto.randomUUID()}/events`);
+    await call(root, 404, "GET", "/channels/user:nobody/stream");
+    await call(author, 201, "POST", "/ws/tickets");
+    await call(author, 400, "GET", "/ws");
+    expect((await inspected.send(sentBy(null, "GET", "/ws?ticket=x"))).status).toBe(401);
+  });
+
   test("and by now every operation succeeded at least once", () => {
     const missed = inspected.operations
+      .filter(ends)
       .map(({ method, template }) => `${method} ${template}`)
       .filter((operation) => ![...inspected.seen].some((one) => one.startsWith(`${operation} 2`)));
     expect(missed).toEqual([]);
@@ -480,7 +505,7 @@ test("no request at all makes the server fail, and refused ones store nothing", 
   const seed = Number(process.env.SEED ?? Math.trunc(Math.random() * 2 ** 31));
   console.log(`fuzzed requests: SEED=${seed}`);
   // While D1 is rebuilt, whoever needs it whole is told to come again: 503.
-  const operations = inspected.operations.filter(({ template }) => !template.endsWith("/admin/rebuild"));
+  const operations = inspected.operations.filter((one) => ends(one) && !one.template.endsWith("/admin/rebuild"));
   const some = fc.array(fuzzedRequest(operations, document, tokens, pools), {
     minLength: TOGETHER,
     maxLength: TOGETHER,

@@ -25,6 +25,7 @@ const KNOWN: Readonly<Record<string, readonly unknown[]>> = {
   timezone: ["Europe/Vienna", "UTC", "Mars/Base"],
   parameters: [{}, { a: 1 }, { "database:prod/x": { password: "x" } }, { "service:/": null }],
   wait_seconds: [0],
+  wait: [0],
   force: [false, true],
   action: ["approve", "reject", "request_changes", "task.*", "**"],
   capabilities: [[], ["**"], ["*a*a*a*a*a*a*a*b"], ["database.*"]],
@@ -96,6 +97,7 @@ function pathPart(part: string, template: string, pools: Pools): fc.Arbitrary<st
     [/^\/api\/v1\/tasks\//, oneOf(pools.tasks)],
     [/^\/api\/v1\/approvals\//, oneOf(pools.approvals)],
     [/^\/api\/v1\/locks\//, oneOf(pools.locks)],
+    [/^\/api\/v1\/channels\//, fc.constantFrom("user%3Abob", "agent:migrator", "resource:database:prod%2Fx", "system")],
     [/^\/api\/v1\/resources\/\{type\}$/, fc.constant("database")],
   ];
   const plain =
