@@ -1,5 +1,6 @@
 /** Entry of the worker: the HTTP app and every Durable Object class. */
 import { agentRoutes } from "./agents/routes.ts";
+import { batchRoutes } from "./approvals/batch-routes.ts";
 import { policyRoutes } from "./approvals/policy-routes.ts";
 import { approvalRoutes } from "./approvals/routes.ts";
 import { auditRoutes } from "./audit/routes.ts";
@@ -26,6 +27,7 @@ export default createApp([
   taskRoutes,
   catalogueRoutes,
   approvalRoutes,
+  batchRoutes,
   policyRoutes,
   deadlockRoutes,
   lockRoutes,

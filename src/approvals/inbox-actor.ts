@@ -1,7 +1,13 @@
 /** The inbox of one reviewer: the requests that tasks addressed to them, open and closed. The tasks decide; this remembers. */
 import { Actor } from "../actor/actor.ts";
 import type { Caller } from "../actor/caller.ts";
-import type { Commit } from "../actor/commit.ts";
+import { type Commit, housekeeper } from "../actor/commit.ts";
+import { fail, type Result } from "../actor/result.ts";
+import type { Env } from "../env.ts";
+import type { BatchAnswer, BatchInput } from "./batch-contract.ts";
+import { BatchCoordinator } from "./batch-coordinator.ts";
+import { type BatchOutcome, whenAsked } from "./batch-outcome.ts";
+import { BATCH_MIGRATION, BatchStore } from "./batch-store.ts";
 import type { InboxApi, InboxEffect, InboxPage, InboxQuery } from "./inbox-api.ts";
 
 const RANK = { URGENT: 0, HIGH: 1, NORMAL: 2, LOW: 3 } as const;
@@ -9,6 +15,25 @@ const RANK = { URGENT: 0, HIGH: 1, NORMAL: 2, LOW: 3 } as const;
 const KEPT_CLOSED = 1_000;
 
 export class InboxActor extends Actor implements InboxApi {
+  readonly #batches: BatchStore;
+  readonly #coordinator: BatchCoordinator;
+  /** Batches under way, by the scope of their Idempotency-Key. */
+  readonly #underWay = new Map<string, Promise<unknown>>();
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.#batches = new BatchStore(ctx.storage.sql);
+    this.#coordinator = new BatchCoordinator({
+      env,
+      workspace: this.place.workspace,
+      key: () => this.key,
+      commit: (caller, work) => this.commit(caller, work),
+      recorded: (batchId) => this.#recorded(batchId),
+      record: (...given) => this.#batches.record(...given),
+      delivered: (targets) => this.deliverEffects(targets),
+    });
+  }
+
   async list(key: string, query: InboxQuery): Promise<InboxPage> {
     if (!this.identify(key) || !this.exists) return { approvals: [], total: 0 };
     const { sql } = this.ctx.storage;
@@ -26,6 +51,30 @@ export class InboxActor extends Actor implements InboxApi {
     return { approvals: rows.map((row) => JSON.parse(row.body) as InboxPage["approvals"][number]), total };
   }
 
+  async decideBatch(key: string, caller: Caller, input: BatchInput): Promise<Result<BatchAnswer>> {
+    if (!this.identify(key)) return fail("NOT_FOUND", `there is no ${key}`);
+    const scope = caller.idempotency?.scope ?? crypto.randomUUID();
+    while (this.#underWay.has(scope)) await this.#underWay.get(scope);
+    const replay = this.replayed<BatchAnswer>(caller);
+    if (replay !== undefined) return replay;
+    const run = this.#coordinator.run(caller, input).finally(() => this.#underWay.delete(scope));
+    this.#underWay.set(
+      scope,
+      run.catch(() => undefined),
+    );
+    return run;
+  }
+
+  async batchOutcome(key: string, batchId: string): Promise<BatchOutcome> {
+    if (!this.identify(key)) throw new Error(`${key} is not here`);
+    const recorded = this.#recorded(batchId);
+    const outcome = whenAsked(recorded);
+    if (recorded === undefined) {
+      this.commit(housekeeper(this.place.workspace), (tx) => this.#batches.record(batchId, outcome, [], tx.now));
+    }
+    return outcome;
+  }
+
   protected override get migrations(): readonly string[] {
     return [
       `CREATE TABLE requests (
@@ -33,6 +82,7 @@ export class InboxActor extends Actor implements InboxApi {
          body TEXT NOT NULL
        ) STRICT;
        CREATE INDEX requests_status ON requests (status, rank, created_at, id);`,
+      BATCH_MIGRATION,
     ];
   }
 
@@ -60,5 +110,9 @@ export class InboxActor extends Actor implements InboxApi {
 
   protected override onTimer(name: string): void {
     throw new Error(`an inbox has no timer ${name}`);
+  }
+
+  #recorded(batchId: string): BatchOutcome | undefined {
+    return this.exists ? this.#batches.outcome(batchId) : undefined;
   }
 }

@@ -3,6 +3,7 @@ import type { Caller } from "../actor/caller.ts";
 import type { Address } from "../actor/ids.ts";
 import { actorAt, type Remote } from "../actor/remote.ts";
 import type { Result } from "../actor/result.ts";
+import type { BatchOrder, BatchVote } from "../approvals/batch-decision.ts";
 import type { ApprovalRequest } from "../approvals/contract.ts";
 import type { Eligibility } from "../approvals/eligibility.ts";
 import type { Env } from "../env.ts";
@@ -80,6 +81,10 @@ export interface TaskApi extends LockApi {
   rollback(caller: Caller, input: RollbackReport): Promise<Result<Task>>;
   approval(caller: Caller, member: number): Promise<Result<ApprovalAnswer>>;
   respond(caller: Caller, member: number, input: RespondInput): Promise<Result<RespondAnswer>>;
+  /** Promises to decide all of it, or refuses and promises nothing. */
+  prepareBatch(caller: Caller, order: BatchOrder): Promise<BatchVote>;
+  /** Decides at once whatever of it can be decided. */
+  decideBatch(caller: Caller, order: BatchOrder): Promise<Result<BatchVote>>;
 }
 
 export function taskAt(env: Env, workspace: string, address: Address): Remote<TaskApi> {
