@@ -39,7 +39,7 @@ function culprits(answer: Answer<unknown>): (string | null)[] {
 async function submitted(stage: Stage, author: Person, count: number, config: Loose = {}): Promise<Task[]> {
   return Promise.all(
     Array.from({ length: count }, (_, n) =>
-      stage.submitted(author, { resources: [{ ...web, id: `web-${n}` }], ...config }),
+      stage.submitted(author, { resources: [{ ...web, id: `web-${n % 3}` }], ...config }),
     ),
   );
 }
