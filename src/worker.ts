@@ -1,6 +1,8 @@
 /** Entry of the worker: the HTTP app and every Durable Object class. */
 import { agentRoutes } from "./agents/routes.ts";
 import { batchRoutes } from "./approvals/batch-routes.ts";
+import { linkPages } from "./approvals/link-pages.tsx";
+import { linkRoutes } from "./approvals/link-routes.ts";
 import { policyRoutes } from "./approvals/policy-routes.ts";
 import { approvalRoutes } from "./approvals/routes.ts";
 import { auditRoutes } from "./audit/routes.ts";
@@ -21,17 +23,21 @@ export { ResourceActor } from "./locks/resource-actor.ts";
 export { TaskActor } from "./tasks/actor.ts";
 export { DispatchActor } from "./tasks/dispatch-actor.ts";
 
-export default createApp([
-  userRoutes,
-  agentRoutes,
-  taskRoutes,
-  catalogueRoutes,
-  approvalRoutes,
-  batchRoutes,
-  policyRoutes,
-  deadlockRoutes,
-  lockRoutes,
-  auditRoutes,
-  statsRoutes,
-  webhookRoutes,
-]);
+export default createApp(
+  [
+    userRoutes,
+    agentRoutes,
+    taskRoutes,
+    catalogueRoutes,
+    approvalRoutes,
+    batchRoutes,
+    linkRoutes,
+    policyRoutes,
+    deadlockRoutes,
+    lockRoutes,
+    auditRoutes,
+    statsRoutes,
+    webhookRoutes,
+  ],
+  [linkPages],
+);

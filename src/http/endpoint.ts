@@ -4,7 +4,7 @@
  */
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import type { Caller } from "../actor/caller.ts";
+import type { Caller, Where } from "../actor/caller.ts";
 import { STATUS_OF } from "../actor/error-codes.ts";
 import type { Result } from "../actor/result.ts";
 import type { Env } from "../env.ts";
@@ -25,6 +25,8 @@ export interface Call<P, Q, B> {
   readonly params: P;
   readonly query: Q;
   readonly body: B;
+  /** Scheme and host that the caller used. */
+  readonly origin: string;
   readonly header: (name: string) => string | undefined;
   readonly after: (work: Promise<unknown>) => void;
 }
@@ -63,6 +65,7 @@ export function endpoint<
       params: params as z.infer<P>,
       query: query as z.infer<Q>,
       body: body as z.infer<B>,
+      origin: url.origin,
       header: (name: string) => c.req.header(name),
       after: (work: Promise<unknown>) => c.executionCtx.waitUntil(work),
     };
@@ -101,24 +104,28 @@ function callerOf(
   pathname: string,
   bodyText: string,
 ): Caller {
-  const { cf } = c.req.raw;
-  const ip = c.req.header("CF-Connecting-IP");
-  const userAgent = c.req.header("User-Agent")?.slice(0, 256).toWellFormed();
   const idempotency =
     spec.method === "post" ? idempotencyOf(c.req.header("Idempotency-Key"), principal, pathname, bodyText) : undefined;
   return {
     workspace: principal.workspace,
     who: principal.who,
     name: principal.name,
-    where: {
-      service: "api",
-      ...(ip !== undefined && { ip }),
-      ...(userAgent !== undefined && { user_agent: userAgent }),
-      ...(typeof cf?.colo === "string" && { colo: cf.colo }),
-      ...(typeof cf?.country === "string" && { country: cf.country }),
-    },
+    where: whereOf(c.req.raw, "api"),
     request_id: c.get("requestId"),
     ...(idempotency !== undefined && { idempotency }),
+  };
+}
+
+/** From where a request came, as the trail keeps it. */
+export function whereOf({ headers, cf }: Request, service: string): Where {
+  const ip = headers.get("CF-Connecting-IP");
+  const userAgent = headers.get("User-Agent")?.slice(0, 256).toWellFormed();
+  return {
+    service,
+    ...(ip !== null && { ip }),
+    ...(userAgent !== undefined && { user_agent: userAgent }),
+    ...(typeof cf?.colo === "string" && { colo: cf.colo }),
+    ...(typeof cf?.country === "string" && { country: cf.country }),
   };
 }
 

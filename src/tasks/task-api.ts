@@ -6,6 +6,7 @@ import type { Result } from "../actor/result.ts";
 import type { BatchOrder, BatchVote } from "../approvals/batch-decision.ts";
 import type { ApprovalRequest } from "../approvals/contract.ts";
 import type { Eligibility } from "../approvals/eligibility.ts";
+import type { NewLink } from "../approvals/link.ts";
 import type { Env } from "../env.ts";
 import type { Lease } from "../locks/contract.ts";
 import type { LockApi } from "../locks/lock-api.ts";
@@ -81,6 +82,8 @@ export interface TaskApi extends LockApi {
   rollback(caller: Caller, input: RollbackReport): Promise<Result<Task>>;
   approval(caller: Caller, member: number): Promise<Result<ApprovalAnswer>>;
   respond(caller: Caller, member: number, input: RespondInput): Promise<Result<RespondAnswer>>;
+  /** Notes that the caller is given a link to answer this request with. */
+  offerLink(caller: Caller, member: number, link: NewLink): Promise<Result<{ readonly expires_at: string }>>;
   /** Promises to decide all of it, or refuses and promises nothing. */
   prepareBatch(caller: Caller, order: BatchOrder): Promise<BatchVote>;
   /** Decides at once whatever of it can be decided. */
