@@ -137,7 +137,8 @@ function Layout({ title, children }: { readonly title: string; readonly children
 
 function ChangeSheet({ change }: { readonly change: Change }) {
   const { resource, action, diff } = change;
-  const lines = diff?.replace(/\n$/, "").split("\n") ?? [];
+  // Without the two lines that name before and after: the heading says what it is.
+  const lines = diff?.replace(/\n$/, "").split("\n").slice(2) ?? [];
   return (
     <section class="sheet">
       <h3>
@@ -179,7 +180,7 @@ function Issues({ title, issues }: { readonly title: string; readonly issues: re
 }
 
 function kindOf(line: string): string {
-  if (line.startsWith("+++") || line.startsWith("---") || line.startsWith("@@")) return "hunk";
+  if (line.startsWith("@@")) return "hunk";
   if (line.startsWith("+")) return "add";
   return line.startsWith("-") ? "del" : "same";
 }

@@ -297,34 +297,33 @@ describe("what the server answers is what the document says", () => {
     await call(agent, 200, "POST", `${failing}/complete`, { result: "failure", error: "disk full" });
     await call(agent, 200, "POST", `${failing}/rollback`, { result: "success" });
 
+    const rejected = await respond({ action: "reject", reason: "not now" });
+    await call(author, 201, "POST", `${rejected}/resubmit`);
+    await call(author, 409, "POST", `${failing}/resubmit`);
+    await call(root, 200, "GET", "/webhooks/executor-secret");
+    await call(author, 403, "GET", "/webhooks/executor-secret");
+  });
+
+  test("of batches and links", async () => {
+    const { author, reviewers } = cast;
+    const [reviewer] = reviewers;
+    const draft = draftOf(author.id, [written("service", "search")]);
     const { id } = await call<Task>(author, 201, "POST", "/tasks", draft);
     const { approval_requests } = await call<Task>(author, 202, "POST", `/tasks/${id}/submit`, {});
     const request = approval_requests.find(({ reviewer_id }) => reviewer_id === reviewer?.id);
     if (reviewer === undefined || request === undefined) throw new Error("nobody was asked");
-    const key = { "Idempotency-Key": "link-1" };
-    await call(reviewer, 201, "POST", `/approvals/${request.id}/links`, { expires_in_seconds: 60 }, key);
-    const replayed = await call<object>(
-      reviewer,
-      201,
-      "POST",
-      `/approvals/${request.id}/links`,
-      { expires_in_seconds: 60 },
-      key,
-    );
+    const links = `/approvals/${request.id}/links`;
+    const once = { "Idempotency-Key": "link-1" };
+    await call(reviewer, 201, "POST", links, { expires_in_seconds: 60 }, once);
+    const replayed = await call<object>(reviewer, 201, "POST", links, { expires_in_seconds: 60 }, once);
     expect(replayed).not.toHaveProperty("links");
-    await call(author, 403, "POST", `/approvals/${request.id}/links`, {});
+    await call(author, 403, "POST", links, {});
     const batch = { approval_ids: [request.id], action: "reject", reason: "not now" };
     await call(reviewer, 400, "POST", "/approvals/batch", { ...batch, reason: "" });
     await call(author, 409, "POST", "/approvals/batch", batch);
     await call(reviewer, 403, "POST", "/approvals/batch", { ...batch, options: { skip_validation: true } });
     await call(reviewer, 200, "POST", "/approvals/batch", batch);
     await call(reviewer, 200, "POST", "/approvals/batch", { ...batch, options: { continue_on_error: true } });
-
-    const rejected = await respond({ action: "reject", reason: "not now" });
-    await call(author, 201, "POST", `${rejected}/resubmit`);
-    await call(author, 409, "POST", `${failing}/resubmit`);
-    await call(root, 200, "GET", "/webhooks/executor-secret");
-    await call(author, 403, "GET", "/webhooks/executor-secret");
   });
 
   test("of locks and the trail", async () => {
