@@ -1,8 +1,11 @@
 /** POST /approvals/batch (03-tasks-and-approvals, "Batch"): all or nothing over many tasks. */
+import { createExecutionContext } from "cloudflare:test";
+import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import type { BatchAnswer } from "../src/approvals/batch-contract.ts";
 import type { Task } from "../src/tasks/task-contract.ts";
-import type { Answer } from "./support/api.ts";
+import worker from "../src/worker.ts";
+import { type Answer, api } from "./support/api.ts";
 import {
   approve,
   detailsOf,
@@ -107,9 +110,12 @@ describe("POST /approvals/batch", () => {
 
   it("takes a hundred items, none twice, at least one", async () => {
     const stage = new Stage();
-    const { alice, bob } = await stage.cast();
-    const tasks = await submitted(stage, alice, 100);
-    const ids = idsFor(bob, tasks);
+    const { alice } = await stage.cast();
+    await Promise.all(["dan", "eve", "fay"].map((id) => stage.user(id, "reviewer")));
+    const ada = await stage.user("ada", "admin");
+    const tasks = await submitted(stage, alice, 20);
+    const ids = tasks.flatMap(({ approval_requests }) => approval_requests.map(({ id }) => id));
+    expect(ids).toHaveLength(100);
     const [first = ""] = ids;
     for (const approval_ids of [
       [],
@@ -118,12 +124,12 @@ describe("POST /approvals/batch", () => {
       [...ids, crypto.randomUUID()],
       ["x"],
     ]) {
-      expect(refusal(await batch(bob, approval_ids))).toEqual([400, "VALIDATION_ERROR"]);
+      expect(refusal(await batch(ada, approval_ids))).toEqual([400, "VALIDATION_ERROR"]);
     }
     for (const action of ["delegate", "request_changes"]) {
-      expect(refusal(await batch(bob, ids, { action, reason: "why" }))).toEqual([400, "VALIDATION_ERROR"]);
+      expect(refusal(await batch(ada, ids, { action, reason: "why" }))).toEqual([400, "VALIDATION_ERROR"]);
     }
-    expect(ok(await batch(bob, ids))).toMatchObject({ success: true, succeeded: 100 });
+    expect(ok(await batch(ada, ids))).toMatchObject({ success: true, succeeded: 100 });
     expect(new Set(await states(stage, tasks))).toEqual(new Set(["APPROVED"]));
   });
 
@@ -281,6 +287,29 @@ describe("continue_on_error", () => {
     expect(again.headers.get("Idempotency-Replayed")).toBe("true");
     expect(ok<BatchAnswer>(again).succeeded).toBe(2);
   });
+});
+
+it("ids that name nothing are counted against the client's address, each of them", async () => {
+  const stage = new Stage();
+  const alice = await stage.user("alice", "author");
+  const { token } = ok<{ token: string }>(
+    await stage.root.post("/users", { id: "bob", name: "bob", roles: ["reviewer"] }),
+    201,
+  );
+  const good = requestOf("bob", await stage.submitted(alice)).id;
+  const unknown = ["fe", "ff"].map((end) => `${good.slice(0, -2)}${end}`);
+  let left = 3;
+  const limited = {
+    ...env,
+    RATE_LIMIT_READS: "6000",
+    RATE_LIMIT_WRITES: "3000",
+    ADDRESSES: { limit: async () => ({ success: left-- > 0 }) },
+  };
+  const bob = api(token, async (request) => worker.fetch(request, limited, createExecutionContext()));
+  const send = (options: object) => batch({ ...bob, id: "bob" }, [good, ...unknown], { options });
+  expect(culprits(await send({}))).toEqual([null, "APPROVAL_NOT_FOUND", "APPROVAL_NOT_FOUND"]);
+  expect(refusal(await send({}))).toEqual([429, "RATE_LIMITED"]);
+  expect(ok<BatchAnswer>(await send({ continue_on_error: true }))).toMatchObject({ succeeded: 1, failed: 2 });
 });
 
 it("a batch shows in the inboxes of everybody asked", async () => {

@@ -57,6 +57,12 @@ export function batchFailed(input: BatchInput, votes: readonly TaskVote[]): Resu
   return fail("BATCH_FAILED", `nothing was decided: ${told}`, { results });
 }
 
+/** How many items of an answer, or of a failure, name no request. */
+export function unknownIn(result: Result<BatchAnswer>): number {
+  const results = result.ok ? result.value.results : ((result.error.details?.results ?? []) as readonly BatchItem[]);
+  return results.filter(({ error }) => error?.code === "APPROVAL_NOT_FOUND").length;
+}
+
 function inOrder({ approval_ids }: BatchInput, votes: readonly TaskVote[]): BatchItem[] {
   const known = new Map(votes.flatMap(({ results }) => results.map((item) => [item.approval_id, item])));
   return approval_ids.map((approval_id) => known.get(approval_id) ?? { approval_id, success: false });

@@ -2,6 +2,7 @@ import { hasRole } from "../actor/caller.ts";
 import { fail } from "../actor/result.ts";
 import { endpoint, reply, unwrap } from "../http/endpoint.ts";
 import type { App } from "../http/endpoint-spec.ts";
+import { unknownIn } from "./batch-answer.ts";
 import { BatchAnswer, BatchInput } from "./batch-contract.ts";
 import { inboxOf } from "./inbox-api.ts";
 
@@ -22,12 +23,16 @@ export function batchRoutes(app: App): void {
       answers: { 200: BatchAnswer },
       errors: ["BATCH_FAILED"],
     },
-    async ({ env, caller, body }) => {
+    async ({ env, caller, body, after, missed }) => {
       if (body.options.skip_validation && !hasRole(caller.who, "admin")) {
         unwrap(fail("FORBIDDEN", "only an admin may skip the validation"));
       }
       const { id } = caller.who;
       const result = await inboxOf(env, caller.workspace, id).decideBatch(`inbox:${id}`, caller, body);
+      const counted = missed(unknownIn(result));
+      // What was decided has to be told, however many ids were wrong.
+      if (result.ok) after(Promise.allSettled([counted]));
+      else await counted;
       return reply(result, 200);
     },
   );

@@ -29,6 +29,8 @@ export interface Call<P, Q, B> {
   readonly origin: string;
   readonly header: (name: string) => string | undefined;
   readonly after: (work: Promise<unknown>) => void;
+  /** Counts ids that named nothing against the client's address; ends the request with 429 once there were too many. */
+  readonly missed: (count: number) => Promise<void>;
 }
 
 export interface Reply {
@@ -68,13 +70,15 @@ export function endpoint<
       origin: url.origin,
       header: (name: string) => c.req.header(name),
       after: (work: Promise<unknown>) => c.executionCtx.waitUntil(work),
+      missed: async (count: number) => {
+        for (let n = 0; n < count; n += 1) await limitAddress(c.env, c.req.raw);
+      },
     };
     try {
       const reply = await handle(call);
       return respond(c, reply);
     } catch (thrown) {
-      if (thrown instanceof RequestFailure && STATUS_OF[thrown.failure.code] === 404)
-        await limitAddress(c.env, c.req.raw);
+      if (thrown instanceof RequestFailure && STATUS_OF[thrown.failure.code] === 404) await call.missed(1);
       throw thrown;
     }
   });
