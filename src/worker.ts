@@ -1,6 +1,9 @@
 /** Entry of the worker: the HTTP app and every Durable Object class. */
 import { agentRoutes } from "./agents/routes.ts";
+import { batchRoutes } from "./approvals/batch-routes.ts";
 import { delegationRoutes } from "./approvals/delegation-routes.ts";
+import { linkPages } from "./approvals/link-pages.tsx";
+import { linkRoutes } from "./approvals/link-routes.ts";
 import { policyRoutes } from "./approvals/policy-routes.ts";
 import { approvalRoutes } from "./approvals/routes.ts";
 import { auditAdminRoutes } from "./audit/admin-routes.ts";
@@ -25,20 +28,25 @@ export { HubActor } from "./realtime/hub-actor.ts";
 export { TaskActor } from "./tasks/actor.ts";
 export { DispatchActor } from "./tasks/dispatch-actor.ts";
 
-export default createApp([
-  userRoutes,
-  agentRoutes,
-  taskRoutes,
-  catalogueRoutes,
-  delegationRoutes,
-  approvalRoutes,
-  policyRoutes,
-  deadlockRoutes,
-  lockRoutes,
-  auditRoutes,
-  socketRoutes,
-  channelRoutes,
-  auditAdminRoutes,
-  statsRoutes,
-  webhookRoutes,
-]);
+export default createApp(
+  [
+    userRoutes,
+    agentRoutes,
+    taskRoutes,
+    catalogueRoutes,
+    delegationRoutes,
+    approvalRoutes,
+    batchRoutes,
+    linkRoutes,
+    policyRoutes,
+    deadlockRoutes,
+    lockRoutes,
+    auditRoutes,
+    auditAdminRoutes,
+    socketRoutes,
+    channelRoutes,
+    statsRoutes,
+    webhookRoutes,
+  ],
+  [linkPages],
+);

@@ -1,10 +1,16 @@
 /** The inbox of one reviewer: the requests that tasks addressed to them, open and closed. The tasks decide; this remembers. */
 import type { Caller } from "../actor/caller.ts";
 import { ChannelActor } from "../actor/channel-actor.ts";
-import type { Commit } from "../actor/commit.ts";
+import { type Commit, housekeeper } from "../actor/commit.ts";
 import type { Entry } from "../actor/journal.ts";
+import { fail, type Result } from "../actor/result.ts";
+import type { Env } from "../env.ts";
 import type { EventBody } from "../realtime/channel-api.ts";
 import { isNotes, noted, noteIn } from "../realtime/notes.ts";
+import type { BatchAnswer, BatchInput } from "./batch-contract.ts";
+import { BatchCoordinator } from "./batch-coordinator.ts";
+import { type BatchOutcome, whenAsked } from "./batch-outcome.ts";
+import { BATCH_MIGRATION, BatchStore } from "./batch-store.ts";
 import { approvalEventOf } from "./events.ts";
 import type { InboxApi, InboxEffect, InboxPage, InboxQuery } from "./inbox-api.ts";
 
@@ -13,6 +19,25 @@ const RANK = { URGENT: 0, HIGH: 1, NORMAL: 2, LOW: 3 } as const;
 const KEPT_CLOSED = 1_000;
 
 export class InboxActor extends ChannelActor implements InboxApi {
+  readonly #batches: BatchStore;
+  readonly #coordinator: BatchCoordinator;
+  /** Batches under way, by the scope of their Idempotency-Key. */
+  readonly #underWay = new Map<string, Promise<unknown>>();
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.#batches = new BatchStore(ctx.storage.sql);
+    this.#coordinator = new BatchCoordinator({
+      env,
+      workspace: this.place.workspace,
+      key: () => this.key,
+      commit: (caller, work) => this.commit(caller, work),
+      recorded: (batchId) => this.#recorded(batchId),
+      record: (...given) => this.#batches.record(...given),
+      delivered: (targets) => this.deliverEffects(targets),
+    });
+  }
+
   async list(key: string, query: InboxQuery): Promise<InboxPage> {
     if (!this.identify(key) || !this.exists) return { approvals: [], total: 0 };
     const { sql } = this.ctx.storage;
@@ -30,6 +55,30 @@ export class InboxActor extends ChannelActor implements InboxApi {
     return { approvals: rows.map((row) => JSON.parse(row.body) as InboxPage["approvals"][number]), total };
   }
 
+  async decideBatch(key: string, caller: Caller, input: BatchInput): Promise<Result<BatchAnswer>> {
+    if (!this.identify(key)) return fail("NOT_FOUND", `there is no ${key}`);
+    const scope = caller.idempotency?.scope ?? crypto.randomUUID();
+    while (this.#underWay.has(scope)) await this.#underWay.get(scope);
+    const replay = this.replayed<BatchAnswer>(caller);
+    if (replay !== undefined) return replay;
+    const run = this.#coordinator.run(caller, input).finally(() => this.#underWay.delete(scope));
+    this.#underWay.set(
+      scope,
+      run.catch(() => undefined),
+    );
+    return run;
+  }
+
+  async batchOutcome(key: string, batchId: string): Promise<BatchOutcome> {
+    if (!this.identify(key)) throw new Error(`${key} is not here`);
+    const recorded = this.#recorded(batchId);
+    const outcome = whenAsked(recorded);
+    if (recorded === undefined) {
+      this.commit(housekeeper(this.place.workspace), (tx) => this.#batches.record(batchId, outcome, [], tx.now));
+    }
+    return outcome;
+  }
+
   protected override get migrations(): readonly string[] {
     return [
       `CREATE TABLE requests (
@@ -37,6 +86,7 @@ export class InboxActor extends ChannelActor implements InboxApi {
          body TEXT NOT NULL
        ) STRICT;
        CREATE INDEX requests_status ON requests (status, rank, created_at, id);`,
+      BATCH_MIGRATION,
     ];
   }
 
@@ -78,5 +128,9 @@ export class InboxActor extends ChannelActor implements InboxApi {
 
   protected override onTimer(name: string): void {
     throw new Error(`an inbox has no timer ${name}`);
+  }
+
+  #recorded(batchId: string): BatchOutcome | undefined {
+    return this.exists ? this.#batches.outcome(batchId) : undefined;
   }
 }

@@ -1,9 +1,13 @@
 /** What others may ask of a reviewer's inbox. */
 import type { ActorApi } from "../actor/actor.ts";
+import type { Caller } from "../actor/caller.ts";
 import { actorOf, type Remote } from "../actor/remote.ts";
+import type { Result } from "../actor/result.ts";
 import type { Env } from "../env.ts";
 import type { EventBody } from "../realtime/channel-api.ts";
 import type { RiskLevel } from "../tasks/contract.ts";
+import type { BatchAnswer, BatchInput } from "./batch-contract.ts";
+import type { BatchOutcome } from "./batch-outcome.ts";
 import type { ApprovalRequest, ApprovalStatus } from "./contract.ts";
 
 /** What a reviewer sees of the task at a glance. */
@@ -40,6 +44,10 @@ export interface InboxPage {
 export interface InboxApi extends ActorApi {
   /** URGENT, HIGH, NORMAL, LOW, then oldest first. `key` is `inbox:{user id}`. */
   list(key: string, query: InboxQuery): Promise<InboxPage>;
+  /** Decides on many requests, all or none unless the input says otherwise. `key` is the inbox of the caller. */
+  decideBatch(key: string, caller: Caller, input: BatchInput): Promise<Result<BatchAnswer>>;
+  /** What became of a batch, for a task that promised to it. One not yet decided will not be committed any more. */
+  batchOutcome(key: string, batchId: string): Promise<BatchOutcome>;
 }
 
 export function inboxOf(env: Env, workspace: string, reviewerId: string): Remote<InboxApi> {

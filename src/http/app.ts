@@ -13,7 +13,11 @@ import { openApiDocument } from "./openapi.ts";
 
 export const API = "/api/v1";
 
-export function createApp(capabilities: readonly ((app: App) => void)[]): App {
+/** `capabilities` declare routes below /api/v1; `pages` declare what people look at, at the root, and describe it on `api`. */
+export function createApp(
+  capabilities: readonly ((app: App) => void)[],
+  pages: readonly ((app: App, api: App) => void)[],
+): App {
   const api: App = new OpenAPIHono<AppEnv>();
   for (const declare of capabilities) declare(api);
 
@@ -51,6 +55,7 @@ export function createApp(capabilities: readonly ((app: App) => void)[]): App {
     app.get(`${base}/openapi.json`, (c) => c.json(openApiDocument(api)));
     app.get(`${base}/docs`, Scalar({ url: "/openapi.json", pageTitle: "Countersign API" }));
   }
+  for (const declare of pages) declare(app, api);
   app.route(API, api);
   return app;
 }

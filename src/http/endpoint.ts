@@ -28,8 +28,12 @@ export interface Call<P, Q, B> {
   readonly params: P;
   readonly query: Q;
   readonly body: B;
+  /** Scheme and host that the caller used. */
+  readonly origin: string;
   readonly header: (name: string) => string | undefined;
   readonly after: (work: Promise<unknown>) => void;
+  /** Counts ids that named nothing against the client's address; ends the request with 429 once there were too many. */
+  readonly missed: (count: number) => Promise<void>;
 }
 
 export interface Reply {
@@ -68,15 +72,18 @@ export function endpoint<
       params: params as z.infer<P>,
       query: query as z.infer<Q>,
       body: body as z.infer<B>,
+      origin: url.origin,
       header: (name: string) => c.req.header(name),
       after: (work: Promise<unknown>) => c.executionCtx.waitUntil(work),
+      missed: async (count: number) => {
+        for (let n = 0; n < count; n += 1) await limitAddress(c.env, c.req.raw);
+      },
     };
     try {
       const reply = await handle(call);
       return reply instanceof Response ? reply : respond(c, reply);
     } catch (thrown) {
-      if (thrown instanceof RequestFailure && STATUS_OF[thrown.failure.code] === 404)
-        await limitAddress(c.env, c.req.raw);
+      if (thrown instanceof RequestFailure && STATUS_OF[thrown.failure.code] === 404) await call.missed(1);
       throw thrown;
     }
   });
@@ -120,7 +127,7 @@ function callerOf(
     workspace: principal.workspace,
     who: principal.who,
     name: principal.name,
-    where: whereOf(c.req.raw),
+    where: whereOf(c.req.raw, "api"),
     request_id: c.get("requestId"),
     ...(idempotency !== undefined && { idempotency }),
   };

@@ -26,7 +26,7 @@ export function countFailedLogin(
 ): void {
   const now = Date.now();
   const tallies = waiting.get(workspace) ?? [];
-  waiting.set(workspace, tallied(tallies, [failedLogin(reason, whereOf(request), now)], now));
+  waiting.set(workspace, tallied(tallies, [failedLogin(reason, whereOf(request, "api"), now)], now));
   if (handingOverSince !== undefined && Math.abs(now - handingOverSince) < OVERDUE_MS) return;
   handingOverSince = now;
   after(handOverSoon(env));

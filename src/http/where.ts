@@ -5,11 +5,11 @@ import type { Where } from "../actor/caller.ts";
 const MAX_IP = 45;
 const MAX_USER_AGENT = 256;
 
-export function whereOf({ headers, cf }: Request): Where {
+export function whereOf({ headers, cf }: Request, service: string): Where {
   const ip = headers.get("CF-Connecting-IP")?.slice(0, MAX_IP).toWellFormed();
   const userAgent = headers.get("User-Agent")?.slice(0, MAX_USER_AGENT).toWellFormed();
   return {
-    service: "api",
+    service,
     ...(ip !== undefined && { ip }),
     ...(userAgent !== undefined && { user_agent: userAgent }),
     ...(typeof cf?.colo === "string" && { colo: cf.colo }),

@@ -3,10 +3,10 @@ import type { Caller } from "../actor/caller.ts";
 import { idOf } from "../actor/ids.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
 import { type Assessment, assess, type Facts } from "./assess.ts";
+import { BatchedTask } from "./batched-actor.ts";
 import { allowedExecutor } from "./delivery.ts";
 import { cancel, comment, create, edit, mayAuthor, mayFile, patched, remove, submit, type Turn } from "./drafting.ts";
 import { noteResubmitted, resubmission } from "./resubmission.ts";
-import { ReviewedTask } from "./reviewed-actor.ts";
 import { allows, type TaskRecord, taskView } from "./task.ts";
 import type { TaskApi } from "./task-api.ts";
 import type { CreateTask, PatchTask, SubmitTask, Task } from "./task-contract.ts";
@@ -15,7 +15,7 @@ import type { Transition } from "./transition.ts";
 /** A config that is edited faster than its facts can be read. */
 const MAX_REREADS = 5;
 
-export class TaskActor extends ReviewedTask implements TaskApi {
+export class TaskActor extends BatchedTask implements TaskApi {
   // --- drafting and review
 
   async create(caller: Caller, input: CreateTask, resubmittedFrom?: string): Promise<Result<Task>> {

@@ -4,9 +4,10 @@ import { idOf } from "../actor/ids.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
 import { respond } from "../approvals/decide.ts";
 import { eligibility } from "../approvals/eligibility.ts";
+import { type NewLink, offerLink } from "../approvals/link.ts";
 import type { Nominee } from "../approvals/nominees.ts";
 import { ExecutingTask } from "./executing-actor.ts";
-import { requestView } from "./task.ts";
+import { requestView, timestamp } from "./task.ts";
 import type { ApprovalAnswer, RespondAnswer } from "./task-api.ts";
 import type { RespondInput } from "./task-contract.ts";
 
@@ -46,6 +47,16 @@ export abstract class ReviewedTask extends ExecutingTask {
       caller,
       (task, turn) => respond(task, id, input, turn, nominees),
       (task) => ({ success: true, approval_id: id, task_id: task.id, task_state: task.state }),
+    );
+  }
+
+  async offerLink(caller: Caller, member: number, link: NewLink): Promise<Result<{ readonly expires_at: string }>> {
+    if (!this.exists) return fail("APPROVAL_NOT_FOUND", "there is no such approval request");
+    const id = idOf(this.place.address, member);
+    return this.decide(
+      caller,
+      (task, turn) => offerLink(task, id, link, turn),
+      () => ({ expires_at: timestamp(link.expires_at * 1000) }),
     );
   }
 }

@@ -4,8 +4,10 @@ import type { Address } from "../actor/ids.ts";
 import { actorAt, type Remote } from "../actor/remote.ts";
 import type { Result } from "../actor/result.ts";
 import type { Command } from "../agents/commands.ts";
+import type { BatchOrder, BatchVote } from "../approvals/batch-decision.ts";
 import type { ApprovalRequest } from "../approvals/contract.ts";
 import type { Eligibility } from "../approvals/eligibility.ts";
+import type { NewLink } from "../approvals/link.ts";
 import type { Nominee } from "../approvals/nominees.ts";
 import type { Env } from "../env.ts";
 import type { Lease } from "../locks/contract.ts";
@@ -89,6 +91,12 @@ export interface TaskApi extends LockApi {
     input: RespondInput,
     nominees: readonly Nominee[],
   ): Promise<Result<RespondAnswer>>;
+  /** Notes that the caller is given a link to answer this request with. */
+  offerLink(caller: Caller, member: number, link: NewLink): Promise<Result<{ readonly expires_at: string }>>;
+  /** Promises to decide all of it, or refuses and promises nothing. */
+  prepareBatch(caller: Caller, order: BatchOrder): Promise<BatchVote>;
+  /** Decides at once whatever of it can be decided. */
+  decideBatch(caller: Caller, order: BatchOrder): Promise<Result<BatchVote>>;
 }
 
 export function taskAt(env: Env, workspace: string, address: Address): Remote<TaskApi> {

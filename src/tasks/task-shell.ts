@@ -22,6 +22,11 @@ import { readTask, writeTask } from "./task-store.ts";
 import { timersOf } from "./task-timers.ts";
 import type { Transition } from "./transition.ts";
 
+/** A turn that knows how many ids it has given out. */
+export interface CountedTurn extends Turn {
+  readonly minted: () => number;
+}
+
 export abstract class TaskShell extends LockActor {
   #task: TaskRecord | undefined;
 
@@ -45,7 +50,7 @@ export abstract class TaskShell extends LockActor {
     return ok(this.#task);
   }
 
-  protected turn(caller: Caller): Turn & { readonly minted: () => number } {
+  protected turn(caller: Caller): CountedTurn {
     let member = this.nextMember;
     const first = member;
     const mint = () => idOf(this.place.address, member++);
@@ -69,7 +74,7 @@ export abstract class TaskShell extends LockActor {
   }
 
   protected answer<T extends Transition, V>(
-    turn: Turn & { readonly minted: () => number },
+    turn: CountedTurn,
     decided: Result<T>,
     view: (task: TaskRecord, done: T) => V,
   ): Result<V> {
@@ -88,28 +93,32 @@ export abstract class TaskShell extends LockActor {
     now = Date.now(),
   ): void {
     if (transition === null) return;
-    const { task, happenings, effects } = transition;
-    const before = this.task;
     this.commit(
       caller,
       (tx) => {
-        tx.afterwards(() => {
-          this.#task = task;
-          if (task.config.executor !== undefined) this.ctx.waitUntil(this.proceed());
-        });
-        for (let n = 0; n < minted; n += 1) tx.member();
-        writeTask(tx, before, task);
-        for (const happening of happenings) tx.journal(inFull(happening, task));
-        for (const event of secondEvents(before, task)) tx.journal(noted(event));
-        for (const { target, body } of withUserNotes(effects, tx.entries, task)) {
-          if (target === this.key) this.releaseSession(tx, body as ReleaseEffect);
-          else tx.effect(target, body);
-        }
-        this.setTimers(tx, task);
+        this.write(tx, transition, minted);
         along?.(tx);
       },
       now,
     );
+  }
+
+  /** Makes a transition part of a commit. */
+  protected write(tx: Commit, { task, happenings, effects }: Transition, minted = 0): void {
+    tx.afterwards(() => {
+      this.#task = task;
+      if (task.config.executor !== undefined) this.ctx.waitUntil(this.proceed());
+    });
+    const before = this.task;
+    for (let n = 0; n < minted; n += 1) tx.member();
+    writeTask(tx, before, task);
+    for (const happening of happenings) tx.journal(inFull(happening, task));
+    for (const event of secondEvents(before, task)) tx.journal(noted(event));
+    for (const { target, body } of withUserNotes(effects, tx.entries, task)) {
+      if (target === this.key) this.releaseSession(tx, body as ReleaseEffect);
+      else tx.effect(target, body);
+    }
+    this.setTimers(tx, task);
   }
 
   /** Timers follow from the state; nothing else sets them. */

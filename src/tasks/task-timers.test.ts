@@ -34,7 +34,7 @@ function delivering(): TaskRecord {
 
 describe("the timers of a task", () => {
   it("are all named every time, so that those of an earlier state are cleared", () => {
-    const names = ["saga", "timeout", "lease", "renew", "executor"];
+    const names = ["saga", "timeout", "lease", "renew", "executor", "batch"];
     for (const task of [draft(), applying(), delivering()]) {
       expect(timersOf(task, T0).map(({ name }) => name)).toEqual(names);
     }

@@ -4,7 +4,7 @@ import { RENEW_MS } from "./saga.ts";
 import type { TaskRecord } from "./task.ts";
 
 export interface TimerWish {
-  readonly name: "saga" | "timeout" | "lease" | "renew" | "executor";
+  readonly name: "saga" | "timeout" | "lease" | "renew" | "executor" | "batch";
   /** undefined: none */
   readonly due_at: number | undefined;
   /** An earlier one may stand: it rings, looks again and is set anew. */
@@ -25,6 +25,7 @@ export function timersOf(task: TaskRecord, now: number): TimerWish[] {
     wish("lease", execution && leasesEndAt(execution), execution !== undefined),
     wish("renew", renews ? now + RENEW_MS : undefined, renews),
     wish("executor", executorDueAt(task, now)),
+    wish("batch", task.reservation?.ask_at),
   ];
 }
 

@@ -1,5 +1,6 @@
 /** The task as its actor keeps it, the table of its states, and the Task of the API (03-tasks-and-approvals). Pure. */
 import { fail, type Result } from "../actor/result.ts";
+import type { Reservation } from "../approvals/batch-decision.ts";
 import type { ApprovalRequest, Requirement } from "../approvals/contract.ts";
 import { currentApprovals, requiredApprovals } from "../approvals/quorum.ts";
 import type { Lease } from "../locks/contract.ts";
@@ -85,6 +86,8 @@ export interface TaskRecord {
   readonly comments: readonly Comment[];
   readonly auto_approved: boolean;
   readonly apply_immediately: boolean;
+  /** Promised to a batch: until that ends, nothing else decides on the task or changes it. */
+  readonly reservation?: Reservation;
   /** What resources were like before, by key, as the agent of this attempt kept it. */
   readonly stash?: Readonly<Record<string, unknown>>;
   /** Executions started so far. */
@@ -128,8 +131,12 @@ export const ALLOWED: Readonly<Record<TaskState, readonly Command[]>> = {
 
 export function allows(task: TaskRecord, command: Command): Result<null> {
   if (task.deleted) return fail("TASK_NOT_FOUND", "this task was deleted");
-  if (ALLOWED[task.state].includes(command)) return { ok: true, value: null };
-  return invalidState(task, `a task in ${task.state} takes no ${command}`);
+  if (!ALLOWED[task.state].includes(command)) return invalidState(task, `a task in ${task.state} takes no ${command}`);
+  // Words change nothing of what was promised.
+  if (task.reservation === undefined || command === "comment") return { ok: true, value: null };
+  return fail("BATCH_IN_PROGRESS", "a batch is deciding on this task, try again in a moment", {
+    retry_after_seconds: 1,
+  });
 }
 
 export function invalidState(task: TaskRecord, message: string, more: Record<string, unknown> = {}): Result<never> {

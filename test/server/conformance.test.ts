@@ -45,6 +45,8 @@ GET /approvals/{id}
 POST /approvals/{id}/respond
 GET POST /approvals/policies
 PATCH DELETE /approvals/policies/{id}
+POST /approvals/{id}/links
+POST /approvals/batch
 GET POST /policies
 GET PUT DELETE /policies/{id}
 GET /resources
@@ -333,6 +335,28 @@ describe("what the server answers is what the document says", () => {
     await call(author, 403, "GET", "/webhooks/executor-secret");
   });
 
+  test("of batches and links", async () => {
+    const { author, reviewers } = cast;
+    const [reviewer] = reviewers;
+    const draft = draftOf(author.id, [written("service", "search")]);
+    const { id } = await call<Task>(author, 201, "POST", "/tasks", draft);
+    const { approval_requests } = await call<Task>(author, 202, "POST", `/tasks/${id}/submit`, {});
+    const request = approval_requests.find(({ reviewer_id }) => reviewer_id === reviewer?.id);
+    if (reviewer === undefined || request === undefined) throw new Error("nobody was asked");
+    const links = `/approvals/${request.id}/links`;
+    const once = { "Idempotency-Key": "link-1" };
+    await call(reviewer, 201, "POST", links, { expires_in_seconds: 60 }, once);
+    const replayed = await call<object>(reviewer, 201, "POST", links, { expires_in_seconds: 60 }, once);
+    expect(replayed).not.toHaveProperty("links");
+    await call(author, 403, "POST", links, {});
+    const batch = { approval_ids: [request.id], action: "reject", reason: "not now" };
+    await call(reviewer, 400, "POST", "/approvals/batch", { ...batch, reason: "" });
+    await call(author, 409, "POST", "/approvals/batch", batch);
+    await call(reviewer, 403, "POST", "/approvals/batch", { ...batch, options: { skip_validation: true } });
+    await call(reviewer, 200, "POST", "/approvals/batch", batch);
+    await call(reviewer, 200, "POST", "/approvals/batch", { ...batch, options: { continue_on_error: true } });
+  });
+
   test("of locks and the trail", async () => {
     const { author, agent, heir, root } = cast;
     const wanted = { resource_type: "resource", resource_id: "database:prod/locked" };
@@ -441,7 +465,7 @@ describe("each kind of bad input gets its own refusal on every operation, and le
       const own = inspected.operations.filter((one) => one.template === template).map(({ method }) => method);
       for (const method of ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"]) {
         // A static path such as /tasks/claim is /tasks/{id} to other methods.
-        if (own.includes(method) || /\/(?:claim|simulate|acquire|heartbeat|release|tail|verify)$/.test(template))
+        if (own.includes(method) || /\/(?:claim|simulate|batch|acquire|heartbeat|release|tail|verify)$/.test(template))
           continue;
         const path = template.replaceAll(/\{\w+\}/g, crypto.randomUUID());
         const answer = await inspected.send({ method, path, headers: { Authorization: `Bearer ${cast.root.token}` } });

@@ -1,4 +1,4 @@
-/** The operations of an OpenAPI document, as a client generator sees them. */
+/** The API's operations in an OpenAPI document, as a client generator sees them. */
 import type { OpenApiDocument } from "./conformity.ts";
 
 /** What of JSON Schema the document uses. */
@@ -50,7 +50,9 @@ interface Described {
 
 export function operationsOf(document: OpenApiDocument): Operation[] {
   const paths = document.paths as Readonly<Record<string, Readonly<Record<string, Described>>>>;
-  return Object.entries(paths).flatMap(([template, methods]) =>
+  // What lies outside are pages for people.
+  const served = Object.entries(paths).filter(([template]) => template.startsWith("/api/"));
+  return served.flatMap(([template, methods]) =>
     Object.entries(methods).map(([method, { parameters = [], requestBody, responses }]) => {
       const body = requestBody?.content["application/json"]?.schema;
       return {

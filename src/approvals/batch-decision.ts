@@ -1,0 +1,112 @@
+/** What a batch does to one task: judge, reserve, then decide or let go (03, "Batch"; docs/design/batch.md). Pure. */
+import type { Caller } from "../actor/caller.ts";
+import type { ActorKey } from "../actor/remote.ts";
+import type { Failure } from "../actor/result.ts";
+import type { TaskState } from "../tasks/contract.ts";
+import type { Turn } from "../tasks/drafting.ts";
+import type { TaskRecord } from "../tasks/task.ts";
+import type { RespondInput } from "../tasks/task-contract.ts";
+import { followedBy, type Transition } from "../tasks/transition.ts";
+import type { BatchItem } from "./batch-contract.ts";
+import type { BatchOutcome, Rival } from "./batch-outcome.ts";
+import { respond } from "./decide.ts";
+
+/** What a batch asks of one task. */
+export interface BatchOrder {
+  readonly batch_id: string;
+  /** The inbox that decides whether the batch stands. */
+  readonly coordinator: ActorKey;
+  /** ms; of two batches that meet the elder waits and the younger gives way */
+  readonly began_at: number;
+  /** Requests of this one task. */
+  readonly approval_ids: readonly string[];
+  readonly decision: RespondInput;
+  /** An admin wants no look at whether the change is still what it was. */
+  readonly skip_validation: boolean;
+}
+
+/** What a task answers: how each item fares, and as what it would come out of the batch. */
+export interface BatchVote {
+  readonly results: readonly BatchItem[];
+  readonly new_state?: TaskState;
+  /** The batch that the task is promised to. */
+  readonly rival?: Rival;
+}
+
+/** What a coordinator tells a task that promised, or may have. */
+export interface BatchEnded {
+  readonly do: "batch.ended";
+  readonly batch_id: string;
+  readonly outcome: BatchOutcome;
+}
+
+/** A task's promise to decide as ordered, whenever it is told to. Nothing else may decide on it meanwhile. */
+export interface Reservation extends BatchOrder {
+  readonly caller: Caller;
+  /** ms; when the task begins to ask what became of the batch */
+  readonly ask_at: number;
+}
+
+export interface Judgement {
+  readonly results: readonly BatchItem[];
+  /** What the items that can be decided come to; without any of them nothing happens. */
+  readonly transition: Transition;
+}
+
+/** A prepared task that has heard nothing for this long asks. */
+export const PREPARED_MS = 10_000;
+
+/**
+ * Decides on each request of the order under the rules of a single answer, one after the other. A request that an earlier one
+ * of the same order made moot, because the task left review with it, counts as decided.
+ */
+export function decideAll(before: TaskRecord, order: BatchOrder, turn: Turn): Judgement {
+  const { batch_id, approval_ids, decision } = order;
+  const results: BatchItem[] = [];
+  let transition: Transition = { task: before, happenings: [], effects: [] };
+  for (const approval_id of approval_ids) {
+    const alone = respond(before, approval_id, decision, turn);
+    results.push(alone.ok ? { approval_id, success: true } : refused(approval_id, alone.error));
+    const next = alone.ok ? respond(transition.task, approval_id, decision, turn) : alone;
+    if (next.ok) transition = followedBy(transition, next.value);
+  }
+  const happenings = transition.happenings.map((one) => ({ ...one, details: { ...one.details, batch_id } }));
+  return { results, transition: { ...transition, happenings } };
+}
+
+/** Every item of the order gone the same way. */
+export function refuseAll({ approval_ids }: Pick<BatchOrder, "approval_ids">, error: Failure): Judgement["results"] {
+  return approval_ids.map((id) => refused(id, error));
+}
+
+export function agreed(results: readonly BatchItem[]): boolean {
+  return results.every(({ success }) => success);
+}
+
+/** The task promised to the batch; `now` in ms. */
+export function reserve(task: TaskRecord, order: BatchOrder, caller: Caller, now: number): Transition {
+  const { idempotency: _, ...who } = caller;
+  const reservation: Reservation = { ...order, caller: who, ask_at: now + PREPARED_MS };
+  return { task: { ...task, reservation }, happenings: [], effects: [] };
+}
+
+/** The end of a promise; null if the task is not, or no longer, promised to this batch. `turn` is that of who made the batch. */
+export function settleReservation(
+  before: TaskRecord,
+  batchId: string,
+  outcome: BatchOutcome,
+  turn: Turn,
+): Transition | null {
+  const { reservation, ...task } = before;
+  if (reservation?.batch_id !== batchId) return null;
+  if (outcome === "aborted") return { task, happenings: [], effects: [] };
+  const { results, transition } = decideAll(task, reservation, turn);
+  // Whatever could change the verdict is held off while a task is promised.
+  if (!agreed(results))
+    throw new Error(`batch ${batchId} was committed and cannot be decided: ${JSON.stringify(results)}`);
+  return transition;
+}
+
+function refused(approval_id: string, { code, message }: Failure): BatchItem {
+  return { approval_id, success: false, error: { code, message } };
+}

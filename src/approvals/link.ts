@@ -1,0 +1,29 @@
+/** One-click links: who gets one, and what the trail says of it (docs/design/links.md). Pure. */
+import { ok, type Result } from "../actor/result.ts";
+import type { Turn } from "../tasks/drafting.ts";
+import type { TaskRecord } from "../tasks/task.ts";
+import type { Transition } from "../tasks/transition.ts";
+import { respond } from "./decide.ts";
+import type { LinkToken } from "./link-token.ts";
+import { about } from "./requests.ts";
+
+/** A link that is to be handed out. */
+export type NewLink = Pick<LinkToken, "token_id" | "expires_at">;
+
+const ANY_ANSWER = { action: "reject", reason: "to see who may", options: { apply_immediately: false } } as const;
+
+/** A link is for whoever could answer the request now, for themselves. It changes nothing of the task. */
+export function offerLink(task: TaskRecord, requestId: string, link: NewLink, turn: Turn): Result<Transition> {
+  const may = respond(task, requestId, ANY_ANSWER, turn);
+  if (!may.ok) return may;
+  const happenings = task.requests
+    .filter(({ id }) => id === requestId)
+    .map((request) =>
+      about(request, "token.created", {
+        token_id: link.token_id,
+        link_for: turn.caller.who.id,
+        expires_at: new Date(link.expires_at * 1000).toISOString(),
+      }),
+    );
+  return ok({ task, happenings, effects: [] });
+}

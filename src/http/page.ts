@@ -1,0 +1,34 @@
+/** Pages for people: no scripts, nothing loaded from anywhere, nothing kept, nothing told to the next site. */
+import { createHash } from "node:crypto";
+import { html } from "hono/html";
+
+/** The style of every page; the policy allows this text and no other. */
+import { STYLE } from "./page-style.ts";
+
+const POLICY = [
+  "default-src 'none'",
+  `style-src 'sha256-${createHash("sha256").update(STYLE).digest("base64")}'`,
+  "form-action 'self'",
+  "base-uri 'none'",
+  "frame-ancestors 'none'",
+].join("; ");
+
+const HEADERS = {
+  "Content-Type": "text/html; charset=utf-8",
+  "Content-Security-Policy": POLICY,
+  "Cache-Control": "no-store",
+  "Referrer-Policy": "no-referrer",
+  "X-Robots-Tag": "noindex, nofollow",
+  "X-Content-Type-Options": "nosniff",
+  "X-Frame-Options": "DENY",
+};
+
+/** A whole page; what stands in `body` has been escaped by JSX. */
+export async function pageResponse(
+  status: number,
+  body: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Response> {
+  const text = await html`<!doctype html>${body}`;
+  return new Response(String(text), { status, headers: { ...HEADERS, ...headers } });
+}
