@@ -1,7 +1,9 @@
 /** Entry of the worker: the HTTP app and every Durable Object class. */
 import { agentRoutes } from "./agents/routes.ts";
+import { overrideRoutes } from "./approvals/override-routes.ts";
 import { policyRoutes } from "./approvals/policy-routes.ts";
 import { approvalRoutes } from "./approvals/routes.ts";
+import { stuckRoutes } from "./approvals/stuck-routes.ts";
 import { auditRoutes } from "./audit/routes.ts";
 import { deadlockRoutes } from "./deadlocks/routes.ts";
 import { createApp } from "./http/app.ts";
@@ -25,7 +27,9 @@ export default createApp([
   agentRoutes,
   taskRoutes,
   catalogueRoutes,
+  stuckRoutes,
   approvalRoutes,
+  overrideRoutes,
   policyRoutes,
   deadlockRoutes,
   lockRoutes,

@@ -1,4 +1,5 @@
 /** A reviewer's decision on one revision of a task (03, "Approval requests"). Pure; serialised by the task's actor. */
+import type { Happening } from "../actor/journal.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
 import { readyEffects } from "../tasks/dispatch-api.ts";
 import type { Turn } from "../tasks/drafting.ts";
@@ -78,9 +79,9 @@ function decided(before: TaskRecord, request: Request, input: RespondInput, turn
 }
 
 function outcome(task: TaskRecord, request: Request, input: RespondInput, turn: Turn): Transition {
-  if (input.action === "reject") return leaveReview(task, "REJECTED", "task.rejected", input.reason, turn.now);
+  if (input.action === "reject") return leaveReview(task, "REJECTED", "task.rejected", input, turn.now);
   if (input.action === "request_changes") {
-    return leaveReview(task, "DRAFT", "task.changes_requested", input.reason, turn.now);
+    return leaveReview(task, "DRAFT", "task.changes_requested", input, turn.now);
   }
   const requirements = countApproval(task.requirements, turn.caller.who, request);
   const counted: TaskRecord = {
@@ -89,14 +90,15 @@ function outcome(task: TaskRecord, request: Request, input: RespondInput, turn: 
     apply_immediately: task.apply_immediately || input.options.apply_immediately,
   };
   if (!quorumReached(requirements)) return { task: counted, happenings: [], effects: [] };
-  return leaveReview(counted, "APPROVED", "task.approved", undefined, turn.now);
+  return leaveReview(counted, "APPROVED", "task.approved", {}, turn.now);
 }
 
-function leaveReview(
+/** Ends a review: what is still open is closed, and an approved task may be claimed. `now` in ms. */
+export function leaveReview(
   from: TaskRecord,
   to: "APPROVED" | "REJECTED" | "DRAFT",
   action: string,
-  reason: string | undefined,
+  { reason, ticket_ref }: NonNullable<Happening["why"]>,
   now: number,
 ): Transition {
   const at = timestamp(now);
@@ -114,7 +116,7 @@ function leaveReview(
   const moved = happened(task, action, {
     from_state: "REVIEWING",
     to_state: to,
-    ...(reason !== undefined && { why: { reason } }),
+    why: { ...(reason !== undefined && { reason }), ...(ticket_ref !== undefined && { ticket_ref }) },
     details: { revision: task.revision },
   });
   return {

@@ -1,9 +1,10 @@
 /** Opening and closing a task's approval requests. Pure; the task's actor owns them, inboxes and the trail are told. */
 import type { Happening } from "../actor/journal.ts";
 import type { RiskLevel } from "../tasks/contract.ts";
-import type { Request, TaskRecord } from "../tasks/task.ts";
+import { type Request, requestView, type TaskRecord } from "../tasks/task.ts";
 import type { Effect } from "../tasks/transition.ts";
 import type { AskedReviewer } from "./assignment.ts";
+import { isBacklogged, raised } from "./backlog.ts";
 import type { ApprovalPriority, ApprovalStatus } from "./contract.ts";
 import type { InboxEffect } from "./inbox-api.ts";
 
@@ -20,13 +21,15 @@ export interface RequestChange {
   readonly effects: readonly Effect[];
 }
 
-/** One request per person asked. `mint` gives ids of this task's actor; `now` in ms. */
+/** One request per person asked, more urgent where more than `backlog` wait. `mint` gives ids of this task's actor; `now` in ms. */
 export function openRequests(
   task: TaskRecord,
   asked: readonly AskedReviewer[],
   mint: () => string,
   now: number,
+  backlog = Number.POSITIVE_INFINITY,
 ): RequestChange {
+  const usual = PRIORITY[task.risk.level];
   const opened = asked.map(({ reviewer, policy_ids, timeout_seconds }): Request => {
     return {
       id: mint(),
@@ -35,11 +38,12 @@ export function openRequests(
       reviewer_name: reviewer.name,
       revision: task.revision,
       status: "PENDING",
-      priority: PRIORITY[task.risk.level],
+      priority: isBacklogged(reviewer, backlog) ? raised(usual) : usual,
       due_at: new Date(now + timeout_seconds * 1000).toISOString(),
       escalation_level: 0,
       created_at: new Date(now).toISOString(),
       policy_ids,
+      timeout_seconds,
     };
   });
   return {
@@ -87,11 +91,11 @@ export function about(request: Request, action: string, details: Record<string, 
   };
 }
 
-function inbox(request: Request, task: TaskRecord): Effect {
-  const { policy_ids: _, ...shown } = request;
+/** Tells a request's reviewer how it stands now. */
+export function inbox(request: Request, task: TaskRecord): Effect {
   const body: InboxEffect = {
     do: "request.changed",
-    request: shown,
+    request: requestView(request),
     task: {
       id: task.id,
       type: task.config.type,

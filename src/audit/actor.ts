@@ -14,12 +14,15 @@ import type { Env } from "../env.ts";
 import { causeOf, log } from "../log.ts";
 import { type ConfigurationCommand, planConfiguration } from "./configuration.ts";
 import type { ChainHead, LedgerApi } from "./ledger-api.ts";
+import type { News } from "./plan.ts";
 
 /** What one accepted shipment or configuration change still owes to D1. */
 interface Pending {
   readonly entries: readonly ChainedEntry[];
   readonly changes: readonly ReadModelChange[];
   readonly configuration: readonly ConfigurationChange[];
+  /** to be told once D1 has it */
+  readonly news?: readonly News[];
 }
 
 const FLUSH_TIMER = "flush";
@@ -116,7 +119,7 @@ export class LedgerActor extends Actor implements LedgerApi {
       const before = this.headOf(this.key)?.seq ?? 0;
       for (const happening of plan.happenings) tx.journal(happening);
       const entries = tx.store.chain(before, plan.happenings.length);
-      this.#owe(tx, { entries, changes: [], configuration: plan.changes });
+      this.#owe(tx, { entries, changes: [], configuration: plan.changes, news: plan.news ?? [] });
       const last = entries.at(-1);
       if (last === undefined) throw new Error("a configuration change left no entry");
       this.#advance(this.key, last);
@@ -149,13 +152,14 @@ export class LedgerActor extends Actor implements LedgerApi {
       this.#notBefore = 0;
       this.commit(housekeeper(this.place.workspace), (tx) => {
         for (const n of batch.numbers) tx.store.erase(`pending:${n}`);
+        for (const { target, body } of batch.news) tx.effect(target, body);
         this.ctx.storage.sql.exec("DELETE FROM pending WHERE n <= ?", batch.numbers.at(-1) ?? 0);
         if (this.backlog().unshipped === 0) tx.timer(FLUSH_TIMER, undefined);
       });
     }
   }
 
-  #nextBatch(): { numbers: number[]; flush: Flush } | undefined {
+  #nextBatch(): { numbers: number[]; flush: Flush; news: readonly News[] } | undefined {
     if (!this.exists) return undefined;
     const waiting = this.#rows<{ n: number; chars: number }>("SELECT n, chars FROM pending ORDER BY n LIMIT 1000");
     const numbers: number[] = [];
@@ -173,6 +177,7 @@ export class LedgerActor extends Actor implements LedgerApi {
     });
     return {
       numbers,
+      news: owed.flatMap(({ news = [] }) => news),
       flush: {
         entries: owed.flatMap((pending) => pending.entries),
         changes: owed.flatMap((pending) => pending.changes),

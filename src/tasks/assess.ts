@@ -3,6 +3,7 @@
 import type { Result } from "../actor/result.ts";
 import { type Assignment, assign, type Reviewer } from "../approvals/assignment.ts";
 import { type AutoApproval, autoApproval } from "../approvals/auto-approval.ts";
+import { liftedByBacklog } from "../approvals/backlog.ts";
 import type { ReviewerPolicy } from "../approvals/contract.ts";
 import { matchingPolicies } from "../approvals/policy-match.ts";
 import type { Preview, Risk, TaskConfig } from "./contract.ts";
@@ -18,6 +19,9 @@ export interface Facts {
   /** every active user who could be asked */
   readonly reviewers: readonly Reviewer[];
   readonly author_roles: readonly string[];
+  readonly author_id: string;
+  /** pending requests in one inbox above which it has a backlog (var `APPROVAL_BACKLOG`) */
+  readonly backlog_limit: number;
 }
 
 export interface Assessment {
@@ -40,6 +44,12 @@ export function assess(config: TaskConfig, facts: Facts, now: number): Assessmen
     score: risk.score,
     author_roles: facts.author_roles,
     resources: config.resources,
+    lifted: liftedByBacklog(matched, {
+      level: risk.level,
+      reviewers: facts.reviewers,
+      authorId: facts.author_id,
+      limit: facts.backlog_limit,
+    }),
   });
   return { preview, risk: { ...risk, auto_approvable: auto.approvable }, matched, auto };
 }

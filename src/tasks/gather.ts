@@ -37,6 +37,8 @@ export async function gatherFacts(env: Env, workspace: string, about: FactsAbout
     policies,
     reviewers,
     author_roles: author?.roles ?? about.author.roles ?? [],
+    author_id: about.author.id,
+    backlog_limit: Number(env.APPROVAL_BACKLOG),
   });
 }
 

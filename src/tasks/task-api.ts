@@ -5,6 +5,7 @@ import { actorAt, type Remote } from "../actor/remote.ts";
 import type { Result } from "../actor/result.ts";
 import type { ApprovalRequest } from "../approvals/contract.ts";
 import type { Eligibility } from "../approvals/eligibility.ts";
+import type { OverrideInput, OverrideRequested } from "../approvals/override-contract.ts";
 import type { Env } from "../env.ts";
 import type { Lease } from "../locks/contract.ts";
 import type { LockApi } from "../locks/lock-api.ts";
@@ -79,6 +80,8 @@ export interface TaskApi extends LockApi {
   complete(caller: Caller, input: CompleteTask): Promise<Result<Task>>;
   rollback(caller: Caller, input: RollbackReport): Promise<Result<Task>>;
   approval(caller: Caller, member: number): Promise<Result<ApprovalAnswer>>;
+  override(caller: Caller, input: OverrideInput): Promise<Result<OverrideRequested>>;
+  confirmOverride(caller: Caller): Promise<Result<Task>>;
   respond(caller: Caller, member: number, input: RespondInput): Promise<Result<RespondAnswer>>;
 }
 

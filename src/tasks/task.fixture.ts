@@ -64,6 +64,8 @@ export function world(given: Partial<Facts> = {}): Facts {
     policies: [],
     reviewers: [reviewer("ann"), reviewer("bob"), reviewer("cid")],
     author_roles: ["author"],
+    author_id: "alice",
+    backlog_limit: 100,
     ...given,
   };
 }

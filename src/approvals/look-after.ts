@@ -1,0 +1,51 @@
+/** What a review needs done by itself, given who is still here: the one entry for its timer and for news of people. Pure. */
+import type { Turn } from "../tasks/drafting.ts";
+import type { TaskRecord } from "../tasks/task.ts";
+import { followedBy, type Transition } from "../tasks/transition.ts";
+import type { Colleague } from "./colleagues.ts";
+import { type Delegates, reassignDeparted } from "./departure.ts";
+import { escalate, expire, nextEscalationAt } from "./escalation.ts";
+import { openRequestsOf, tellInboxes } from "./open-requests.ts";
+import { noteStuck, wantsLook } from "./stuck.ts";
+
+export interface Surroundings {
+  readonly people: readonly Colleague[];
+  readonly delegates: Delegates;
+}
+
+/** When a review has to be looked after (ms), without anybody saying so; undefined if it need not be. */
+export function lookAfterAt(task: TaskRecord, now: number): number | undefined {
+  return wantsLook(task) ? now : nextEscalationAt(task);
+}
+
+/** Whose standing and managers a review depends on. */
+export function peopleAround(task: TaskRecord): string[] {
+  return [
+    ...new Set(
+      openRequestsOf(task).flatMap(({ reviewer_id, escalated_from }) =>
+        escalated_from === undefined ? [reviewer_id] : [reviewer_id, escalated_from.reviewer_id],
+      ),
+    ),
+  ];
+}
+
+/**
+ * Ends a review that is over; else moves the requests of those who left, takes what is due up to the next level, and notes
+ * what can no longer be met. Null if all is as it should be.
+ */
+export function lookAfter(before: TaskRecord, { people, delegates }: Surroundings, turn: Turn): Transition | null {
+  if (before.state !== "REVIEWING") return null;
+  const over = expire(before, turn.now);
+  if (over !== null) return over;
+  const steps = [
+    (task: TaskRecord) => reassignDeparted(task, people, delegates, turn),
+    (task: TaskRecord) => escalate(task, people, turn),
+    (task: TaskRecord) => noteStuck(task, people, turn.now),
+  ];
+  let done: Transition = { task: before, happenings: [], effects: [] };
+  for (const step of steps) {
+    const next = step(done.task);
+    if (next !== null) done = followedBy(done, next);
+  }
+  return done.task === before ? null : { ...done, effects: tellInboxes(before, done.task) };
+}
