@@ -37,13 +37,22 @@ const firms = fc.tuple(
     }),
   ),
 );
+const approval_timeout_seconds = fc.constantFrom(60, 100, 3600);
 const policies = fc.array(
-  fc.record({
-    min_approvers: fc.integer({ min: 1, max: 3 }),
-    required_roles: fc.subarray(["dba"]),
-    required_reviewers: fc.subarray(["ann", "bob"]),
-    approval_timeout_seconds: fc.constantFrom(60, 100, 3600),
-  }),
+  fc.oneof(
+    fc.record({
+      min_approvers: fc.integer({ min: 1, max: 3 }),
+      required_roles: fc.subarray(["dba"]),
+      required_reviewers: fc.subarray(["ann", "bob"]),
+      approval_timeout_seconds,
+    }),
+    // Asks only whom it names, so that not all requests are due together.
+    fc.record({
+      required_roles: fc.constant(["none"]),
+      required_reviewers: fc.subarray(["ann", "bob", "cid"], { minLength: 1 }),
+      approval_timeout_seconds,
+    }),
+  ),
   { maxLength: 3 },
 );
 const acts = fc.array(
