@@ -3,7 +3,12 @@ import { z } from "@hono/zod-openapi";
 import { TaskState } from "../tasks/contract.ts";
 import { Timestamp } from "../wire.ts";
 
-const said = (max: number) => z.string().max(max).regex(/\S/, "must not be blank");
+const said = (max: number) =>
+  z
+    .string()
+    .min(1)
+    .max(max)
+    .refine((text) => text.trim() !== "", "must not be blank");
 
 export const OverrideInput = z
   .strictObject({ reason: said(2000), incident_ticket: said(200), apply_immediately: z.boolean().default(false) })
