@@ -1,5 +1,6 @@
 /** Entry of the worker: the HTTP app and every Durable Object class. */
 import { agentRoutes } from "./agents/routes.ts";
+import { delegationRoutes } from "./approvals/delegation-routes.ts";
 import { overrideRoutes } from "./approvals/override-routes.ts";
 import { policyRoutes } from "./approvals/policy-routes.ts";
 import { approvalRoutes } from "./approvals/routes.ts";
@@ -28,6 +29,7 @@ export default createApp([
   taskRoutes,
   catalogueRoutes,
   stuckRoutes,
+  delegationRoutes,
   approvalRoutes,
   overrideRoutes,
   policyRoutes,

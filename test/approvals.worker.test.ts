@@ -268,53 +268,6 @@ describe("POST /approvals/:id/respond", () => {
     expect(requirements.find(({ policy_id }) => policy_id === "rita")?.satisfied).toBe(false);
     expect(requirements.find(({ policy_id }) => policy_id === "dbas")).toMatchObject({ satisfied: true });
   });
-
-  it("loses no approval when two race, in a hundred rounds: of two needed both count, of one the later learns of it", async () => {
-    const stage = new Stage();
-    const { alice, bob, carol } = await stage.cast();
-    const race = async (round: number) => {
-      const both = round % 2 === 0;
-      const task = await stage.submitted(alice, { resources: [both ? orders : web] });
-      const order = round % 4 < 2 ? [bob, carol] : [carol, bob];
-      const answers = await Promise.all(order.map((reviewer) => approve(reviewer, task)));
-      const { state, approvals, current_approvals } = await stage.task(task.id);
-      expect(state).toBe("APPROVED");
-      if (both) {
-        expect(answers.map(({ status }) => status)).toEqual([200, 200]);
-        expect(answers.map(({ body }) => body.task_state).sort()).toEqual(["APPROVED", "REVIEWING"]);
-        expect([approvals.length, current_approvals]).toEqual([2, 2]);
-      } else {
-        expect(answers.map(({ status }) => status).sort()).toEqual([200, 409]);
-        const late = answers.find(({ status }) => status === 409);
-        expect(late && refusal(late)).toEqual([409, "APPROVAL_ALREADY_RESOLVED"]);
-        expect(approvals).toHaveLength(1);
-      }
-    };
-    for (let round = 0; round < 100; round += 10) {
-      await Promise.all(Array.from({ length: 10 }, (_, n) => race(round + n)));
-    }
-  });
-
-  it("serialises an approval and an edit, an approval and a rejection, an approval and a cancellation", async () => {
-    const stage = new Stage();
-    const { alice, bob, carol } = await stage.cast();
-    for (let round = 0; round < 10; round += 1) {
-      const edited = await stage.submitted(alice);
-      await Promise.all([approve(bob, edited), alice.patch(`/tasks/${edited.id}`, { config: { priority: round } })]);
-      const after = await stage.task(edited.id);
-      // Approved as it stood, or under review as it stands now: never approved as nobody saw it.
-      expect([after.state, after.revision]).toEqual(after.state === "APPROVED" ? ["APPROVED", 1] : ["REVIEWING", 2]);
-      if (after.state === "REVIEWING") expect(after.current_approvals).toBe(0);
-
-      const rejected = await stage.submitted(alice);
-      const reject = respond(carol, requestOf(carol, rejected), { action: "reject", reason: "no" });
-      const answers = await Promise.all([approve(bob, rejected), reject]);
-      expect(answers.map(({ status }) => status).sort()).toEqual([200, 409]);
-      const cancelled = await stage.submitted(alice);
-      await Promise.all([approve(bob, cancelled), alice.post(`/tasks/${cancelled.id}/cancel`)]);
-      expect((await stage.task(cancelled.id)).state).toBe("CANCELLED");
-    }
-  });
 });
 
 describe("nobody decides on a change they authored or edited (02)", () => {

@@ -9,7 +9,15 @@ function reviewer(id: string, pending = 0, roles: string[] = ["reviewer"]): Revi
 }
 
 function attempt(given: Partial<AssignmentInput>) {
-  return assign({ policies: [], risk_level: "LOW", reviewers: [], authors: [], requested_reviewers: [], ...given });
+  return assign({
+    policies: [],
+    risk_level: "LOW",
+    reviewers: [],
+    authors: [],
+    requested_reviewers: [],
+    delegations: new Map(),
+    ...given,
+  });
 }
 
 function assigned(given: Partial<AssignmentInput>): Assignment {
@@ -248,6 +256,7 @@ describe("whatever policies and people there are", () => {
     risk_level: fc.constantFrom("LOW" as const, "MEDIUM" as const, "HIGH" as const, "CRITICAL" as const),
     authors: fc.uniqueArray(fc.constantFrom(...ids), { maxLength: 3 }),
     requested_reviewers: fc.uniqueArray(fc.constantFrom(...ids), { maxLength: 2 }),
+    delegations: fc.constant(new Map()),
   });
 
   test("no author is asked, and every requirement can be satisfied by those who are asked for it", () => {
@@ -327,6 +336,7 @@ describe("whatever policies and people there are", () => {
           authors: fc.constant([...input.authors].reverse()),
           requested_reviewers: fc.constant(input.requested_reviewers),
           risk_level: fc.constant(input.risk_level),
+          delegations: fc.constant(input.delegations),
         }),
       }),
     );

@@ -1,5 +1,7 @@
-/** The people around a review: those who are asked, whoever is above them, and every active admin. */
+/** The people around a review: those who are asked, whoever is above them or named by a delegation, and every active admin. */
 import { byId } from "./by-id.ts";
+import type { DelegationPolicy } from "./delegation-contract.ts";
+import { activeDelegations, delegationOf, type StoredDelegation } from "./delegations.ts";
 import type { Person } from "./qualification.ts";
 
 /** A user as they are now. Root is none: it is in no table and is never asked. */
@@ -20,20 +22,36 @@ const COLLEAGUES = `
   SELECT id, name, roles, manager_id, active FROM users
   WHERE workspace = ?1 AND (
     id IN (SELECT id FROM line)
+    OR id IN (SELECT body ->> 'delegate_to' FROM delegations WHERE workspace = ?1)
     OR (active = 1 AND EXISTS (SELECT 1 FROM json_each(users.roles) WHERE value = 'admin'))
   )`;
 
-/** These people with all who manage them, and the active admins. Throws while D1 does not answer. */
-export async function readColleagues(
+export interface Surroundings {
+  readonly people: readonly Colleague[];
+  /** the active ones of the workspace, whether or not they hold for a task */
+  readonly delegations: readonly DelegationPolicy[];
+}
+
+type StoredColleague = Omit<Colleague, "roles" | "active"> & { readonly roles: string; readonly active: number };
+
+/** These people with all who manage them or stand in for somebody, and the active admins. Throws while D1 does not answer. */
+export async function readSurroundings(
   db: D1Database,
   workspace: string,
   ids: readonly string[],
-): Promise<readonly Colleague[]> {
-  const { results } = await db
-    .prepare(COLLEAGUES)
-    .bind(workspace, JSON.stringify(ids))
-    .all<Omit<Colleague, "roles" | "active"> & { readonly roles: string; readonly active: number }>();
-  return results.map((row) => ({ ...row, roles: JSON.parse(row.roles) as string[], active: row.active === 1 }));
+): Promise<Surroundings> {
+  const [people, delegations] = await db.batch([
+    db.prepare(COLLEAGUES).bind(workspace, JSON.stringify(ids)),
+    activeDelegations(db, workspace),
+  ]);
+  return {
+    people: ((people?.results ?? []) as StoredColleague[]).map((row) => ({
+      ...row,
+      roles: JSON.parse(row.roles) as string[],
+      active: row.active === 1,
+    })),
+    delegations: ((delegations?.results ?? []) as StoredDelegation[]).map(delegationOf),
+  };
 }
 
 /** Whether somebody can be asked about a change at all: still here, and no author of it. */

@@ -3,7 +3,9 @@ import { answering, bob, done, person, reviewing, T0, told, turn } from "../task
 import type { TaskRecord } from "../tasks/task.ts";
 import { colleague, firm } from "./colleague.fixture.ts";
 import type { Colleague } from "./colleagues.ts";
-import { type Delegates, reassignDeparted } from "./departure.ts";
+import { delegation } from "./delegation.fixture.ts";
+import type { DelegationPolicy } from "./delegation-contract.ts";
+import { reassignDeparted } from "./departure.ts";
 import { escalate } from "./escalation.ts";
 import { openRequestsOf } from "./open-requests.ts";
 import { policy } from "./policy.fixture.ts";
@@ -11,8 +13,8 @@ import { policy } from "./policy.fixture.ts";
 const system = person("system");
 const gone = colleague("ann", { active: false, manager_id: "mia" });
 
-function moved(task: TaskRecord, people: readonly Colleague[], delegates: Delegates = {}) {
-  return done({ ok: true, value: reassignDeparted(task, people, delegates, turn(system, T0 + 1_000)) });
+function moved(task: TaskRecord, people: readonly Colleague[], delegations: readonly DelegationPolicy[] = []) {
+  return done({ ok: true, value: reassignDeparted(task, people, delegations, turn(system, T0 + 1_000)) });
 }
 
 /** `reviewer for owner` of each open request. */
@@ -24,7 +26,7 @@ function open(task: TaskRecord): string[] {
 
 describe("the open requests of somebody who left", () => {
   it("stay where they are while everybody is here", () => {
-    expect(reassignDeparted(reviewing(), firm(), {}, turn(system))).toBeNull();
+    expect(reassignDeparted(reviewing(), firm(), [], turn(system))).toBeNull();
   });
 
   it("move to their manager, who fills their part and has the rest of their time", () => {
@@ -49,30 +51,43 @@ describe("the open requests of somebody who left", () => {
   });
 
   const alone = colleague("ann", { active: false });
-  it.each<[string, Colleague[], Delegates, string]>([
-    ["whom their delegation names, before all others", [gone], { ann: ["top"] }, "top"],
+  it.each<[string, Colleague[], readonly DelegationPolicy[], string]>([
+    ["whom their delegation names, before all others", [gone], [delegation("ann", "top")], "top"],
     [
       "the next one named, if the first left too",
       [gone, colleague("cid", { active: false })],
-      { ann: ["cid", "top"] },
+      [delegation("ann", "cid"), delegation("ann", "top")],
       "top",
     ],
-    ["the manager, if the delegate wrote the change", [gone, colleague("alice")], { ann: ["alice"] }, "mia"],
-    ["an admin, if the manager left too", [gone, colleague("mia", { active: false, manager_id: "top" })], {}, "adm"],
-    ["an admin, if they had no manager", [alone], {}, "adm"],
+    ["the manager, if the delegate wrote the change", [gone, colleague("alice")], [delegation("ann", "alice")], "mia"],
+    ["an admin, if the manager left too", [gone, colleague("mia", { active: false, manager_id: "top" })], [], "adm"],
+    ["the last of a chain of delegations", [gone], [delegation("ann", "cid"), delegation("cid", "max")], "max"],
+    [
+      "the manager, if the delegation is for other tasks",
+      [gone],
+      [delegation("ann", "top", { conditions: { task_types: ["x"] } })],
+      "mia",
+    ],
+    [
+      "the manager, if the delegation has expired",
+      [gone],
+      [delegation("ann", "top", { expires_at: "2026-11-20T00:00:00Z" })],
+      "mia",
+    ],
+    ["an admin, if they had no manager", [alone], [], "adm"],
     [
       "the next admin, if the first left too",
       [alone, colleague("adm", { roles: ["admin"], active: false })],
-      {},
+      [],
       "boss",
     ],
-  ])("go to %s", (_, people, delegates, to) => {
-    const { task } = moved(reviewing(), firm(...people), delegates);
+  ])("go to %s", (_, people, delegations, to) => {
+    const { task } = moved(reviewing(), firm(...people), delegations);
     expect(task.requests.find((one) => one.reviewer_id === "ann")?.delegated_to).toBe(to);
   });
 
   it("stay if nobody can take them", () => {
-    expect(reassignDeparted(reviewing(), [gone], {}, turn(system))).toBeNull();
+    expect(reassignDeparted(reviewing(), [gone], [], turn(system))).toBeNull();
   });
 
   it("bring a required reviewer's seat along", () => {
@@ -83,13 +98,19 @@ describe("the open requests of somebody who left", () => {
 
   it("move once: the same news again moves nothing", () => {
     const { task } = moved(reviewing(), firm(gone));
-    expect(reassignDeparted(task, firm(gone), {}, turn(system))).toBeNull();
+    expect(reassignDeparted(task, firm(gone), [], turn(system))).toBeNull();
   });
 
   it("move on when the one who took them leaves too, still for the first", () => {
     const { task } = moved(reviewing(), firm(gone));
     const left = firm(gone, colleague("mia", { active: false, manager_id: "top" }));
     expect(open(moved(task, left).task)).toEqual(["bob", "cid", "top for ann"]);
+  });
+
+  it("are their owner's own again when they come back to whom they came from", () => {
+    const { task } = moved(reviewing(), firm(gone));
+    const back = firm(colleague("ann"), colleague("mia", { active: false, manager_id: "ann" }));
+    expect(open(moved(task, back).task)).toEqual(["bob", "cid", "ann"]);
   });
 
   it("of two who leave at once move each to their own manager", () => {

@@ -3,11 +3,10 @@ import type { Turn } from "../tasks/drafting.ts";
 import { type Request, type TaskRecord, timestamp } from "../tasks/task.ts";
 import type { Transition } from "../tasks/transition.ts";
 import { adminsAmong, type Colleague, canBeAsked, managersOf } from "./colleagues.ts";
+import { type Delegations, delegationsInForce, passageOf } from "./delegation.ts";
+import type { DelegationPolicy } from "./delegation-contract.ts";
 import { doesFor, openRequestsOf, ownerOf, tellInboxes, withRequests } from "./open-requests.ts";
 import { about } from "./requests.ts";
-
-/** Whom people's delegations name for this task, by who delegates; in the order in which they are to be tried. */
-export type Delegates = Readonly<Record<string, readonly string[]>>;
 
 /**
  * Moves each open request of somebody who is no longer active to whom their delegation names, else to their manager, else to
@@ -18,17 +17,20 @@ export type Delegates = Readonly<Record<string, readonly string[]>>;
 export function reassignDeparted(
   before: TaskRecord,
   people: readonly Colleague[],
-  delegates: Delegates,
+  delegations: readonly DelegationPolicy[],
   turn: Turn,
 ): Transition | null {
   const left = openRequestsOf(before).filter(({ reviewer_id }) =>
     people.some(({ id, active }) => id === reviewer_id && !active),
   );
+  const { config, metadata, risk } = before;
+  const subject = { task_type: config.type, resources: config.resources, tags: metadata.tags, score: risk.score };
+  const inForce = left.length === 0 ? new Map() : delegationsInForce(delegations, subject, turn.now);
   let task = before;
   const happenings = left.flatMap(({ id }) => {
     // As it is by now: it may have followed one that moved before it.
     const request = task.requests.find((one) => one.id === id);
-    const to = request && successorOf(request, task.authors, people, delegates);
+    const to = request && successorOf(request, task.authors, people, inForce);
     if (request === undefined || to === undefined) return [];
     const moved = move(task, request, to, turn);
     task = moved.task;
@@ -41,11 +43,13 @@ function successorOf(
   { reviewer_id }: Request,
   authors: readonly string[],
   people: readonly Colleague[],
-  delegates: Delegates,
+  inForce: Delegations,
 ): Colleague | undefined {
-  const named = [...(delegates[reviewer_id] ?? []), ...managersOf(reviewer_id, people).slice(0, 1)];
-  const candidates = [...named.map((id) => people.find((one) => one.id === id)), ...adminsAmong(people, authors)];
-  return candidates.find((one) => canBeAsked(one, authors));
+  const known = (id: string | undefined) => people.find((one) => one.id === id);
+  const barred = (id: string) => (canBeAsked(known(id), authors) ? undefined : "cannot be asked");
+  const delegate = known(passageOf(reviewer_id, inForce, barred).to);
+  const manager = known(managersOf(reviewer_id, people)[0]);
+  return [delegate, manager, ...adminsAmong(people, authors)].find((one) => canBeAsked(one, authors));
 }
 
 function move(
@@ -57,12 +61,15 @@ function move(
   const theirs = openRequestsOf(before).find(
     (one) => one.reviewer_id === to.id && ownerOf(one) === ownerOf(request) && doesFor(before, one, request),
   );
+  const owner = ownerOf(request);
+  const { on_behalf_of: _, follows: _f, ...part } = request;
   const next: Request = theirs ?? {
-    ...request,
+    ...part,
     id: mint(),
     reviewer_id: to.id,
     reviewer_name: to.name,
-    on_behalf_of: ownerOf(request),
+    // Whoever gets their own part back acts for nobody else.
+    ...(owner !== to.id && { on_behalf_of: owner }),
     created_at: timestamp(now),
   };
   const closed: Request = { ...request, status: "DELEGATED", delegated_to: to.id };

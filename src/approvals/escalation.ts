@@ -116,7 +116,7 @@ function ask(
     task_id: task.id,
     reviewer_id: id,
     reviewer_name: name,
-    on_behalf_of: ownerOf(late),
+    ...(ownerOf(late) !== id && { on_behalf_of: ownerOf(late) }),
     revision: task.revision,
     status: "PENDING",
     priority: "URGENT",

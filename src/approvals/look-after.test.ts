@@ -17,6 +17,8 @@ import type { TaskRecord } from "../tasks/task.ts";
 import type { Transition } from "../tasks/transition.ts";
 import { colleague } from "./colleague.fixture.ts";
 import type { Colleague } from "./colleagues.ts";
+import { delegation } from "./delegation.fixture.ts";
+import type { DelegationPolicy } from "./delegation-contract.ts";
 import { expire } from "./escalation.ts";
 import { lookAfter, lookAfterAt } from "./look-after.ts";
 import { openRequestsOf, ownerOf } from "./open-requests.ts";
@@ -74,7 +76,7 @@ class Review {
   now = T0;
   task: TaskRecord;
   readonly #people: Map<string, Colleague>;
-  readonly #delegates: Record<string, string[]> = {};
+  #delegations: readonly DelegationPolicy[] = [];
   readonly #facts: Parameters<typeof reviewing>[0];
 
   constructor(people: readonly Partial<Colleague>[], demands: readonly object[]) {
@@ -89,7 +91,7 @@ class Review {
   lookAfter(): void {
     const before = this.task;
     const people = [...this.#people.values()];
-    this.#take(lookAfter(before, { people, delegates: this.#delegates }, turn(system, this.now)));
+    this.#take(lookAfter(before, { people, delegations: this.#delegations }, turn(system, this.now)));
     for (const request of openRequestsOf(this.task)) {
       if (before.requests.some(({ id }) => id === request.id)) continue;
       expect(this.#people.get(request.reviewer_id)).toMatchObject({ active: true });
@@ -104,7 +106,7 @@ class Review {
     const known = (id: string) => this.#people.get(id) ?? colleague(id);
     if (act.do === "wait") this.now += act.ms;
     if (act.do === "stands") this.#people.set(act.id, { ...known(act.id), active: act.active });
-    if (act.do === "delegates") this.#delegates[act.id] = [act.to];
+    if (act.do === "delegates") this.#delegations = [...this.#delegations, delegation(act.id, act.to)];
     // What an actor does before it listens to anybody.
     this.#take(expire(this.task, this.now));
     if (act.do === "edit" && this.task.state === "REVIEWING") {

@@ -2,16 +2,11 @@
 import type { Turn } from "../tasks/drafting.ts";
 import type { TaskRecord } from "../tasks/task.ts";
 import { followedBy, type Transition } from "../tasks/transition.ts";
-import type { Colleague } from "./colleagues.ts";
-import { type Delegates, reassignDeparted } from "./departure.ts";
+import type { Surroundings } from "./colleagues.ts";
+import { reassignDeparted } from "./departure.ts";
 import { escalate, expire, nextEscalationAt } from "./escalation.ts";
 import { openRequestsOf, tellInboxes } from "./open-requests.ts";
 import { noteStuck, wantsLook } from "./stuck.ts";
-
-export interface Surroundings {
-  readonly people: readonly Colleague[];
-  readonly delegates: Delegates;
-}
 
 /** When a review has to be looked after (ms), without anybody saying so; undefined if it need not be. */
 export function lookAfterAt(task: TaskRecord, now: number): number | undefined {
@@ -33,12 +28,12 @@ export function peopleAround(task: TaskRecord): string[] {
  * Ends a review that is over; else moves the requests of those who left, takes what is due up to the next level, and notes
  * what can no longer be met. Null if all is as it should be.
  */
-export function lookAfter(before: TaskRecord, { people, delegates }: Surroundings, turn: Turn): Transition | null {
+export function lookAfter(before: TaskRecord, { people, delegations }: Surroundings, turn: Turn): Transition | null {
   if (before.state !== "REVIEWING") return null;
   const over = expire(before, turn.now);
   if (over !== null) return over;
   const steps = [
-    (task: TaskRecord) => reassignDeparted(task, people, delegates, turn),
+    (task: TaskRecord) => reassignDeparted(task, people, delegations, turn),
     (task: TaskRecord) => escalate(task, people, turn),
     (task: TaskRecord) => noteStuck(task, people, turn.now),
   ];

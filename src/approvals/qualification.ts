@@ -16,6 +16,11 @@ export interface AnsweredRequest {
   readonly on_behalf_of?: string | undefined;
 }
 
+/** A request whose reviewer lets an approval by any of `follows` meet their own part too. */
+export interface FollowingRequest extends AnsweredRequest {
+  readonly follows?: readonly string[] | undefined;
+}
+
 /** Whether somebody's roles fit a requirement: role `reviewer`, and any of `required_roles` if there are some. */
 export function qualifiesByRole(requirement: Pick<Requirement, "required_roles">, { roles }: Person): boolean {
   const { required_roles } = requirement;

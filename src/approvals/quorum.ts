@@ -1,5 +1,11 @@
 import type { Requirement } from "./contract.ts";
-import { type AnsweredRequest, carriesEligibility, countsToward, type Person } from "./qualification.ts";
+import {
+  type AnsweredRequest,
+  carriesEligibility,
+  countsToward,
+  type FollowingRequest,
+  type Person,
+} from "./qualification.ts";
 
 /**
  * The requirements after `person`, with the roles held now, approved `request`: they are added to `approved_by` wherever they
@@ -25,6 +31,40 @@ function withApproval(requirement: Requirement, approver: string, request: Answe
       : id,
   );
   return settled({ ...requirement, approved_by, required_reviewers: [...new Set(required_reviewers)] });
+}
+
+/**
+ * The requirements after what `person` approved met the part of those who follow them as well: "if my manager approves, I do"
+ * (03-tasks-and-approvals, "Delegation policy"). Role need and seat of the follower are met; the person is still one person.
+ */
+export function countFollowers(
+  requirements: readonly Requirement[],
+  person: Person,
+  open: readonly FollowingRequest[],
+): readonly Requirement[] {
+  return open
+    .filter(({ follows }) => follows?.includes(person.id))
+    .reduce<readonly Requirement[]>(
+      (now, { reviewer_id, policy_ids, on_behalf_of = reviewer_id }) =>
+        countApproval(now, person, { reviewer_id: person.id, policy_ids, on_behalf_of }),
+      requirements,
+    );
+}
+
+/** Whether a requirement would be satisfied if everybody approved who is asked for it, each with the eligibility they had then. */
+export function canBeMet(requirement: Requirement, open: readonly AnsweredRequest[]): boolean {
+  return open
+    .filter(({ policy_ids }) => policy_ids.includes(requirement.policy_id))
+    .reduce((now, request) => withApproval(now, request.reviewer_id, request), settled(requirement)).satisfied;
+}
+
+/** Whether some requirement could be met by `others` only together with an approval of `request`. */
+export function isNeeded(
+  request: AnsweredRequest,
+  requirements: readonly Requirement[],
+  others: readonly AnsweredRequest[],
+): boolean {
+  return requirements.some((one) => !canBeMet(one, others) && canBeMet(one, [...others, request]));
 }
 
 /** Satisfied: enough distinct approvers, every required reviewer among them. */

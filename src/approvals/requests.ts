@@ -3,7 +3,7 @@ import type { Happening } from "../actor/journal.ts";
 import type { RiskLevel } from "../tasks/contract.ts";
 import { type Request, requestView, type TaskRecord } from "../tasks/task.ts";
 import type { Effect } from "../tasks/transition.ts";
-import type { AskedReviewer } from "./assignment.ts";
+import type { AskedReviewer, Reviewer } from "./assignment.ts";
 import { isBacklogged, raised } from "./backlog.ts";
 import type { ApprovalPriority, ApprovalStatus } from "./contract.ts";
 import type { InboxEffect } from "./inbox-api.ts";
@@ -21,7 +21,10 @@ export interface RequestChange {
   readonly effects: readonly Effect[];
 }
 
-/** One request per person asked, more urgent where more than `backlog` wait. `mint` gives ids of this task's actor; `now` in ms. */
+/**
+ * One request per part: open with its reviewer, or, where they delegate, DELEGATED and an open one with the last delegate.
+ * Where more than `backlog` wait it is more urgent. `mint` gives ids of this task's actor; `now` in ms.
+ */
 export function openRequests(
   task: TaskRecord,
   asked: readonly AskedReviewer[],
@@ -30,27 +33,44 @@ export function openRequests(
   backlog = Number.POSITIVE_INFINITY,
 ): RequestChange {
   const usual = PRIORITY[task.risk.level];
-  const opened = asked.map(({ reviewer, policy_ids, timeout_seconds }): Request => {
-    return {
+  const opened = asked.map((part) => {
+    const { reviewer, policy_ids, timeout_seconds, delegated, follows, skipped } = part;
+    const request = (person: Reviewer): Request => ({
       id: mint(),
       task_id: task.id,
-      reviewer_id: reviewer.id,
-      reviewer_name: reviewer.name,
+      reviewer_id: person.id,
+      reviewer_name: person.name,
       revision: task.revision,
       status: "PENDING",
-      priority: isBacklogged(reviewer, backlog) ? raised(usual) : usual,
+      priority: isBacklogged(person, backlog) ? raised(usual) : usual,
       due_at: new Date(now + timeout_seconds * 1000).toISOString(),
       escalation_level: 0,
       created_at: new Date(now).toISOString(),
       policy_ids,
       timeout_seconds,
-    };
+    });
+    const noted = skipped === undefined ? {} : { skipped_delegations: skipped };
+    if (delegated === undefined) {
+      const own = { ...request(reviewer), ...(follows !== undefined && { follows }) };
+      return { requests: [own], happenings: [requested(own, noted)] };
+    }
+    const { to, via } = delegated;
+    const own: Request = { ...request(reviewer), status: "DELEGATED", delegated_to: to.id, via: [...via] };
+    const theirs: Request = { ...request(to), on_behalf_of: reviewer.id };
+    const passed = about(own, "approval.reassigned", { from: reviewer.id, to: to.id, via, ...noted });
+    return { requests: [own, theirs], happenings: [passed, requested(theirs)] };
   });
+  const requests = opened.flatMap((one) => one.requests);
   return {
-    requests: [...task.requests, ...opened],
-    happenings: opened.map((request) => about(request, "approval.requested", { priority: request.priority })),
-    effects: opened.map((request) => inbox(request, task)),
+    requests: [...task.requests, ...requests],
+    happenings: opened.flatMap((one) => one.happenings),
+    effects: requests.map((request) => inbox(request, task)),
   };
+}
+
+/** The audit row of a request that opened. */
+export function requested(request: Request, details: Record<string, unknown> = {}): Happening {
+  return about(request, "approval.requested", { priority: request.priority, ...details });
 }
 
 /** Closes one request with its outcome. */
@@ -86,6 +106,7 @@ export function about(request: Request, action: string, details: Record<string, 
       reviewer_id: request.reviewer_id,
       revision: request.revision,
       policy_ids: request.policy_ids,
+      ...(request.on_behalf_of !== undefined && { on_behalf_of: request.on_behalf_of }),
       ...details,
     },
   };

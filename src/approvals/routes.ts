@@ -11,6 +11,7 @@ import { RespondInput } from "../tasks/task-contract.ts";
 import { Slug } from "../wire.ts";
 import { ApprovalRequest, ApprovalStatus } from "./contract.ts";
 import { inboxOf } from "./inbox-api.ts";
+import { namedBy, readNominees } from "./nominees.ts";
 
 const tag = "Approvals";
 const DEFAULT_LIMIT = 20;
@@ -117,7 +118,7 @@ export function approvalRoutes(app: App): void {
       method: "post",
       path: "/approvals/{id}/respond",
       tag,
-      summary: "Approve, reject, or ask for changes",
+      summary: "Approve, reject, ask for changes, or delegate",
       access: { roles: "any", scope: "approvals:write", fresh: true },
       params: IdParams,
       body: RespondInput,
@@ -128,11 +129,14 @@ export function approvalRoutes(app: App): void {
         "APPROVAL_ALREADY_RESOLVED",
         "REVISION_CONFLICT",
         "INVALID_STATE",
+        "REVIEWER_NOT_ELIGIBLE",
+        "QUORUM_IMPOSSIBLE",
       ],
     },
     async ({ env, caller, params, body }) => {
       const { address, member } = approvalId(params.id);
-      return reply(await taskAt(env, caller.workspace, address).respond(caller, member, body), 200);
+      const nominees = await readNominees(env.DB, caller.workspace, namedBy(body));
+      return reply(await taskAt(env, caller.workspace, address).respond(caller, member, body, nominees), 200);
     },
   );
 }

@@ -6,6 +6,7 @@
 import type { Result } from "../actor/result.ts";
 import { type AgentCommand, agentPlanner } from "../agents/configure.ts";
 import { type PolicyCommand, policyPlanner } from "../approvals/configure.ts";
+import { type DelegationCommand, delegationPlanner } from "../approvals/configure-delegation.ts";
 import { type CatalogueCommand, cataloguePlanner } from "../tasks/catalogue.ts";
 import { type UserCommand, userPlanner } from "../users/configure.ts";
 import { type TokenCommand, tokenPlanner } from "../users/tokens.ts";
@@ -16,6 +17,7 @@ export type ConfigurationCommand =
   | { readonly of: "token"; readonly command: TokenCommand }
   | { readonly of: "agent"; readonly command: AgentCommand }
   | { readonly of: "policy"; readonly command: PolicyCommand }
+  | { readonly of: "delegation"; readonly command: DelegationCommand }
   | { readonly of: "catalogue"; readonly command: CatalogueCommand };
 
 /** Reads what the command is about and plans it. Throws only when D1 fails. */
@@ -34,6 +36,8 @@ export async function planConfiguration(
       return agentPlanner.plan(command, await agentPlanner.read(db, workspace, command), now);
     case "policy":
       return policyPlanner.plan(command, await policyPlanner.read(db, workspace, command), now);
+    case "delegation":
+      return delegationPlanner.plan(command, await delegationPlanner.read(db, workspace, command), now);
     case "catalogue":
       return cataloguePlanner.plan(command, await cataloguePlanner.read(db, workspace, command), now);
   }

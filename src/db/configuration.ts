@@ -45,6 +45,10 @@ export interface PolicyRow {
   readonly updated_at: string;
 }
 
+export interface DelegationRow extends PolicyRow {
+  readonly owner_id: string;
+}
+
 export interface CatalogueRow {
   readonly key: string;
   readonly type: string;
@@ -64,8 +68,9 @@ export type ConfigurationChange =
   | { readonly put: "agents"; readonly row: AgentRow }
   | { readonly put: "tokens"; readonly row: TokenRow }
   | { readonly put: "policies"; readonly row: PolicyRow }
+  | { readonly put: "delegations"; readonly row: DelegationRow }
   | { readonly put: "catalogue"; readonly row: CatalogueRow }
-  | { readonly remove: "agents" | "policies"; readonly id: string }
+  | { readonly remove: "agents" | "policies" | "delegations"; readonly id: string }
   | { readonly remove: "catalogue"; readonly key: string }
   | { readonly remove: "tokens"; readonly token_id: string }
   /** all tokens of a principal who left */

@@ -1,5 +1,5 @@
 /**
- * D1's tables: configuration (users, agents, tokens, policies, catalogue), written through the configuration journal only,
+ * D1's tables: configuration (users, agents, tokens, policies, delegations, catalogue), written through the configuration journal only,
  * and history (audit trail, read models), written by ledgers only. Every table and unique key starts with `workspace`.
  * JSON columns are text. Times are RFC 3339 text, so that they sort as they are.
  */
@@ -83,6 +83,24 @@ export const policies = sqliteTable(
     updated_at: text("updated_at").notNull(),
   },
   (t) => [primaryKey({ columns: [t.workspace, t.id] })],
+);
+
+/** To whom reviewers delegate. */
+export const delegations = sqliteTable(
+  "delegations",
+  {
+    workspace: workspace(),
+    id: text("id").notNull(),
+    owner_id: text("owner_id").notNull(),
+    /** the DelegationPolicy as served, without id, owner and times */
+    body: json<Record<string, unknown>>("body").notNull(),
+    created_at: text("created_at").notNull(),
+    updated_at: text("updated_at").notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.workspace, t.id] }),
+    index("delegations_owner").on(t.workspace, t.owner_id, t.created_at, t.id),
+  ],
 );
 
 export const catalogue = sqliteTable(

@@ -55,7 +55,12 @@ describe("an assessment", () => {
 
 describe("the reviewers of an assessment", () => {
   const assigned = (facts: Partial<Facts>, authors: string[], requested: string[] = [], config = {}) =>
-    assignReviewers(look(facts, config), world(facts), authors, requested);
+    assignReviewers(
+      look(facts, config),
+      world(facts),
+      { config: change(config), tags: [], authors, requested_reviewers: requested },
+      T0,
+    );
 
   test("are two by the built-in requirement where risk is HIGH, one where it is MEDIUM", () => {
     expect(done(assigned({}, ["alice"])).requirements).toMatchObject([{ policy_id: "builtin", min_approvers: 2 }]);

@@ -1,10 +1,19 @@
 /** Preview, risk and reviewers of a config as things stand: what create, edit, submit, dry runs and simulations share. Pure. */
 
 import type { Result } from "../actor/result.ts";
-import { type Assignment, assign, type Reviewer } from "../approvals/assignment.ts";
+import {
+  type Assignment,
+  type AssignmentInput,
+  type AssignmentOutlook,
+  assign,
+  foresee,
+  type Reviewer,
+} from "../approvals/assignment.ts";
 import { type AutoApproval, autoApproval } from "../approvals/auto-approval.ts";
 import { liftedByBacklog } from "../approvals/backlog.ts";
 import type { ReviewerPolicy } from "../approvals/contract.ts";
+import { delegationsInForce } from "../approvals/delegation.ts";
+import type { DelegationPolicy } from "../approvals/delegation-contract.ts";
 import { matchingPolicies } from "../approvals/policy-match.ts";
 import type { Preview, Risk, TaskConfig } from "./contract.ts";
 import { computePreview, type PreviewFacts } from "./preview.ts";
@@ -18,6 +27,8 @@ export interface Facts {
   readonly policies: readonly ReviewerPolicy[];
   /** every active user who could be asked */
   readonly reviewers: readonly Reviewer[];
+  /** The active ones; whether they hold for a task is for assignment to say. */
+  readonly delegations: readonly DelegationPolicy[];
   readonly author_roles: readonly string[];
   readonly author_id: string;
   /** pending requests in one inbox above which it has a backlog (var `APPROVAL_BACKLOG`) */
@@ -54,18 +65,47 @@ export function assess(config: TaskConfig, facts: Facts, now: number): Assessmen
   return { preview, risk: { ...risk, auto_approvable: auto.approvable }, matched, auto };
 }
 
-/** Who has to decide, or why nobody can. */
+/** What has to be known of a task to pick its reviewers. */
+export interface Assignable {
+  readonly config: TaskConfig;
+  readonly tags: readonly string[];
+  readonly authors: readonly string[];
+  readonly requested_reviewers: readonly string[];
+}
+
+/** Who has to decide, or why nobody can; `now` in ms. */
 export function assignReviewers(
   assessment: Assessment,
   facts: Facts,
-  authors: readonly string[],
-  requested: readonly string[],
+  task: Assignable,
+  now: number,
 ): Result<Assignment> {
-  return assign({
-    policies: assessment.matched,
-    risk_level: assessment.risk.level,
-    reviewers: facts.reviewers,
+  return assign(assignmentOf(assessment, facts, task, now));
+}
+
+/** As {@link assignReviewers}, with what stands in the way beside what there is. */
+export function foreseeReviewers(
+  assessment: Assessment,
+  facts: Facts,
+  task: Assignable,
+  now: number,
+): Result<AssignmentOutlook> {
+  return foresee(assignmentOf(assessment, facts, task, now));
+}
+
+function assignmentOf(
+  { matched, risk }: Assessment,
+  { reviewers, delegations }: Facts,
+  { config, tags, authors, requested_reviewers }: Assignable,
+  now: number,
+): AssignmentInput {
+  const subject = { task_type: config.type, resources: config.resources, tags, score: risk.score };
+  return {
+    policies: matched,
+    risk_level: risk.level,
+    reviewers,
     authors,
-    requested_reviewers: requested,
-  });
+    requested_reviewers,
+    delegations: delegationsInForce(delegations, subject, now),
+  };
 }

@@ -173,7 +173,9 @@ export function startReview(
   requested: readonly string[],
   turn: Turn,
 ): Result<Transition> {
-  const assigned = assignReviewers(assessment, facts, from.authors, requested);
+  const { config, authors } = from;
+  const assignable = { config, tags: from.metadata.tags, authors, requested_reviewers: requested };
+  const assigned = assignReviewers(assessment, facts, assignable, turn.now);
   if (!assigned.ok) return assigned;
   const { requirements, asked } = assigned.value;
   const { approved_at: _, ...metadata } = from.metadata;

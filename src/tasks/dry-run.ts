@@ -4,7 +4,7 @@ import { freshTaskAddress, idOf } from "../actor/ids.ts";
 import { ok, type Result } from "../actor/result.ts";
 import type { Env } from "../env.ts";
 import { create, distinct, mayFile } from "./drafting.ts";
-import { forecast } from "./forecast.ts";
+import { askedView, forecast } from "./forecast.ts";
 import { taskView } from "./task.ts";
 import type { CreateTask, DryRun } from "./task-contract.ts";
 
@@ -15,6 +15,7 @@ export async function dryRun(env: Env, caller: Caller, input: CreateTask): Promi
   const now = Date.now();
   const outlook = await forecast(env, caller.workspace, {
     config: input.config,
+    tags: input.metadata.tags,
     author: { id: author_id, roles: author_id === caller.who.id ? caller.who.roles : [] },
     authors: distinct(author_id, caller.who.id),
     requested_reviewers: [],
@@ -27,11 +28,7 @@ export async function dryRun(env: Env, caller: Caller, input: CreateTask): Promi
   const { requirements, asked } = assignment;
   return ok({
     ...taskView({ ...task, requirements, auto_approved: assessment.auto.approvable }),
-    reviewers: asked.map(({ reviewer, policy_ids }) => ({
-      id: reviewer.id,
-      name: reviewer.name,
-      policy_ids: [...policy_ids],
-    })),
+    reviewers: asked.map(askedView),
     reasons: [...reasons],
   });
 }

@@ -1,6 +1,8 @@
 /** What preview, risk and assignment have to know of configuration and history, read from D1 in one batch. */
 import type { Reviewer } from "../approvals/assignment.ts";
 import type { ReviewerPolicy } from "../approvals/contract.ts";
+import type { DelegationPolicy } from "../approvals/delegation-contract.ts";
+import { activeDelegations, delegationOf, type StoredDelegation } from "../approvals/delegations.ts";
 import { enabledPolicies, policyOf, type StoredPolicy } from "../approvals/policies.ts";
 import type { PreviewFacts } from "./preview.ts";
 import type { RiskFacts } from "./risk.ts";
@@ -11,6 +13,8 @@ export interface ConfigurationFacts
     Pick<RiskFacts, "criticality" | "history"> {
   /** The enabled ones, ordered by id. */
   readonly policies: readonly ReviewerPolicy[];
+  /** The active ones, expired ones too. */
+  readonly delegations: readonly DelegationPolicy[];
   /** Everybody who could be asked, ordered by id. */
   readonly reviewers: readonly Reviewer[];
 }
@@ -78,6 +82,7 @@ const REVIEWERS = `
       SELECT named.value FROM policies CROSS JOIN json_each(policies.body, '$.required_reviewers') AS named
       WHERE policies.workspace = ?1
     )
+    OR id IN (SELECT body ->> 'delegate_to' FROM delegations WHERE workspace = ?1)
   )
   ORDER BY id`;
 
@@ -100,6 +105,7 @@ export async function readConfigurationFacts(
     db.prepare(EXECUTIONS).bind(workspace, task_type),
     enabledPolicies(db, workspace),
     db.prepare(REVIEWERS).bind(workspace, JSON.stringify(people)),
+    activeDelegations(db, workspace),
   ]);
   const rows = <Row>(at: number): readonly Row[] => (answers[at]?.results ?? []) as Row[];
   const executions = rows<Execution>(3);
@@ -119,6 +125,7 @@ export async function readConfigurationFacts(
       ...person,
       roles: JSON.parse(roles) as string[],
     })),
+    delegations: rows<StoredDelegation>(6).map(delegationOf),
   };
 }
 

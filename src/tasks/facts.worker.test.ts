@@ -94,6 +94,7 @@ describe("the facts of a task", () => {
   it("are empty in a workspace where nothing was ever said or done", async () => {
     expect(await facts({ keys: ["database:orders"] })).toEqual({
       criticality: {},
+      delegations: [],
       dependents: {},
       active: {},
       history: { failed: 0, total: 0 },
@@ -134,6 +135,7 @@ describe("the facts of a task", () => {
       risk_level: risk.level,
       authors: ["ann"],
       requested_reviewers: [],
+      delegations: new Map(),
     });
     expect(assigned).toMatchObject({ ok: true, value: { asked: [{ reviewer: { id: "bob", pending: 0 } }] } });
   });

@@ -1,15 +1,17 @@
 /** What would happen to a change if it were submitted now: shared by dry runs and simulations. Reads, stores nothing. */
 import { ok, type Result } from "../actor/result.ts";
-import type { Assignment } from "../approvals/assignment.ts";
+import type { AskedReviewer, Assignment } from "../approvals/assignment.ts";
 import type { ReviewerPolicy } from "../approvals/contract.ts";
 import type { Env } from "../env.ts";
-import { type Assessment, assess, assignReviewers, type Facts } from "./assess.ts";
+import { type Assessment, assess, type Facts, foreseeReviewers } from "./assess.ts";
 import type { TaskConfig } from "./contract.ts";
 import { allowedExecutor } from "./delivery.ts";
 import { gatherFacts } from "./gather.ts";
+import type { AskedView } from "./task-contract.ts";
 
 export interface ForecastAbout {
   readonly config: TaskConfig;
+  readonly tags: readonly string[];
   readonly author: { readonly id: string; readonly roles: readonly string[] };
   /** everybody who may not decide */
   readonly authors: readonly string[];
@@ -23,7 +25,7 @@ export interface ForecastAbout {
 export interface Forecast {
   readonly facts: Facts;
   readonly assessment: Assessment;
-  /** empty when it would approve itself, or when nobody can be asked */
+  /** no requirements when it would approve itself; nobody asked when some requirement cannot be met */
   readonly assignment: Assignment;
   /** why it would or would not approve itself, and why nobody can be asked */
   readonly reasons: readonly string[];
@@ -45,8 +47,21 @@ export async function forecast(env: Env, workspace: string, about: ForecastAbout
   const { reasons } = assessment.auto;
   const nobody: Assignment = { requirements: [], asked: [] };
   if (assessment.auto.approvable) return ok({ facts, assessment, assignment: nobody, reasons });
-  const assigned = assignReviewers(assessment, facts, about.authors, about.requested_reviewers);
-  if (assigned.ok) return ok({ facts, assessment, assignment: assigned.value, reasons });
-  if (assigned.error.code !== "NOT_ENOUGH_REVIEWERS") return assigned;
-  return ok({ facts, assessment, assignment: nobody, reasons: [...reasons, assigned.error.message] });
+  const foreseen = foreseeReviewers(assessment, facts, about, about.now);
+  if (!foreseen.ok) return foreseen;
+  const { requirements, asked, shortages } = foreseen.value;
+  const assignment = { requirements, asked: shortages.length > 0 ? [] : asked };
+  return ok({ facts, assessment, assignment, reasons: [...reasons, ...shortages.map(({ message }) => message)] });
+}
+
+/** Who would get the request of somebody's part. */
+export function askedView({ reviewer, policy_ids, delegated }: AskedReviewer): AskedView {
+  const { id, name } = delegated?.to ?? reviewer;
+  return {
+    id,
+    name,
+    policy_ids: [...policy_ids],
+    ...(delegated !== undefined && { on_behalf_of: reviewer.id }),
+    via: [...(delegated?.via ?? [])],
+  };
 }

@@ -25,7 +25,7 @@ export async function gatherFacts(env: Env, workspace: string, about: FactsAbout
     Promise.all(keys.map((key) => resourceOf(env, workspace, key).state(`resource:${key}`))),
   ]);
   if (!known.ok) return known;
-  const { criticality, history, policies, reviewers, ...relations } = known.value;
+  const { criticality, history, policies, reviewers, delegations, ...relations } = known.value;
   const resources = Object.fromEntries(
     keys.map((key, at) => [key, { attributes: states[at]?.attributes ?? {}, revision: states[at]?.revision ?? 0 }]),
   );
@@ -36,6 +36,7 @@ export async function gatherFacts(env: Env, workspace: string, about: FactsAbout
     history,
     policies,
     reviewers,
+    delegations,
     author_roles: author?.roles ?? about.author.roles ?? [],
     author_id: about.author.id,
     backlog_limit: Number(env.APPROVAL_BACKLOG),

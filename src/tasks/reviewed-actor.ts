@@ -3,12 +3,13 @@ import type { Caller } from "../actor/caller.ts";
 import { type Commit, housekeeper } from "../actor/commit.ts";
 import { idOf } from "../actor/ids.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
-import { readColleagues } from "../approvals/colleagues.ts";
+import { readSurroundings } from "../approvals/colleagues.ts";
 import { respond } from "../approvals/decide.ts";
 import { eligibility } from "../approvals/eligibility.ts";
 import { expire } from "../approvals/escalation.ts";
 import type { ReviewerEffect } from "../approvals/inbox-api.ts";
 import { lookAfter, peopleAround } from "../approvals/look-after.ts";
+import type { Nominee } from "../approvals/nominees.ts";
 import { confirmOverride, openOverride, requestOverride } from "../approvals/override.ts";
 import type { OverrideInput, OverrideRequested } from "../approvals/override-contract.ts";
 import { ExecutingTask } from "./executing-actor.ts";
@@ -46,12 +47,17 @@ export abstract class ReviewedTask extends ExecutingTask {
     });
   }
 
-  async respond(caller: Caller, member: number, input: RespondInput): Promise<Result<RespondAnswer>> {
+  async respond(
+    caller: Caller,
+    member: number,
+    input: RespondInput,
+    nominees: readonly Nominee[],
+  ): Promise<Result<RespondAnswer>> {
     if (!this.exists) return fail("APPROVAL_NOT_FOUND", "there is no such approval request");
     const id = idOf(this.place.address, member);
     return this.decide(
       caller,
-      (task, turn) => respond(task, id, input, turn),
+      (task, turn) => respond(task, id, input, turn, nominees),
       (task) => ({ success: true, approval_id: id, task_id: task.id, task_state: task.state }),
     );
   }
@@ -93,15 +99,16 @@ export abstract class ReviewedTask extends ExecutingTask {
   /** False if the task, or the people around it, changed while D1 was asked. Throws while D1 does not answer. */
   async #lookAfter(): Promise<boolean> {
     const present = this.present();
-    if (!present.ok) return true;
+    // Over, and its timers with it.
+    if (!present.ok || present.value.state !== "REVIEWING") return true;
     const task = present.value;
     const news = this.#news;
     const { workspace } = this.place;
-    const people = task.state === "REVIEWING" ? await readColleagues(this.env.DB, workspace, peopleAround(task)) : [];
+    const around = await readSurroundings(this.env.DB, workspace, peopleAround(task));
     if (this.task !== task || this.#news !== news) return false;
     const self = housekeeper(workspace);
     const turn = this.turn(self);
-    const done = lookAfter(task, { people, delegates: {} }, turn) ?? { task, happenings: [], effects: [] };
+    const done = lookAfter(task, around, turn) ?? { task, happenings: [], effects: [] };
     this.settle(self, done, turn.minted(), (tx) => tx.timer(PEOPLE_TIMER, undefined), turn.now);
     return true;
   }

@@ -7,9 +7,9 @@ import { requiredApprovals } from "../approvals/quorum.ts";
 import type { Env } from "../env.ts";
 import { Slug } from "../wire.ts";
 import { MetadataInput, Preview, Risk } from "./contract.ts";
-import { forecast } from "./forecast.ts";
+import { askedView, forecast } from "./forecast.ts";
 import { timestamp } from "./task.ts";
-import { FiledConfig } from "./task-contract.ts";
+import { AskedView, FiledConfig } from "./task-contract.ts";
 
 export const SimulateTask = z
   .strictObject({
@@ -26,15 +26,7 @@ export const Simulation = z
     preview: Preview,
     risk: Risk,
     requirements: z.array(Requirement),
-    reviewers: z.array(
-      z.strictObject({
-        id: z.string(),
-        name: z.string(),
-        policy_ids: z.array(z.string()),
-        on_behalf_of: z.string().optional(),
-        via: z.array(z.string()),
-      }),
-    ),
+    reviewers: z.array(AskedView),
     required_approvals: z.number().int(),
     auto_approvable: z.boolean(),
     reasons: z.array(z.string()),
@@ -47,6 +39,7 @@ export async function simulate(env: Env, caller: Caller, input: SimulateTask): P
   const { author_id } = input.metadata;
   const outlook = await forecast(env, caller.workspace, {
     config: input.config,
+    tags: input.metadata.tags,
     author: { id: author_id, roles: author_id === caller.who.id ? caller.who.roles : [] },
     authors: [author_id],
     requested_reviewers: input.requested_reviewers,
@@ -60,12 +53,7 @@ export async function simulate(env: Env, caller: Caller, input: SimulateTask): P
     preview: assessment.preview,
     risk: assessment.risk,
     requirements: assignment.requirements,
-    reviewers: assignment.asked.map(({ reviewer, policy_ids }) => ({
-      id: reviewer.id,
-      name: reviewer.name,
-      policy_ids: [...policy_ids],
-      via: [],
-    })),
+    reviewers: assignment.asked.map(askedView),
     required_approvals: approvable ? 0 : requiredApprovals(assignment.requirements),
     auto_approvable: approvable,
     reasons: [...reasons],

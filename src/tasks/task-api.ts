@@ -5,6 +5,7 @@ import { actorAt, type Remote } from "../actor/remote.ts";
 import type { Result } from "../actor/result.ts";
 import type { ApprovalRequest } from "../approvals/contract.ts";
 import type { Eligibility } from "../approvals/eligibility.ts";
+import type { Nominee } from "../approvals/nominees.ts";
 import type { OverrideInput, OverrideRequested } from "../approvals/override-contract.ts";
 import type { Env } from "../env.ts";
 import type { Lease } from "../locks/contract.ts";
@@ -82,7 +83,13 @@ export interface TaskApi extends LockApi {
   approval(caller: Caller, member: number): Promise<Result<ApprovalAnswer>>;
   override(caller: Caller, input: OverrideInput): Promise<Result<OverrideRequested>>;
   confirmOverride(caller: Caller): Promise<Result<Task>>;
-  respond(caller: Caller, member: number, input: RespondInput): Promise<Result<RespondAnswer>>;
+  /** `nominees`: the active users among those whom the answer names. */
+  respond(
+    caller: Caller,
+    member: number,
+    input: RespondInput,
+    nominees: readonly Nominee[],
+  ): Promise<Result<RespondAnswer>>;
 }
 
 export function taskAt(env: Env, workspace: string, address: Address): Remote<TaskApi> {

@@ -60,11 +60,22 @@ export const Task = z
   .openapi("Task");
 export type Task = z.infer<typeof Task>;
 
+/** Somebody who would be asked, and whose part it is if not their own. */
+export const AskedView = z.strictObject({
+  id: z.string(),
+  name: z.string(),
+  policy_ids: z.array(z.string()),
+  on_behalf_of: z.string().optional(),
+  /** between them and the one they would stand in for */
+  via: z.array(z.string()),
+});
+export type AskedView = z.infer<typeof AskedView>;
+
 export const DryRun = z
   .strictObject({
     ...Task.shape,
     /** who would be asked */
-    reviewers: z.array(z.strictObject({ id: z.string(), name: z.string(), policy_ids: z.array(z.string()) })),
+    reviewers: z.array(AskedView),
     /** why it would or would not approve itself, or why nobody can be asked */
     reasons: z.array(z.string()),
   })
@@ -176,14 +187,34 @@ export type RollbackReport = z.infer<typeof RollbackReport>;
 
 export const RespondInput = z
   .strictObject({
-    action: DecisionAction,
+    action: z.enum([...DecisionAction.options, "delegate"]),
     reason: z.string().max(2000).optional(),
+    /** whom to delegate to */
+    delegate_to: Slug.optional(),
     revision: z.number().int().min(1).optional(),
-    options: z.strictObject({ apply_immediately: z.boolean().default(false) }).default({ apply_immediately: false }),
+    options: z
+      .strictObject({
+        apply_immediately: z.boolean().default(false),
+        /** with an approval: these have to approve too */
+        require_additional_approvals: z.array(Slug).max(10).optional(),
+      })
+      .default({ apply_immediately: false }),
   })
-  .refine((body) => body.action === "approve" || (body.reason ?? "").trim() !== "", {
+  .refine(({ action, reason = "" }) => action === "approve" || action === "delegate" || reason.trim() !== "", {
     message: "is required to reject or to request changes",
     path: ["reason"],
+  })
+  .refine(({ action, delegate_to }) => action !== "delegate" || delegate_to !== undefined, {
+    message: "is required to delegate",
+    path: ["delegate_to"],
+  })
+  .refine(({ action, delegate_to }) => action === "delegate" || delegate_to === undefined, {
+    message: "goes with the action delegate only",
+    path: ["delegate_to"],
+  })
+  .refine(({ action, options }) => action === "approve" || options.require_additional_approvals === undefined, {
+    message: "goes with the action approve only",
+    path: ["options", "require_additional_approvals"],
   })
   .openapi("RespondToApproval");
 export type RespondInput = z.infer<typeof RespondInput>;

@@ -63,6 +63,7 @@ export function world(given: Partial<Facts> = {}): Facts {
     history: { failed: 0, total: 0 },
     policies: [],
     reviewers: [reviewer("ann"), reviewer("bob"), reviewer("cid")],
+    delegations: [],
     author_roles: ["author"],
     author_id: "alice",
     backlog_limit: 100,

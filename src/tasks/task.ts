@@ -18,6 +18,8 @@ export interface Request extends ApprovalRequest {
   readonly timeout_seconds: number;
   /** of an escalated request: the one that nobody answered in time, and whose managers are climbed */
   readonly escalated_from?: { readonly request_id: string; readonly reviewer_id: string };
+  /** whose approval meets its part too (approvals/delegation.ts) */
+  readonly follows?: readonly string[];
 }
 
 export interface Execution {
@@ -206,6 +208,7 @@ export function requestView({
   policy_ids: _p,
   timeout_seconds: _t,
   escalated_from: _e,
+  follows: _f,
   ...request
 }: Request): ApprovalRequest {
   return request;
