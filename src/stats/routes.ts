@@ -32,7 +32,7 @@ const ENDED = `
 const PENDING = "SELECT count(*) AS n FROM approvals WHERE workspace = ?1 AND status = 'PENDING'";
 const DECIDED = `
   SELECT (julianday(responded_at) - julianday(created_at)) * 86400 AS seconds FROM approvals
-  WHERE workspace = ?1 AND responded_at IS NOT NULL ORDER BY responded_at DESC LIMIT ${MAX_DECISIONS}`;
+  WHERE workspace = ?1 AND responded_at IS NOT NULL AND status <> 'DELEGATED' ORDER BY responded_at DESC LIMIT ${MAX_DECISIONS}`;
 const LOCKS = "SELECT status, count(*) AS n FROM locks WHERE workspace = ?1 GROUP BY status";
 const AGENTS = `SELECT id FROM agents WHERE workspace = ?1 AND active = 1 ORDER BY id LIMIT ${MAX_AGENTS}`;
 const ROWS = "SELECT count(*) AS n FROM audit_log WHERE workspace = ?1";

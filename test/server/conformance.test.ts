@@ -46,6 +46,8 @@ GET /approvals
 GET /approvals/stuck
 GET /approvals/{id}
 POST /approvals/{id}/respond
+GET POST /approvals/policies
+PATCH DELETE /approvals/policies/{id}
 GET POST /policies
 GET PUT DELETE /policies/{id}
 GET /resources
@@ -209,6 +211,17 @@ describe("what the server answers is what the document says", () => {
     });
     await call(admin, 204, "DELETE", "/policies/dba");
     await call(author, 404, "GET", "/policies/dba");
+
+    const [owner] = cast.reviewers;
+    if (owner === undefined) throw new Error("nobody reviews");
+    const away = { id: "away", delegate_to: author.id, conditions: { risk_above: 90, tags: ["never"] } };
+    await call(owner, 201, "POST", "/approvals/policies", away);
+    await call(owner, 409, "POST", "/approvals/policies", away);
+    await call(owner, 200, "GET", "/approvals/policies");
+    await call(author, 403, "PATCH", "/approvals/policies/away", { active: false });
+    await call(owner, 200, "PATCH", "/approvals/policies/away", { mode: "follow", expires_at: null });
+    await call(owner, 204, "DELETE", "/approvals/policies/away");
+    await call(owner, 404, "DELETE", "/approvals/policies/away");
 
     const path = "/resources/database/orders?namespace=prod";
     await call(admin, 200, "PUT", path, { criticality: 95, owner: "shop", dependents: ["service:prod/checkout"] });
