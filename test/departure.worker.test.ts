@@ -77,6 +77,19 @@ describe("somebody who leaves (active: false)", () => {
     expect((await stuck(stage)).tasks).toEqual([]);
   });
 
+  it("hands them to whom their delegation names, before their manager", async () => {
+    const stage = new Stage();
+    const [alice, dora] = [await stage.user("alice", "author"), await stage.user("dora")];
+    await Promise.all([stage.user("mia"), stage.user("bob", "reviewer")]);
+    ok(await stage.root.patch("/users/bob", { manager_id: "mia" }));
+    const task = await stage.submitted(alice);
+    const mine = { owner_id: "bob", delegate_to: dora.id, conditions: { task_types: ["service.*"] } };
+    ok(await stage.root.post("/approvals/policies", mine), 201);
+    await leaves(stage, "bob");
+    const moved = await becomesOpen(stage, task, "dora for bob");
+    expect((await approve(dora, moved)).body).toMatchObject({ task_state: "APPROVED" });
+  });
+
   it("leaves a task that nobody else can approve listed as stuck, on the trail too, until it can be approved again", async () => {
     const stage = new Stage();
     const { alice, carol, robo } = await stage.cast();
