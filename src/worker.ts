@@ -4,8 +4,10 @@ import { batchRoutes } from "./approvals/batch-routes.ts";
 import { delegationRoutes } from "./approvals/delegation-routes.ts";
 import { linkPages } from "./approvals/link-pages.tsx";
 import { linkRoutes } from "./approvals/link-routes.ts";
+import { overrideRoutes } from "./approvals/override-routes.ts";
 import { policyRoutes } from "./approvals/policy-routes.ts";
 import { approvalRoutes } from "./approvals/routes.ts";
+import { stuckRoutes } from "./approvals/stuck-routes.ts";
 import { auditAdminRoutes } from "./audit/admin-routes.ts";
 import { auditRoutes } from "./audit/routes.ts";
 import { deadlockRoutes } from "./deadlocks/routes.ts";
@@ -34,8 +36,10 @@ export default createApp(
     agentRoutes,
     taskRoutes,
     catalogueRoutes,
+    stuckRoutes,
     delegationRoutes,
     approvalRoutes,
+    overrideRoutes,
     batchRoutes,
     linkRoutes,
     policyRoutes,

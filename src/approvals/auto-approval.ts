@@ -8,6 +8,8 @@ export interface AutoApprovalSubject {
   readonly score: number;
   readonly author_roles: readonly string[];
   readonly resources: readonly ResourceRef[];
+  /** Ids of the policies whose demand a backlog lifts (backlog.ts). */
+  readonly lifted?: readonly string[];
 }
 
 /** `reasons`: every condition that held when approvable, else every one that stands in the way, as sentences for people. */
@@ -21,9 +23,11 @@ interface Check {
   readonly reason: string;
 }
 
+const LIFTED: Check = { holds: true, reason: "the risk is LOW, and all its reviewers have a backlog" };
+
 /**
  * Whether a task needs no person: at least one policy matched, and every matched one has `auto_approve_if` with all the
- * conditions it gives true (03-tasks-and-approvals, "Assignment" 2). Fails closed: an `auto_approve_if` without conditions,
+ * conditions it gives true (03-tasks-and-approvals, "Assignment" 2), or is lifted by a backlog ("Backlog"). Fails closed: an `auto_approve_if` without conditions,
  * and a condition with an empty list, approve nothing.
  */
 export function autoApproval(matched: readonly ReviewerPolicy[], subject: AutoApprovalSubject): AutoApproval {
@@ -34,7 +38,8 @@ export function autoApproval(matched: readonly ReviewerPolicy[], subject: AutoAp
 }
 
 function checksOf(policy: ReviewerPolicy, subject: AutoApprovalSubject): Check[] {
-  const checks = conditionsOf(policy.auto_approve_if, subject);
+  const lifted = subject.lifted?.includes(policy.id) === true;
+  const checks = lifted ? [LIFTED] : conditionsOf(policy.auto_approve_if, subject);
   return checks.map(({ holds, reason }) => ({ holds, reason: `policy ${policy.id}: ${reason}` }));
 }
 

@@ -1,4 +1,5 @@
 /** A reviewer's decision on one revision of a task (03, "Approval requests"). Pure; serialised by the task's actor. */
+import type { Happening } from "../actor/journal.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
 import { readyEffects } from "../tasks/dispatch-api.ts";
 import type { Turn } from "../tasks/drafting.ts";
@@ -101,7 +102,7 @@ function approve(
   };
   const widened = followedBy({ ...decision, task: counted }, requireApprovals(counted, wanted.value, request, turn));
   if (!quorumReached(widened.task.requirements)) return ok(widened);
-  return ok(followedBy(widened, leaveReview(widened.task, "APPROVED", "task.approved", undefined, turn.now)));
+  return ok(followedBy(widened, leaveReview(widened.task, "APPROVED", "task.approved", {}, turn.now)));
 }
 
 /** Rejected, or sent back for changes: one person is enough. */
@@ -111,7 +112,7 @@ function returned(before: TaskRecord, request: Request, input: DecisionInput, tu
     input.action === "reject"
       ? (["REJECTED", "task.rejected"] as const)
       : (["DRAFT", "task.changes_requested"] as const);
-  return followedBy(decision, leaveReview(decision.task, to, action, input.reason, turn.now));
+  return followedBy(decision, leaveReview(decision.task, to, action, input, turn.now));
 }
 
 type DecisionInput = RespondInput & { readonly action: DecisionAction };
@@ -151,11 +152,12 @@ function decided(
   return { task, happenings: [noted], effects: closed?.effects ?? [] };
 }
 
-function leaveReview(
+/** Ends a review: what is still open is closed, and an approved task may be claimed. `now` in ms. */
+export function leaveReview(
   from: TaskRecord,
   to: "APPROVED" | "REJECTED" | "DRAFT",
   action: string,
-  reason: string | undefined,
+  { reason, ticket_ref }: NonNullable<Happening["why"]>,
   now: number,
 ): Transition {
   const at = timestamp(now);
@@ -173,7 +175,7 @@ function leaveReview(
   const moved = happened(task, action, {
     from_state: "REVIEWING",
     to_state: to,
-    ...(reason !== undefined && { why: { reason } }),
+    why: { ...(reason !== undefined && { reason }), ...(ticket_ref !== undefined && { ticket_ref }) },
     details: { revision: task.revision },
   });
   return {

@@ -11,12 +11,24 @@ import type { BatchAnswer, BatchInput } from "./batch-contract.ts";
 import { BatchCoordinator } from "./batch-coordinator.ts";
 import { type BatchOutcome, whenAsked } from "./batch-outcome.ts";
 import { BATCH_MIGRATION, BatchStore } from "./batch-store.ts";
+import type { ApprovalRequest } from "./contract.ts";
 import { approvalEventOf } from "./events.ts";
-import type { InboxApi, InboxEffect, InboxPage, InboxQuery } from "./inbox-api.ts";
+import type { InboxApi, InboxEffect, InboxPage, InboxQuery, ReviewerEffect } from "./inbox-api.ts";
+import { remindAt, reminded } from "./reminder.ts";
 
 const RANK = { URGENT: 0, HIGH: 1, NORMAL: 2, LOW: 3 } as const;
 /** Closed requests that an inbox remembers; the trail keeps them all. */
 const KEPT_CLOSED = 1_000;
+const REMINDER_TIMER = "reminder";
+/** Between reading who can be asked and asking them a task takes a second at most; this is generous. */
+const ON_ITS_WAY_MS = 60_000;
+
+/** Of the reviewer, as of the last word on it. */
+interface Standing {
+  readonly active: boolean;
+  /** ms */
+  readonly changed_at: number;
+}
 
 export class InboxActor extends ChannelActor implements InboxApi {
   readonly #batches: BatchStore;
@@ -87,6 +99,8 @@ export class InboxActor extends ChannelActor implements InboxApi {
        ) STRICT;
        CREATE INDEX requests_status ON requests (status, rank, created_at, id);`,
       BATCH_MIGRATION,
+      `ALTER TABLE requests ADD COLUMN remind_at INTEGER;
+       CREATE INDEX requests_remind ON requests (remind_at) WHERE remind_at IS NOT NULL;`,
     ];
   }
 
@@ -104,21 +118,34 @@ export class InboxActor extends ChannelActor implements InboxApi {
       for (const note of body.notes) tx.journal(noted(note));
       return;
     }
-    const effect = body as InboxEffect;
-    if (effect.do !== "request.changed") throw new Error(`an inbox knows no such effect of ${source}`);
-    const { request, task, notes = [] } = effect;
+    const effect = body as InboxEffect | ReviewerEffect;
+    if (effect.do === "request.changed") this.#keep(tx, effect);
+    else if (effect.do === "reviewer.changed") this.#tellTasks(tx, effect);
+    else throw new Error(`an inbox knows no such effect of ${source}`);
+  }
+
+  #keep(tx: Commit, { request, task, notes = [] }: InboxEffect): void {
     for (const note of notes) tx.journal(noted(note));
     const { sql } = this.ctx.storage;
+    const open = request.status === "PENDING";
+    // Once per request: one that is known already was reminded of, or will be.
     sql.exec(
-      "INSERT OR REPLACE INTO requests VALUES (?, ?, ?, ?, ?, ?)",
+      `INSERT INTO requests VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
+         status = excluded.status, rank = excluded.rank, body = excluded.body,
+         remind_at = CASE excluded.status WHEN 'PENDING' THEN remind_at END`,
       request.id,
       request.task_id,
       request.status,
       RANK[request.priority],
       request.created_at,
       JSON.stringify({ ...request, task }),
+      open ? remindAt(request) : null,
     );
-    if (request.status === "PENDING") return;
+    if (open) {
+      tx.timerBy(REMINDER_TIMER, Math.max(tx.now, remindAt(request)));
+      this.#bounce(tx, request);
+      return;
+    }
     sql.exec(
       `DELETE FROM requests WHERE id IN (
          SELECT id FROM requests WHERE status <> 'PENDING' ORDER BY created_at DESC LIMIT -1 OFFSET ?)`,
@@ -126,8 +153,40 @@ export class InboxActor extends ChannelActor implements InboxApi {
     );
   }
 
-  protected override onTimer(name: string): void {
-    throw new Error(`an inbox has no timer ${name}`);
+  /** A request that was on its way when its reviewer left, or lost a role, goes back to its task for another look. */
+  #bounce(tx: Commit, { task_id, reviewer_id, created_at }: ApprovalRequest): void {
+    const known = tx.store.read<Standing>("standing");
+    if (known === undefined) return;
+    if (known.active && Date.parse(created_at) > known.changed_at + ON_ITS_WAY_MS) return;
+    const effect: ReviewerEffect = { do: "reviewer.changed", reviewer_id, active: known.active };
+    tx.effect(`task:${task_id}`, effect);
+  }
+
+  #tellTasks(tx: Commit, effect: ReviewerEffect): void {
+    const standing: Standing = { active: effect.active, changed_at: tx.now };
+    tx.store.write("standing", standing);
+    const asking = this.ctx.storage.sql.exec<{ task_id: string }>(
+      "SELECT DISTINCT task_id FROM requests WHERE status = 'PENDING'",
+    );
+    for (const { task_id } of asking.toArray()) tx.effect(`task:${task_id}`, effect);
+  }
+
+  protected override onTimer(name: string, now: number): void {
+    if (name !== REMINDER_TIMER) throw new Error(`an inbox has no timer ${name}`);
+    const { sql } = this.ctx.storage;
+    this.commit(
+      housekeeper(this.place.workspace),
+      (tx) => {
+        const due = sql.exec<{ body: string }>(
+          "UPDATE requests SET remind_at = NULL WHERE remind_at <= ? RETURNING body",
+          now,
+        );
+        for (const { body } of due.toArray()) tx.journal(reminded(JSON.parse(body) as ApprovalRequest));
+        const next = sql.exec<{ at: number | null }>("SELECT min(remind_at) AS at FROM requests").one().at;
+        tx.timer(REMINDER_TIMER, next ?? undefined);
+      },
+      now,
+    );
   }
 
   #recorded(batchId: string): BatchOutcome | undefined {

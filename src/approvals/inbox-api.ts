@@ -29,6 +29,16 @@ export interface InboxEffect {
   readonly notes?: readonly EventBody[];
 }
 
+/**
+ * Somebody left or came back, or has other roles: to their inbox once D1 says so, and from there to each task that asks them.
+ * Whoever hears of it reads D1.
+ */
+export interface ReviewerEffect {
+  readonly do: "reviewer.changed";
+  readonly reviewer_id: string;
+  readonly active: boolean;
+}
+
 export interface InboxQuery {
   readonly status: readonly ApprovalStatus[];
   readonly task_id?: string | undefined;

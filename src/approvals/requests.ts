@@ -4,6 +4,7 @@ import type { RiskLevel } from "../tasks/contract.ts";
 import { type Request, requestView, type TaskRecord } from "../tasks/task.ts";
 import type { Effect } from "../tasks/transition.ts";
 import type { AskedReviewer, Reviewer } from "./assignment.ts";
+import { isBacklogged, raised } from "./backlog.ts";
 import type { ApprovalPriority, ApprovalStatus } from "./contract.ts";
 import type { InboxEffect } from "./inbox-api.ts";
 
@@ -22,14 +23,16 @@ export interface RequestChange {
 
 /**
  * One request per part: open with its reviewer, or, where they delegate, DELEGATED and an open one with the last delegate.
- * `mint` gives ids of this task's actor; `now` in ms.
+ * Where more than `backlog` wait it is more urgent. `mint` gives ids of this task's actor; `now` in ms.
  */
 export function openRequests(
   task: TaskRecord,
   asked: readonly AskedReviewer[],
   mint: () => string,
   now: number,
+  backlog = Number.POSITIVE_INFINITY,
 ): RequestChange {
+  const usual = PRIORITY[task.risk.level];
   const opened = asked.map((part) => {
     const { reviewer, policy_ids, timeout_seconds, delegated, follows, skipped } = part;
     const request = (person: Reviewer): Request => ({
@@ -39,7 +42,7 @@ export function openRequests(
       reviewer_name: person.name,
       revision: task.revision,
       status: "PENDING",
-      priority: PRIORITY[task.risk.level],
+      priority: isBacklogged(person, backlog) ? raised(usual) : usual,
       due_at: new Date(now + timeout_seconds * 1000).toISOString(),
       escalation_level: 0,
       created_at: new Date(now).toISOString(),

@@ -17,6 +17,7 @@ import { assertContinues } from "./continuity.ts";
 import type { Backlog, ChainHead, LedgerApi } from "./ledger-api.ts";
 import type { Pending } from "./ledger-core.ts";
 import { OPERATIONS_MIGRATION, OperatedLedger } from "./operated-ledger.ts";
+import type { News } from "./plan.ts";
 
 const FLUSH_TIMER = "flush";
 /** After a crash between acceptance and flush nothing else would wake the ledger. */
@@ -125,7 +126,7 @@ export class LedgerActor extends OperatedLedger implements LedgerApi {
       const notices = this.#hubs.noticesOf(plan.changes, hubShards(this.env.HUB_SHARDS));
       for (const { target, body } of [...(plan.effects ?? []), ...notices]) tx.effect(target, body);
       tx.remember(plan.answer);
-      if (plan.happenings.length > 0) this.record(tx, plan.happenings, plan.changes);
+      if (plan.happenings.length > 0) this.record(tx, plan.happenings, plan.changes, plan.news);
     });
     // Durable from here on: if D1 fails now, the change waits in order and arrives when D1 is back.
     await this.flush();
@@ -153,15 +154,16 @@ export class LedgerActor extends OperatedLedger implements LedgerApi {
       this.#notBefore = 0;
       this.commit(housekeeper(this.place.workspace), (tx) => {
         for (const n of batch.numbers) tx.store.erase(`pending:${n}`);
+        for (const { target, body } of batch.news) tx.effect(target, body);
         this.ctx.storage.sql.exec("DELETE FROM pending WHERE n <= ?", batch.numbers.at(-1) ?? 0);
         if (!this.#owes()) tx.timer(FLUSH_TIMER, undefined);
         this.keepPushed(tx);
       });
-      this.publishFlushed(batch.news);
+      this.publishFlushed(batch.fresh);
     }
   }
 
-  #nextBatch(): { numbers: number[]; flush: Flush; news: ChainedEntry[] } | undefined {
+  #nextBatch(): { numbers: number[]; flush: Flush; fresh: ChainedEntry[]; news: readonly News[] } | undefined {
     if (!this.exists) return undefined;
     const waiting = this.#rows<{ n: number; chars: number }>("SELECT n, chars FROM pending ORDER BY n LIMIT 1000");
     const numbers: number[] = [];
@@ -179,7 +181,8 @@ export class LedgerActor extends OperatedLedger implements LedgerApi {
     });
     return {
       numbers,
-      news: owed.filter((pending) => pending.again !== true).flatMap((pending) => pending.entries),
+      fresh: owed.filter((pending) => pending.again !== true).flatMap((pending) => pending.entries),
+      news: owed.flatMap(({ news = [] }) => news),
       flush: {
         entries: owed.flatMap((pending) => pending.entries),
         changes: owed.flatMap((pending) => pending.changes),

@@ -7,12 +7,15 @@ import type { ConfigurationChange } from "../db/configuration.ts";
 import type { ReadModelChange } from "../db/read-model.ts";
 import type { Env } from "../env.ts";
 import type { ChainHead } from "./ledger-api.ts";
+import type { News } from "./plan.ts";
 
 /** What one accepted shipment or configuration change still owes to D1. */
 export interface Pending {
   readonly entries: readonly ChainedEntry[];
   readonly changes: readonly ReadModelChange[];
   readonly configuration: readonly ConfigurationChange[];
+  /** To be told once D1 has it. */
+  readonly news?: readonly News[];
   /** Went to D1 before and does so again after a loss: it is no news to any channel. */
   readonly again?: true;
 }

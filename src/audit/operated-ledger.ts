@@ -12,6 +12,7 @@ import { FeedingActor } from "./feeding-actor.ts";
 import type { ChainHead, LedgerOperations, Standing } from "./ledger-api.ts";
 import type { LedgerCore, Pending } from "./ledger-core.ts";
 import { type ParkedEffects, stillParked, withParked } from "./parked-effects.ts";
+import type { News } from "./plan.ts";
 import { REBUILD_TIMER, Rebuild } from "./rebuild.ts";
 import { type Contents, RETENTION_MIGRATION, RETENTION_TIMER, Retention, type RetiredHead } from "./retention.ts";
 import type { RetentionState, Retention as RetentionView, Seal } from "./retention-contract.ts";
@@ -51,6 +52,7 @@ export abstract class OperatedLedger extends FeedingActor implements LedgerOpera
     tx: Commit,
     happenings: readonly Happening[],
     configuration: readonly ConfigurationChange[] = [],
+    news: readonly News[] = [],
   ): void {
     const before = this.headOf(this.key)?.seq ?? 0;
     for (const happening of happenings) tx.journal(happening);
@@ -58,7 +60,7 @@ export abstract class OperatedLedger extends FeedingActor implements LedgerOpera
     const last = entries.at(-1);
     if (last === undefined) throw new Error("a change left no entry");
     copyConfiguration(this.ctx.storage.sql, configuration);
-    this.owe(tx, { entries, changes: [], configuration });
+    this.owe(tx, { entries, changes: [], configuration, news });
     this.advance(this.key, { seq: last.entry.seq, hash: last.hash });
     tx.shipped(last.entry.seq);
   }

@@ -10,7 +10,14 @@ export interface Plan {
   /** What the client is answered; holds no secret, since it is kept for replays. */
   readonly answer: Record<string, unknown>;
   /** Actors that have to know. */
-  readonly effects?: readonly { readonly target: ActorKey; readonly body: unknown }[];
+  readonly effects?: readonly News[];
+  /** Actors that have to know once D1 has the change, because they will look there. */
+  readonly news?: readonly News[];
+}
+
+export interface News {
+  readonly target: ActorKey;
+  readonly body: unknown;
 }
 
 /** A kind of configuration: what its commands need to read, and the rule that plans them. */

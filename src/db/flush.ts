@@ -52,6 +52,7 @@ const READ_MODELS = {
     key: ["id"],
     columns: ["id", "task_id", "reviewer_id", "revision", "status", "priority", "created_at", "responded_at", "body"],
   },
+  stuck_tasks: { key: ["id"], columns: ["id", "since", "requirements"] },
   locks: {
     key: ["id"],
     columns: [

@@ -52,9 +52,17 @@ export interface ExecutionRow {
   readonly duration_seconds: number | null;
 }
 
+/** A task under review with requirements that can no longer be met. */
+export interface StuckRow {
+  readonly id: string;
+  readonly since: string;
+  readonly requirements: readonly { readonly policy_id: string; readonly why: string }[];
+}
+
 /** An upsert (row) or a deletion (row: null) of one row; applied in the order shipped, so the last one wins. */
 export type ReadModelChange =
   | { readonly table: "tasks"; readonly id: string; readonly row: TaskRow | null }
+  | { readonly table: "stuck_tasks"; readonly id: string; readonly row: StuckRow | null }
   | { readonly table: "approvals"; readonly id: string; readonly row: ApprovalRow | null }
   | { readonly table: "locks"; readonly id: string; readonly row: LockRow | null }
   | { readonly table: "executions"; readonly id: string; readonly row: ExecutionRow | null };

@@ -237,6 +237,18 @@ export const approvals = sqliteTable(
   ],
 );
 
+/** Tasks under review whose requirements can no longer be met; `requirements` says which, and why. */
+export const stuckTasks = sqliteTable(
+  "stuck_tasks",
+  {
+    workspace: workspace(),
+    id: text("id").notNull(),
+    since: text("since").notNull(),
+    requirements: text("requirements").notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.workspace, t.id] }), index("stuck_tasks_since").on(t.workspace, t.since, t.id)],
+);
+
 export const locks = sqliteTable(
   "locks",
   {

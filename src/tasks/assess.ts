@@ -10,6 +10,7 @@ import {
   type Reviewer,
 } from "../approvals/assignment.ts";
 import { type AutoApproval, autoApproval } from "../approvals/auto-approval.ts";
+import { liftedByBacklog } from "../approvals/backlog.ts";
 import type { ReviewerPolicy } from "../approvals/contract.ts";
 import { delegationsInForce } from "../approvals/delegation.ts";
 import type { DelegationPolicy } from "../approvals/delegation-contract.ts";
@@ -29,6 +30,9 @@ export interface Facts {
   /** The active ones; whether they hold for a task is for assignment to say. */
   readonly delegations: readonly DelegationPolicy[];
   readonly author_roles: readonly string[];
+  readonly author_id: string;
+  /** pending requests in one inbox above which it has a backlog (var `APPROVAL_BACKLOG`) */
+  readonly backlog_limit: number;
 }
 
 export interface Assessment {
@@ -51,6 +55,12 @@ export function assess(config: TaskConfig, facts: Facts, now: number): Assessmen
     score: risk.score,
     author_roles: facts.author_roles,
     resources: config.resources,
+    lifted: liftedByBacklog(matched, {
+      level: risk.level,
+      reviewers: facts.reviewers,
+      authorId: facts.author_id,
+      limit: facts.backlog_limit,
+    }),
   });
   return { preview, risk: { ...risk, auto_approvable: auto.approvable }, matched, auto };
 }

@@ -65,8 +65,9 @@ export abstract class BatchedTask extends ReviewedTask {
     act: (task: TaskRecord, judgement: Judgement, turn: CountedTurn) => BatchVote,
   ): Promise<BatchVote> {
     for (let reread = 0; reread < MAX_REREADS; reread += 1) {
-      const task = this.task;
-      if (task === undefined) return { results: refuseAll(order, noSuchRequest()) };
+      const present = this.present();
+      if (!present.ok) return { results: refuseAll(order, noSuchRequest()) };
+      const task = present.value;
       const first = decideAll(task, order, this.turn(caller));
       if (first.results.every(({ success }) => !success)) return { results: first.results, ...rivalOf(task, first) };
       const drift = order.skip_validation ? undefined : await this.#drift(task);

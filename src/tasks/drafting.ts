@@ -187,7 +187,7 @@ export function startReview(
     metadata,
     requirements,
   };
-  const opened = openRequests(task, asked, turn.mint, turn.now);
+  const opened = openRequests(task, asked, turn.mint, turn.now, facts.backlog_limit);
   const entered = from.state === "SUBMITTED" ? [reviewing(task)] : [];
   return ok({
     task: { ...task, requests: opened.requests },

@@ -42,6 +42,7 @@ export function beginExecution(before: TaskRecord, saga: Saga, leases: readonly 
     details: {
       revision: task.revision,
       attempt: saga.attempt,
+      ...(saga.skip_drift && { drift_check: "skipped" }),
       leases: leases.map(({ lock_id, resource_type, resource_id, fencing_token }) => ({
         lock_id,
         resource_type,

@@ -38,6 +38,8 @@ export async function gatherFacts(env: Env, workspace: string, about: FactsAbout
     reviewers,
     delegations,
     author_roles: author?.roles ?? about.author.roles ?? [],
+    author_id: about.author.id,
+    backlog_limit: Number(env.APPROVAL_BACKLOG),
   });
 }
 

@@ -195,7 +195,10 @@ export class SagaRun {
     );
     const fresh = computePreview(task.config, { resources, dependents: {}, active: {} });
     if (saga.skip_drift || sameChanges(task.preview, fresh)) {
-      this.#deps.settle(caller, beginExecution(task, saga, leases, Date.now()));
+      // Whoever skips the check still leaves behind what is true of the resources as they are now.
+      const { changes, resource_revisions } = fresh;
+      const preview = saga.skip_drift ? { ...task.preview, changes, resource_revisions } : task.preview;
+      this.#deps.settle(caller, beginExecution({ ...task, preview }, saga, leases, Date.now()));
       return this.#whatever();
     }
     const known = await this.#deps.reassess(this.#deps.turn(caller));

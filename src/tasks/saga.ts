@@ -3,6 +3,7 @@
  * docs/design/apply-saga.md). Pure. Every step may be repeated: the session `task:{id}:{attempt}` re-enters what it holds.
  */
 import { ok, type Result } from "../actor/result.ts";
+import { skipsDrift } from "../approvals/override.ts";
 import type { ReleaseEffect } from "../locks/lock-shell.ts";
 import type { TaskConfig } from "./contract.ts";
 import { goneEffects, readyEffects } from "./dispatch-api.ts";
@@ -67,7 +68,7 @@ export function beginSaga(
     nonce,
     deadline: now + PATIENCE_MS,
     tries: running?.agent_id === agentId ? running.tries : 0,
-    skip_drift: false,
+    skip_drift: skipsDrift(before),
   };
   return ok({ task: { ...before, saga }, saga, fresh: true });
 }

@@ -9,6 +9,7 @@ import type { ApprovalRequest } from "../approvals/contract.ts";
 import type { Eligibility } from "../approvals/eligibility.ts";
 import type { NewLink } from "../approvals/link.ts";
 import type { Nominee } from "../approvals/nominees.ts";
+import type { OverrideInput, OverrideRequested } from "../approvals/override-contract.ts";
 import type { Env } from "../env.ts";
 import type { Lease } from "../locks/contract.ts";
 import type { LockApi } from "../locks/lock-api.ts";
@@ -84,6 +85,8 @@ export interface TaskApi extends LockApi {
   complete(caller: Caller, input: CompleteTask): Promise<Result<Task>>;
   rollback(caller: Caller, input: RollbackReport): Promise<Result<Task>>;
   approval(caller: Caller, member: number): Promise<Result<ApprovalAnswer>>;
+  override(caller: Caller, input: OverrideInput): Promise<Result<OverrideRequested>>;
+  confirmOverride(caller: Caller): Promise<Result<Task>>;
   /** `nominees`: the active users among those whom the answer names. */
   respond(
     caller: Caller,

@@ -1,4 +1,5 @@
 /** A task's rows in D1's read models, from its state as it is (docs/design/journal-and-ledger.md). Pure. */
+import { stuckNow } from "../approvals/stuck.ts";
 import type { ReadModelChange } from "../db/read-model.ts";
 import { resourcesByKey } from "./resource-key.ts";
 import { requestView, type TaskRecord, taskView, timestamp } from "./task.ts";
@@ -33,6 +34,7 @@ export function taskRows(task: TaskRecord): ReadModelChange[] {
         body: shown,
       },
     },
+    ...stuckRows(task),
     ...task.requests.map((request): ReadModelChange => {
       const view = requestView(request);
       return {
@@ -71,6 +73,15 @@ export function taskRows(task: TaskRecord): ReadModelChange[] {
           },
         ]),
   ];
+}
+
+/** One that was stuck once says so, or that it is over, with whatever else there is to say. */
+function stuckRows(task: TaskRecord): ReadModelChange[] {
+  const { id, stuck } = task;
+  if (stuck === undefined) return [];
+  const requirements = stuckNow(task);
+  const row = requirements.length === 0 ? null : { id, since: stuck.since, requirements };
+  return [{ table: "stuck_tasks", id, row }];
 }
 
 function rowsGone({ id, requests }: TaskRecord): ReadModelChange[] {

@@ -34,15 +34,19 @@ function delivering(): TaskRecord {
 
 describe("the timers of a task", () => {
   it("are all named every time, so that those of an earlier state are cleared", () => {
-    const names = ["saga", "timeout", "lease", "renew", "executor", "batch"];
+    const names = ["review", "saga", "timeout", "lease", "renew", "executor", "batch"];
     for (const task of [draft(), applying(), delivering()]) {
       expect(timersOf(task, T0).map(({ name }) => name)).toEqual(names);
     }
   });
 
-  it("are none while people are at work, and none once it is over", () => {
+  it("watch over a review for as long as somebody has to answer", () => {
+    expect(wanted(reviewing())).toEqual({ review: 172_800_000 });
+  });
+
+  it("are none before and after a review, and none once it is over", () => {
     const over = done(complete(applying(), { result: "success" }, bot, T0)).task;
-    for (const task of [draft(), reviewing(), approved(), rejected(), over]) expect(wanted(task)).toEqual({});
+    for (const task of [draft(), approved(), rejected(), over]) expect(wanted(task)).toEqual({});
   });
 
   it("watch a saga: often enough to renew what it holds, and not past its deadline", () => {

@@ -1,10 +1,11 @@
 /** The timers of a task, as they follow from its state. Pure; all times in ms. */
+import { lookAfterAt } from "../approvals/look-after.ts";
 import { leasesEndAt, timeoutAt } from "./executing.ts";
 import { RENEW_MS } from "./saga.ts";
 import type { TaskRecord } from "./task.ts";
 
 export interface TimerWish {
-  readonly name: "saga" | "timeout" | "lease" | "renew" | "executor" | "batch";
+  readonly name: "review" | "saga" | "timeout" | "lease" | "renew" | "executor" | "batch";
   /** undefined: none */
   readonly due_at: number | undefined;
   /** An earlier one may stand: it rings, looks again and is set anew. */
@@ -19,6 +20,7 @@ export function timersOf(task: TaskRecord, now: number): TimerWish[] {
   const execution = task.state === "APPLYING" ? task.execution : undefined;
   const renews = execution?.delivery !== undefined;
   return [
+    wish("review", lookAfterAt(task, now)),
     wish("saga", saga && (saga.resting_until ?? Math.min(now + RENEW_MS, saga.deadline))),
     wish("timeout", execution && timeoutAt(task, execution)),
     // Heartbeats move the end of the leases all the time.

@@ -65,6 +65,8 @@ export function world(given: Partial<Facts> = {}): Facts {
     reviewers: [reviewer("ann"), reviewer("bob"), reviewer("cid")],
     delegations: [],
     author_roles: ["author"],
+    author_id: "alice",
+    backlog_limit: 100,
     ...given,
   };
 }

@@ -2,6 +2,8 @@ import { describe, expect, test } from "vitest";
 import { freshTaskAddress, idOf } from "../actor/ids.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
 import { respond } from "../approvals/decide.ts";
+import { requestOverride } from "../approvals/override.ts";
+import { OverrideInput } from "../approvals/override-contract.ts";
 import { policy, requirement } from "../approvals/policy.fixture.ts";
 import { complete, reportRollback, stash } from "./completion.ts";
 import type { TaskState } from "./contract.ts";
@@ -47,7 +49,13 @@ const STATES = Object.keys(AS) as TaskState[];
 const TABLE: Readonly<Record<TaskState, Partial<Record<Command, TaskState | "gone">>>> = {
   DRAFT: { edit: "DRAFT", delete: "gone", submit: "REVIEWING", cancel: "CANCELLED" },
   SUBMITTED: { cancel: "CANCELLED", comment: "SUBMITTED" },
-  REVIEWING: { edit: "REVIEWING", respond: "REVIEWING", cancel: "CANCELLED", comment: "REVIEWING" },
+  REVIEWING: {
+    edit: "REVIEWING",
+    respond: "REVIEWING",
+    override: "REVIEWING",
+    cancel: "CANCELLED",
+    comment: "REVIEWING",
+  },
   APPROVED: { apply: "APPROVED", cancel: "CANCELLED", comment: "APPROVED" },
   APPLYING: {
     heartbeat: "APPLYING",
@@ -81,6 +89,8 @@ const GIVE: Readonly<Record<Command, (task: TaskRecord) => Result<{ readonly tas
     const open = asked(task);
     return respond(open, requestOf(open, "ann").id, RespondInput.parse({ action: "approve" }), turn(ann));
   },
+  override: (task) =>
+    requestOverride(task, OverrideInput.parse({ reason: "fire", incident_ticket: "INC-7" }), turn(adm)),
   apply: (task) => beginSaga(task, "bot", "nonce", T0),
   heartbeat: (task) => {
     const work = working(task, bot, "heartbeat");

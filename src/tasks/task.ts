@@ -17,6 +17,8 @@ export interface Request extends ApprovalRequest {
   readonly policy_ids: readonly string[];
   /** how long everybody has who is asked, first and at every escalation */
   readonly timeout_seconds: number;
+  /** of an escalated request: the one that nobody answered in time, and whose managers are climbed */
+  readonly escalated_from?: { readonly request_id: string; readonly reviewer_id: string };
   /** whose approval meets its part too (approvals/delegation.ts) */
   readonly follows?: readonly string[];
 }
@@ -67,6 +69,29 @@ export interface Saga {
   readonly skip_drift: boolean;
 }
 
+/** An admin's wish to approve without the reviewers; it takes a second admin. */
+export interface Override {
+  readonly requested_by: string;
+  readonly reason: string;
+  readonly incident_ticket: string;
+  /** RFC 3339 */
+  readonly requested_at: string;
+  readonly revision: number;
+  readonly apply_immediately: boolean;
+  readonly confirmed_by?: string;
+}
+
+/** Requirements that the open requests can no longer meet. */
+export interface Stuck {
+  readonly revision: number;
+  /** RFC 3339; since when something is stuck */
+  readonly since: string;
+  /** empty: all can be met again */
+  readonly requirements: readonly { readonly policy_id: string; readonly why: string }[];
+  /** What the review was like when this was found out. */
+  readonly seen: string;
+}
+
 export interface TaskRecord {
   readonly id: string;
   readonly state: TaskState;
@@ -88,6 +113,10 @@ export interface TaskRecord {
   readonly apply_immediately: boolean;
   /** Promised to a batch: until that ends, nothing else decides on the task or changes it. */
   readonly reservation?: Reservation;
+  /** The last override that was asked for; it counts for its own revision only (approvals/override.ts). */
+  readonly override?: Override;
+  /** Which requirements could not be met when that was last looked at; for its own revision only (approvals/stuck.ts). */
+  readonly stuck?: Stuck;
   /** What resources were like before, by key, as the agent of this attempt kept it. */
   readonly stash?: Readonly<Record<string, unknown>>;
   /** Executions started so far. */
@@ -110,6 +139,7 @@ export type Command =
   | "cancel"
   | "comment"
   | "respond"
+  | "override"
   | "apply"
   | "heartbeat"
   | "stash"
@@ -121,7 +151,7 @@ export type Command =
 export const ALLOWED: Readonly<Record<TaskState, readonly Command[]>> = {
   DRAFT: ["edit", "delete", "submit", "cancel"],
   SUBMITTED: ["cancel", "comment"],
-  REVIEWING: ["edit", "respond", "cancel", "comment"],
+  REVIEWING: ["edit", "respond", "override", "cancel", "comment"],
   APPROVED: ["apply", "cancel", "comment"],
   APPLYING: ["heartbeat", "stash", "complete", "rollback", "comment"],
   COMPLETED: [],
@@ -186,6 +216,7 @@ export function taskView(task: TaskRecord): Task {
 export function requestView({
   policy_ids: _p,
   timeout_seconds: _t,
+  escalated_from: _e,
   follows: _f,
   ...request
 }: Request): ApprovalRequest {

@@ -1,6 +1,7 @@
 /** Changes of users (02-http-and-auth, "Users"), as plans of the configuration journal. */
 import type { Happening } from "../actor/journal.ts";
 import { fail, invalid, ok, type Result } from "../actor/result.ts";
+import type { ReviewerEffect } from "../approvals/inbox-api.ts";
 import type { Plan, Planner } from "../audit/plan.ts";
 import type { UserRow } from "../db/configuration.ts";
 import { changed } from "./changed.ts";
@@ -88,6 +89,7 @@ function update({ id, by, set }: UserCommand & { do: "update" }, facts: UserFact
     if (!managed.ok) return managed;
   }
   const leaves = user.active && !row.active;
+  const stands: ReviewerEffect = { do: "reviewer.changed", reviewer_id: id, active: row.active };
   return ok({
     changes: [
       { put: "users", row },
@@ -95,6 +97,9 @@ function update({ id, by, set }: UserCommand & { do: "update" }, facts: UserFact
     ],
     happenings: [happened("user.updated", id, { ...fields, ...(leaves && { tokens_revoked: facts.tokens }) })],
     answer: { user: userView(row) },
+    ...((fields.active !== undefined || fields.roles !== undefined) && {
+      news: [{ target: `inbox:${id}`, body: stands }],
+    }),
   });
 }
 

@@ -38,9 +38,12 @@ POST /tasks/{id}/complete
 POST /tasks/{id}/stash
 POST /tasks/{id}/rollback
 POST /tasks/{id}/resubmit
+POST /tasks/{id}/override
+POST /tasks/{id}/override/confirm
 GET /tasks/{id}/preview
 GET /tasks/{id}/audit
 GET /approvals
+GET /approvals/stuck
 GET /approvals/{id}
 POST /approvals/{id}/respond
 GET POST /approvals/policies
@@ -305,6 +308,26 @@ describe("what the server answers is what the document says", () => {
     await call(author, 404, "GET", `/tasks/${other.id}`);
     const third = await call<Task>(author, 201, "POST", "/tasks", draft);
     await call(author, 200, "POST", `/tasks/${third.id}/cancel`, { reason: "not needed" });
+  });
+
+  test("of a change that two admins approve in an emergency, and of reviews that are stuck", async () => {
+    const { author, agent, root } = cast;
+    const boss = await root.newUser("boss", "admin");
+    const { id } = await call<Task>(author, 201, "POST", "/tasks", draftOf(author.id, [written("service", "shop")]));
+    await call(author, 202, "POST", `/tasks/${id}/submit`, {});
+    const override = `/tasks/${id}/override`;
+    const why = { reason: "The shop is down", incident_ticket: "INC-7", apply_immediately: true };
+    await call(author, 403, "POST", override, why);
+    await call(admin, 400, "POST", override, { reason: "no ticket" });
+    await call(boss, 409, "POST", `${override}/confirm`);
+    await call(admin, 202, "POST", override, why);
+    await call(boss, 409, "POST", override, why);
+    await call(admin, 403, "POST", `${override}/confirm`);
+    await call(boss, 200, "POST", `${override}/confirm`);
+    await call(agent, 200, "POST", `/tasks/${id}/apply`, {});
+    await call(agent, 200, "POST", `/tasks/${id}/complete`, { result: "success" });
+    await call(admin, 200, "GET", "/approvals/stuck?limit=5");
+    await call(author, 403, "GET", "/approvals/stuck");
   });
 
   test("of a change that fails and is rolled back, and of one that is rejected and filed again", async () => {
