@@ -27,6 +27,8 @@ export interface Call<P, Q, B> {
   readonly body: B;
   readonly header: (name: string) => string | undefined;
   readonly after: (work: Promise<unknown>) => void;
+  /** Counts an answer that is no 404 though what it was asked about never was (02, "Rate limits"). */
+  readonly missed: () => Promise<void>;
 }
 
 export interface Reply {
@@ -65,6 +67,7 @@ export function endpoint<
       body: body as z.infer<B>,
       header: (name: string) => c.req.header(name),
       after: (work: Promise<unknown>) => c.executionCtx.waitUntil(work),
+      missed: () => limitAddress(c.env, c.req.raw),
     };
     try {
       const reply = await handle(call);
