@@ -166,7 +166,7 @@ describe("a deadlock in the trail", () => {
       ["a1", "a2"],
       ["b1", "b2"],
     ]);
-    reject([...rows, ...broken(60)], "b2 could have been let in", [soft]);
+    reject([...rows, ...broken(60)], "a reader could have been let in", [soft]);
     accept([...rows, row(60, "x", "reordered", "b2", shared), got(60, "x", "b2", 2, shared)]);
     expect(
       judged([...rows, row(60, "x", "reordered", "b2", shared), got(60, "x", "b2", 2, shared)]).deadlocked,

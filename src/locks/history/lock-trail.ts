@@ -3,6 +3,7 @@
  * the rows is that of each lock; rows of different locks are comparable to a few milliseconds. For tests only.
  */
 import type { DeadlockInfo } from "../../deadlocks/contract.ts";
+import type { LockMode } from "../lock-types.ts";
 import { type LockRow, type Stay, type TrailEntry, TrailLock } from "./trail-lock.ts";
 
 export interface TrailOptions {
@@ -106,33 +107,48 @@ class Standing {
 /** Why this was no deadlock: there was no moment at which the whole cycle stood, or a reader could have been let in. */
 function whyNone({ cycle, resolution }: DeadlockInfo, entries: ReadonlyMap<string, TrailEntry>): string | undefined {
   const told = `the deadlock that cost ${resolution.victim_session_id} ${resolution.released_locks[0]}`;
-  const links = cycle.map(({ waits_for }, at) => {
+  const links: Link[] = [];
+  for (const [at, { waits_for }] of cycle.entries()) {
     const claim = entries.get(waits_for);
     const blocker = entries.get(cycle[(at + 1) % cycle.length]?.holds_lock ?? "");
-    return { claim, blocker };
-  });
-  const stays: Stay[] = [];
-  const readers: TrailEntry[] = [];
-  for (const { claim, blocker } of links) {
-    const wait = claim?.waits.at(-1);
-    if (claim === undefined || blocker === undefined || wait === undefined || claim.lock !== blocker.lock) {
-      return `${told} has a link that is none`;
-    }
-    const isAhead = claim.held === undefined && blocker.turn < claim.turn;
-    const stay = isAhead ? blocker.there : blocker.held;
-    if (stay === undefined) return `${told}: ${blocker.id} never stood in the way of ${claim.id}`;
-    stays.push(wait, stay);
-    if (wait.mode === "shared") readers.push(claim);
+    if (claim === undefined || claim.lock !== blocker?.lock) return `${told} has a link that is none`;
+    links.push(linkBetween(claim, blocker));
   }
-  const from = Math.max(...stays.map((stay) => stay.from)) - TOLERANCE_MS;
-  const until = Math.min(...stays.map((stay) => stay.until)) + TOLERANCE_MS;
-  if (from > until) return `${told} never stood as a whole`;
-  const isSoft = ({ lock }: TrailEntry) =>
-    ![...entries.values()].some(
-      (entry) => entry.lock === lock && entry.exclusive.some((stay) => stay.from <= until && stay.until >= from),
-    );
-  const reader = readers.find(isSoft);
-  return reader && `${told} was soft: ${reader.id} could have been let in`;
+  // Where all of them stand, they stand when the last of them began; what else matters begins when somebody began to write.
+  const writers = links.flatMap(({ lock }) => writersOf(lock, entries));
+  const moments = [...links.flatMap(({ stays }) => stays), ...writers].map(({ from }) => from);
+  const standing = moments.filter((now) => links.every((link) => link.stays.some((stay) => isDuring(stay, now))));
+  if (standing.length === 0) return `${told} never stood as a whole`;
+  const isHardAt = (now: number) =>
+    links.every(({ lock, stays }) => {
+      const waitsToWrite = stays.some((stay) => isDuring(stay, now) && stay.mode === "exclusive");
+      return waitsToWrite || writersOf(lock, entries).some((stay) => isDuring(stay, now));
+    });
+  return standing.some(isHardAt) ? undefined : `${told} was soft: a reader could have been let in`;
+}
+
+interface Link {
+  readonly lock: string;
+  /** While the claim waited, in that mode, and the blocker stood in its way. */
+  readonly stays: readonly (Stay & { readonly mode: LockMode })[];
+}
+
+function linkBetween(claim: TrailEntry, blocker: TrailEntry): Link {
+  const stays = claim.waits.flatMap((wait) => {
+    const obstacle = !wait.isUpgrade && blocker.turn < claim.turn ? blocker.there : blocker.held;
+    if (obstacle === undefined) return [];
+    const [from, until] = [Math.max(wait.from, obstacle.from), Math.min(wait.until, obstacle.until)];
+    return from <= until + TOLERANCE_MS ? [{ from, until, mode: wait.mode }] : [];
+  });
+  return { lock: claim.lock, stays };
+}
+
+function writersOf(lock: string, entries: ReadonlyMap<string, TrailEntry>): Stay[] {
+  return [...entries.values()].flatMap((entry) => (entry.lock === lock ? entry.exclusive : []));
+}
+
+function isDuring({ from, until }: Stay, now: number): boolean {
+  return from - TOLERANCE_MS <= now && now <= until + TOLERANCE_MS;
 }
 
 /** Sessions that lost something to a deadlock of which nobody knows. */

@@ -12,6 +12,12 @@ export interface Stay {
   until: number;
 }
 
+/** The wait of a claim, as long as it asks for one mode, or of an upgrade. */
+export interface Wait extends Stay {
+  readonly mode: LockMode;
+  readonly isUpgrade: boolean;
+}
+
 /** A lease or claim, from the first row that names it to the last. */
 export interface TrailEntry {
   readonly id: string;
@@ -22,8 +28,7 @@ export interface TrailEntry {
   mode: LockMode;
   readonly there: Stay;
   held: Stay | undefined;
-  /** As a claim, and as an upgrade later on. */
-  readonly waits: (Stay & { mode: LockMode })[];
+  readonly waits: Wait[];
   readonly exclusive: Stay[];
 }
 
@@ -127,11 +132,10 @@ export class TrailLock {
     const entry = known ?? this.#newEntry(told);
     if (known === undefined) this.#queue.push(entry);
     const isUpgrade = entry.held !== undefined;
-    const wait = entry.waits.at(-1);
     const mode = isUpgrade ? "exclusive" : told.mode;
     if (!isUpgrade) entry.mode = mode;
-    if (wait !== undefined && wait.until === Number.POSITIVE_INFINITY) wait.mode = mode;
-    else entry.waits.push({ ...this.#begin(), mode });
+    this.#endWait(entry);
+    entry.waits.push({ ...this.#begin(), mode, isUpgrade });
   }
 
   /** `waitOnly`: of an upgrade that is given up, its lease stays. */
