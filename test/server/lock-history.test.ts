@@ -12,6 +12,7 @@ import {
 } from "../../src/locks/history/lock-history.ts";
 import type { Acquire } from "../../src/locks/history/lock-lives.ts";
 import type { Session } from "../../src/locks/lock-types.ts";
+import { fetched } from "../support/fetched.ts";
 import { callLock, callLocks, type SendWired } from "../support/lock-calls.ts";
 import { Random } from "../support/random.ts";
 import { ROOT_TOKEN, type Server, startServer, until } from "../support/server.ts";
@@ -172,20 +173,9 @@ class Client {
 }
 
 function wired(token: string, signal: AbortSignal | undefined): SendWired {
-  return async ({ method, path, body, prefer }) => {
+  return async (request) => {
     try {
-      const response = await fetch(`${server.url}/api/v1${path}`, {
-        method,
-        headers: {
-          Authorization: `Bearer ${token}`,
-          ...(body && { "Content-Type": "application/json" }),
-          ...(prefer && { Prefer: prefer }),
-        },
-        ...(body && { body: JSON.stringify(body) }),
-        ...(signal && { signal }),
-      });
-      const text = await response.text();
-      return { status: response.status, body: text === "" ? undefined : JSON.parse(text) };
+      return await fetched(server.url, token, request, signal);
     } catch (error) {
       if (signal?.aborted) return undefined;
       throw error;

@@ -1,5 +1,6 @@
 /** The server of a soak: the same one over all its crashes. */
 import { crash } from "../support/crash.ts";
+import { fetched } from "../support/fetched.ts";
 import type { SendWired } from "../support/lock-calls.ts";
 import { type Server, startServer } from "../support/server.ts";
 import type { Session } from "../support/wire.ts";
@@ -55,21 +56,11 @@ export class SoakServer {
 
   /** Calls as somebody; without an answer only where a crash is the reason. */
   sending({ token }: Session): SendWired {
-    return async ({ method, path, body, prefer }) => {
+    return async (request) => {
       await this.up();
       const before = this.#crashes;
       try {
-        const response = await fetch(`${this.url}/api/v1${path}`, {
-          method,
-          headers: {
-            Authorization: `Bearer ${token}`,
-            ...(body && { "Content-Type": "application/json" }),
-            ...(prefer && { Prefer: prefer }),
-          },
-          ...(body && { body: JSON.stringify(body) }),
-        });
-        const text = await response.text();
-        return { status: response.status, body: text === "" ? undefined : JSON.parse(text) };
+        return await fetched(this.url, token, request);
       } catch (thrown) {
         if (this.#crashes > before) return undefined;
         throw thrown;

@@ -2,6 +2,7 @@
 import type { Lease, Lock } from "../../src/locks/contract.ts";
 import { type LockAnswer, type LockCall, sessionName, sightingOf } from "../../src/locks/history/lock-history.ts";
 import type { LockMode, Session } from "../../src/locks/lock-types.ts";
+import type { Fetched, Wired } from "./fetched.ts";
 
 /** `{resource_type}:{resource_id}` */
 export type LockKey = string;
@@ -18,15 +19,8 @@ interface ErrorBody {
   };
 }
 
-interface Wired {
-  readonly method: string;
-  readonly path: string;
-  readonly body?: Readonly<Record<string, unknown>>;
-  readonly prefer?: string;
-}
-
 /** Makes the request; undefined: no answer came. */
-export type SendWired = (request: Wired) => Promise<{ readonly status: number; readonly body: unknown } | undefined>;
+export type SendWired = (request: Wired) => Promise<Fetched | undefined>;
 
 export function lockName(key: LockKey): { readonly resource_type: string; readonly resource_id: string } {
   const colon = key.indexOf(":");
