@@ -405,6 +405,8 @@ describe("rate limits", () => {
     const serve = under({ ...limits, ADDRESSES: full });
     expectFailure(await api(newToken(), serve).get("/me"), "RATE_LIMITED");
     expectFailure(await api(ROOT, serve).get("/users/nobody"), "RATE_LIMITED");
+    const guess = { resource_type: "resource", resource_id: "database:never", fencing_token: 1 };
+    expectFailure(await api(ROOT, serve).post("/locks/verify", guess), "RATE_LIMITED");
     expect((await api(ROOT, serve).get("/me")).status).toBe(200);
   });
 

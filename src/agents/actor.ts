@@ -110,6 +110,13 @@ export class AgentActor extends LockActor implements AgentApi {
     return noteIn(entry) ?? presenceEventOf(entry) ?? super.eventOf(entry);
   }
 
+  protected override async present(): Promise<Result<null>> {
+    const settings = await this.#settings();
+    return settings === undefined
+      ? fail("AGENT_NOT_FOUND", `there is no agent ${this.lockName.resource_id}`)
+      : ok(null);
+  }
+
   protected override get ownMigrations(): readonly string[] {
     return [];
   }

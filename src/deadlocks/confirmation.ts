@@ -4,8 +4,8 @@
  * given, it stood at the moment of sending, for no id, token or time of asking ever comes back. So if all answers agree,
  * there was one moment at which the whole cycle stood, and a real cycle does not dissolve by itself.
  */
-import { parseId } from "../actor/ids.ts";
 import { isUpgrading, type LockBook, waitersOf } from "../locks/lock-book.ts";
+import { memberOf } from "../locks/lock-id.ts";
 import type { Blocker, Link } from "./cycle.ts";
 import { waitsSince } from "./lock-report.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -53,10 +53,6 @@ function stands(book: LockBook, waiting: number, blocker: Blocker): boolean {
   const isQueued = book.queue.some((claim) => claim.member === ahead);
   // The queue is in the order of its members.
   return isQueued && writer?.mode === "exclusive" && ahead < waiting && ahead <= barrier && barrier <= waiting;
-}
-
-function memberOf(id: string): number {
-  return parseId(id)?.member ?? 0;
 }
 
 /**

@@ -32,8 +32,8 @@ export interface Call<P, Q, B> {
   readonly origin: string;
   readonly header: (name: string) => string | undefined;
   readonly after: (work: Promise<unknown>) => void;
-  /** Counts ids that named nothing against the client's address; ends the request with 429 once there were too many. */
-  readonly missed: (count: number) => Promise<void>;
+  /** Counts ids that named nothing (default one) against the client's address; 429 once there were too many (02, "Rate limits"). */
+  readonly missed: (count?: number) => Promise<void>;
 }
 
 export interface Reply {
@@ -75,7 +75,7 @@ export function endpoint<
       origin: url.origin,
       header: (name: string) => c.req.header(name),
       after: (work: Promise<unknown>) => c.executionCtx.waitUntil(work),
-      missed: async (count: number) => {
+      missed: async (count = 1) => {
         for (let n = 0; n < count; n += 1) await limitAddress(c.env, c.req.raw);
       },
     };

@@ -15,26 +15,45 @@ const LockId = z
   .openapi({ type: "string", format: "uuid" });
 
 const ttl = z.number().int().min(5).max(300);
+const resourceId = z.string().min(1).max(512);
+const purpose = z.string().max(200);
+const sessionId = z
+  .string()
+  .min(1)
+  .max(128)
+  .refine((id) => !id.startsWith("task:"), "must not start with task:");
 
 export const AcquireInput = z
   .strictObject({
     resource_type: LockKind,
-    resource_id: z.string().min(1).max(512),
+    resource_id: resourceId,
     mode: LockModeName.default("exclusive"),
     ttl_seconds: ttl.default(30),
-    purpose: z.string().max(200).optional(),
+    purpose: purpose.optional(),
     wait_for_available: z.boolean().default(true),
     max_wait_seconds: z.number().int().min(0).max(300).default(60),
-    session_id: z
-      .string()
-      .min(1)
-      .max(128)
-      .refine((id) => !id.startsWith("task:"), "must not start with task:")
-      .optional(),
+    session_id: sessionId.optional(),
     priority: z.number().int().min(0).max(100).default(50),
   })
   .openapi("AcquireLock");
 export type AcquireInput = z.infer<typeof AcquireInput>;
+
+/** One of the locks of POST /locks/acquire-all. */
+const WantedLock = z.strictObject({
+  resource_type: LockKind,
+  resource_id: resourceId,
+  mode: LockModeName.default("exclusive"),
+});
+export type WantedLock = z.infer<typeof WantedLock>;
+
+export const AcquireAllInput = z
+  .strictObject({
+    locks: z.array(WantedLock).min(1).max(50),
+    ttl_seconds: ttl.default(30),
+    session_id: sessionId.optional(),
+    purpose: purpose.optional(),
+  })
+  .openapi("AcquireAllLocks");
 
 export const HeartbeatInput = z
   .strictObject({
@@ -59,6 +78,22 @@ export const ReleaseInput = z
     path: ["reason"],
   })
   .openapi("ReleaseLock");
+
+export const DowngradeInput = z.strictObject({ lock_id: LockId }).openapi("DowngradeLock");
+
+export const VerifyInput = z
+  .strictObject({
+    resource_type: LockKind,
+    resource_id: resourceId,
+    fencing_token: z.number().int().min(1),
+  })
+  .openapi("VerifyToken");
+
+/** `current`: a lease held now has the token. `highest`: the highest that was handed out, 0 before the first. */
+export const Verification = z
+  .strictObject({ current: z.boolean(), highest: z.number().int() })
+  .openapi("TokenVerification");
+export type Verification = z.infer<typeof Verification>;
 
 export const LockHolder = z.strictObject({
   lock_id: z.uuid(),
@@ -101,3 +136,18 @@ export const Lease = z
   })
   .openapi("Lease");
 export type Lease = z.infer<typeof Lease>;
+
+/** A held lease as lists show it, with everybody who waits for its lock; an upgrade waits under the id of its lease. */
+export const LockInfo = Lock.extend({
+  queue: z.array(
+    z.strictObject({
+      lock_id: z.uuid(),
+      agent_id: z.string(),
+      session_id: z.string(),
+      mode: LockModeName,
+      requested_at: Timestamp,
+      priority: z.number().int(),
+    }),
+  ),
+}).openapi("LockInfo");
+export type LockInfo = z.infer<typeof LockInfo>;

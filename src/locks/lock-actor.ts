@@ -1,12 +1,14 @@
 /** The part of an actor that carries a lock: tasks, resources and agents extend it (04-locks-and-deadlocks). */
 import { type Caller, hasRole } from "../actor/caller.ts";
+import type { Commit } from "../actor/commit.ts";
 import type { ActorKey } from "../actor/remote.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
-import type { Lock } from "./contract.ts";
-import type { AcquireCommand, LockApi } from "./lock-api.ts";
+import type { Lease, Lock, LockInfo, Verification } from "./contract.ts";
+import type { AcquireCommand, Attempt, AttemptCommand, LockApi } from "./lock-api.ts";
 import * as rules from "./lock-book.ts";
+import { memberOf } from "./lock-id.ts";
 import { taskOfSession } from "./lock-table.ts";
-import { blockerView, lockView } from "./lock-view.ts";
+import { blockerView, leaseView, lockInfo, lockView } from "./lock-view.ts";
 import { QueueFullBackoff } from "./queue-full.ts";
 import { SuspectLock } from "./suspect-lock.ts";
 
@@ -15,6 +17,11 @@ export abstract class LockActor extends SuspectLock implements LockApi {
 
   /** Whether this lock exists and this caller may ask for it. */
   protected abstract admit(caller: Caller, command: AcquireCommand): Promise<Result<null>> | Result<null>;
+
+  /** Whether there is such a lock, for those who only ask about it. */
+  protected present(): Promise<Result<unknown>> | Result<unknown> {
+    return ok(null);
+  }
 
   // --- RPC
 
@@ -57,6 +64,58 @@ export abstract class LockActor extends SuspectLock implements LockApi {
     return ended ? ok(null) : this.#gone(member, now);
   }
 
+  async downgrade(caller: Caller, member: number): Promise<Result<Lock>> {
+    const replay = this.replayed<Lock>(caller);
+    if (replay !== undefined) return replay;
+    const owned = this.#owned(caller, member);
+    if (!owned.ok) return owned;
+    const now = Date.now();
+    const step = rules.downgrade(this.book, member, now);
+    const entry = rules.entryOf(step.book, member);
+    const remember = entry && ((tx: Commit) => tx.remember(this.#view(step.book, entry, now)));
+    this.applyStep(caller, step, now, remember);
+    return this.#standing(member, now);
+  }
+
+  async attempt(caller: Caller, key: ActorKey, command: AttemptCommand): Promise<Result<Attempt>> {
+    if (!this.identify(key)) return fail("NOT_FOUND", `there is no ${key}`);
+    const { idempotency: _, ...plainly } = caller;
+    const attempt = { ...command, wait_ms: 0, hold_ms: 0 };
+    const admitted = await this.admit(caller, attempt);
+    if (!admitted.ok) return admitted;
+    const fresh = this.nextMember;
+    const asked = this.ask(plainly, attempt);
+    if (!asked.ok) return asked;
+    const { reentrant, id } = asked.value;
+    const took = reentrant ? "nothing" : memberOf(id) === fresh ? "lease" : "upgrade";
+    return ok({ lease: leaseView(asked.value), took });
+  }
+
+  async recall(caller: Caller, key: ActorKey): Promise<Result<readonly Lease[]> | null> {
+    return this.identify(key) ? (this.replayed<readonly Lease[]>(caller) ?? null) : null;
+  }
+
+  async keep(caller: Caller, key: ActorKey, answer: readonly Lease[]): Promise<void> {
+    if (this.identify(key)) this.commit(caller, (tx) => tx.remember(answer));
+  }
+
+  async verify(key: ActorKey, token: number): Promise<Result<Verification>> {
+    if (!this.identify(key)) return fail("NOT_FOUND", `there is no ${key}`);
+    const present = await this.present();
+    if (!present.ok) return present;
+    const now = Date.now();
+    this.settleLock(now);
+    return ok({ current: rules.isCurrent(this.book, token, now), highest: this.book.token });
+  }
+
+  async infos(members: readonly number[]): Promise<LockInfo[]> {
+    if (!this.exists) return [];
+    const now = Date.now();
+    this.settleLock(now);
+    const wanted = this.book.holders.filter(({ member }) => members.includes(member));
+    return wanted.map((lease) => lockInfo(this.place.address, this.lockName, this.book, lease, now));
+  }
+
   async readLock(caller: Caller, member: number): Promise<Result<Lock>> {
     const now = Date.now();
     const owned = this.#owned(caller, member, hasRole(caller.who, "admin"));
@@ -88,7 +147,7 @@ export abstract class LockActor extends SuspectLock implements LockApi {
     }
     const entry = value.kind === "held" ? value.lease : value.waiter;
     const view: Lock = {
-      ...lockView(this.place.address, this.lockName, step.book, entry, now),
+      ...this.#view(step.book, entry, now),
       ...(value.kind === "held" && value.reentrant && { reentrant: true as const }),
     };
     this.#full.calm();
@@ -115,9 +174,11 @@ export abstract class LockActor extends SuspectLock implements LockApi {
 
   #standing(member: number, now: number): Result<Lock> {
     const entry = rules.entryOf(this.book, member);
-    return entry === undefined
-      ? this.#gone(member, now)
-      : ok(lockView(this.place.address, this.lockName, this.book, entry, now));
+    return entry === undefined ? this.#gone(member, now) : ok(this.#view(this.book, entry, now));
+  }
+
+  #view(book: rules.LockBook, entry: rules.Entry, now: number): Lock {
+    return lockView(this.place.address, this.lockName, book, entry, now);
   }
 
   #gone(member: number, now: number): Result<never> {
@@ -134,7 +195,7 @@ export abstract class LockActor extends SuspectLock implements LockApi {
   }
 
   async #held({ id, upgrade_pending }: Lock, holdMs: number): Promise<Result<Lock>> {
-    const member = Number.parseInt(id.slice(-8), 16);
+    const member = memberOf(id);
     await this.waiters.until(member, holdMs);
     const now = Date.now();
     this.settleLock(now);

@@ -5,7 +5,7 @@ import { actorOf, type Remote } from "../actor/remote.ts";
 import type { Result } from "../actor/result.ts";
 import type { Env } from "../env.ts";
 import type { JsonObject } from "../wire.ts";
-import type { Lock } from "./contract.ts";
+import type { Lease, Lock, LockInfo, Verification } from "./contract.ts";
 
 export interface AcquireCommand {
   readonly agent_id: string;
@@ -20,12 +20,32 @@ export interface AcquireCommand {
   readonly hold_ms: number;
 }
 
+/** A try, never queued and never held open. */
+export type AttemptCommand = Omit<AcquireCommand, "wait_ms" | "hold_ms">;
+
+/** What a try got: a lease of its own, a lease that was the session's already made exclusive, or only that very lease. */
+export interface Attempt {
+  readonly lease: Lease;
+  readonly took: "lease" | "upgrade" | "nothing";
+}
+
 export interface LockApi extends ActorApi {
   /** `key` is the actor's full key. The value's `status` says held or queued. */
   acquire(caller: Caller, key: string, command: AcquireCommand): Promise<Result<Lock>>;
   /** `member` is the lease's number within the actor, as its id carries it. */
   heartbeat(caller: Caller, member: number, extensionMs: number): Promise<Result<Lock>>;
   release(caller: Caller, member: number, force: { readonly reason: string } | null): Promise<Result<null>>;
+  /** Makes an exclusive lease shared; a claim asks for shared from then on. */
+  downgrade(caller: Caller, member: number): Promise<Result<Lock>>;
+  /** One of several locks that are wanted together. The caller's Idempotency-Key is not looked at: see `recall`. */
+  attempt(caller: Caller, key: string, command: AttemptCommand): Promise<Result<Attempt>>;
+  /** What was kept under the caller's Idempotency-Key for a request that several locks served; null: nothing. */
+  recall(caller: Caller, key: string): Promise<Result<readonly Lease[]> | null>;
+  keep(caller: Caller, key: string, answer: readonly Lease[]): Promise<void>;
+  /** Whether a lease held now has this fencing token, and the highest handed out. Creates nothing. */
+  verify(key: string, token: number): Promise<Result<Verification>>;
+  /** Those of these leases that are held now, each with the queue of the lock. */
+  infos(members: readonly number[]): Promise<LockInfo[]>;
   /** An agent reads its own leases and claims only, an admin any. */
   readLock(caller: Caller, member: number): Promise<Result<Lock>>;
 }

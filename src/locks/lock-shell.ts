@@ -219,5 +219,13 @@ function isTold(body: unknown): body is ToldEffect {
 
 /** Whose open request is answered by this event. A deadlock's victim is told once all that it had is released. */
 function wokenBy(event: rules.LockEvent): number[] {
-  return event.kind === "queue_full" || event.kind === "aborted" ? [] : [entryIn(event).member];
+  switch (event.kind) {
+    case "queue_full":
+    case "aborted":
+    case "queued":
+    case "mode_changed":
+      return [];
+    default:
+      return [entryIn(event).member];
+  }
 }

@@ -1,6 +1,6 @@
 /** The Lock of the API (04, "Lock") as one entry of a book is shown. Pure. */
 import { type Address, idOf } from "../actor/ids.ts";
-import type { Lock, Lease as WireLease } from "./contract.ts";
+import type { Lock, LockInfo, Lease as WireLease } from "./contract.ts";
 import {
   type Entry,
   estimatedWaitSeconds,
@@ -9,6 +9,8 @@ import {
   type Lease,
   type LockBook,
   positionOf,
+  type Waiter,
+  waitersOf,
 } from "./lock-book.ts";
 import type { LockName } from "./lock-table.ts";
 
@@ -46,6 +48,25 @@ export function lockView(address: Address, name: LockName, book: LockBook, entry
     ...(position !== undefined && { queue_position: position }),
     ...(wait !== undefined && { estimated_wait_seconds: wait }),
     ...(isUpgrading(entry) && { upgrade_pending: true as const }),
+  };
+}
+
+/** A lease with all that wait for its lock, next one first (04, "LockInfo"). */
+export function lockInfo(address: Address, name: LockName, book: LockBook, lease: Lease, now: number): LockInfo {
+  const queue = waitersOf(book).map((waiter) => waiterOf(address, waiter));
+  return { ...lockView(address, name, book, lease, now), queue };
+}
+
+function waiterOf(address: Address, waiter: Waiter): LockInfo["queue"][number] {
+  const { member, agent_id, session_id, priority } = waiter;
+  const upgrade = isUpgrading(waiter) ? waiter.upgrade : undefined;
+  return {
+    lock_id: idOf(address, member),
+    agent_id,
+    session_id,
+    mode: upgrade === undefined ? waiter.mode : "exclusive",
+    requested_at: time((upgrade ?? waiter).requested_at),
+    priority,
   };
 }
 

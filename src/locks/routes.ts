@@ -1,17 +1,32 @@
 import { z } from "@hono/zod-openapi";
-import { isUuidShaped } from "../actor/ids.ts";
 import { actorAt, actorOf } from "../actor/remote.ts";
 import { fail } from "../actor/result.ts";
 import { endpoint, replayHeader, reply, unwrap } from "../http/endpoint.ts";
 import type { App } from "../http/endpoint-spec.ts";
-import { refuseInvalid } from "../http/failure.ts";
-import { IdParams, lockId, taskId } from "../http/ids.ts";
+import { IdParams, lockId } from "../http/ids.ts";
+import { Pagination } from "../http/validation.ts";
+import { acquireAll } from "./acquire-all.ts";
 import { beat } from "./beat.ts";
-import { AcquireInput, HeartbeatInput, Lock, ReleaseInput } from "./contract.ts";
+import {
+  AcquireAllInput,
+  AcquireInput,
+  DowngradeInput,
+  HeartbeatInput,
+  Lease,
+  Lock,
+  LockInfo,
+  ReleaseInput,
+  Verification,
+  VerifyInput,
+} from "./contract.ts";
+import { ListLocks, listLocks } from "./list-locks.ts";
 import type { LockApi } from "./lock-api.ts";
+import { lockKey } from "./wanted-locks.ts";
 
 const tag = "Locks";
 const access = { roles: ["system", "admin"], scope: "locks:write" } as const;
+/** Only waits have use for one, and these never wait. */
+const DEFAULT_PRIORITY = 50;
 /** RFC 7240; more does not count. */
 const MAX_HOLD_S = 60;
 
@@ -27,6 +42,9 @@ const BatchResult = z
     ),
   })
   .openapi("LockHeartbeats");
+
+const Leases = z.strictObject({ leases: z.array(Lease) }).openapi("Leases");
+const Locks = z.strictObject({ locks: z.array(LockInfo), pagination: Pagination }).openapi("Locks");
 
 export function lockRoutes(app: App): void {
   endpoint(
@@ -44,7 +62,7 @@ export function lockRoutes(app: App): void {
     },
     async ({ env, caller, body, header }) => {
       const hold = holdSeconds(header("Prefer"));
-      const key = keyOf(body.resource_type, body.resource_id);
+      const key = unwrap(lockKey(body));
       const result = await actorOf<LockApi>(env, caller.workspace, key).acquire(caller, key, {
         agent_id: caller.who.id,
         session_id: body.session_id ?? caller.who.id,
@@ -59,6 +77,30 @@ export function lockRoutes(app: App): void {
       const applied = hold > 0 ? { "Preference-Applied": `wait=${hold}` } : {};
       const headers = { ...replayHeader(result), ...applied };
       return { status: lock.status === "held" ? 201 : 202, body: lock, headers };
+    },
+  );
+
+  endpoint(
+    app,
+    {
+      method: "post",
+      path: "/locks/acquire-all",
+      tag,
+      summary: "Take several locks or none of them, without waiting",
+      access,
+      body: AcquireAllInput,
+      answers: { 201: Leases },
+      errors: ["RESOURCE_LOCKED", "TASK_NOT_FOUND", "AGENT_NOT_FOUND"],
+    },
+    async ({ env, caller, body }) => {
+      const result = await acquireAll(env, caller, body.locks, {
+        agent_id: caller.who.id,
+        session_id: body.session_id ?? caller.who.id,
+        ttl_ms: body.ttl_seconds * 1000,
+        purpose: body.purpose,
+        priority: DEFAULT_PRIORITY,
+      });
+      return reply(result, 201, (leases) => ({ leases }));
     },
   );
 
@@ -120,6 +162,60 @@ export function lockRoutes(app: App): void {
   endpoint(
     app,
     {
+      method: "post",
+      path: "/locks/downgrade",
+      tag,
+      summary: "Make an exclusive lease shared; the readers at the head of the queue are let in",
+      access,
+      body: DowngradeInput,
+      answers: { 200: Lock },
+      errors: ["LOCK_NOT_FOUND", "LOCK_EXPIRED", "NOT_LOCK_HOLDER", "DEADLOCK_DETECTED"],
+    },
+    async ({ env, caller, body }) => {
+      const { address, kind, member } = lockId(body.lock_id);
+      return reply(await actorAt<LockApi>(env, caller.workspace, kind, address).downgrade(caller, member), 200);
+    },
+  );
+
+  endpoint(
+    app,
+    {
+      method: "post",
+      path: "/locks/verify",
+      tag,
+      summary: "Whether a lease held now has this fencing token: what a storage system asks before it accepts a write",
+      access: { roles: "any", scope: "locks:read" },
+      body: VerifyInput,
+      answers: { 200: Verification },
+      errors: ["TASK_NOT_FOUND", "AGENT_NOT_FOUND"],
+    },
+    async ({ env, caller, body, missed }) => {
+      const key = unwrap(lockKey(body));
+      const verified = unwrap(await actorOf<LockApi>(env, caller.workspace, key).verify(key, body.fencing_token));
+      // Somebody who guesses costs an object on disk for each lock that never was.
+      if (verified.highest === 0) await missed();
+      return { status: 200, body: verified };
+    },
+  );
+
+  endpoint(
+    app,
+    {
+      method: "get",
+      path: "/locks",
+      tag,
+      summary: "Held leases with their queues, the newest first: all for an admin, an agent's own",
+      access: { roles: ["system", "admin"], scope: "locks:read" },
+      query: ListLocks,
+      answers: { 200: Locks },
+      errors: [],
+    },
+    async ({ env, caller, query }) => ({ status: 200, body: await listLocks(env, caller, query) }),
+  );
+
+  endpoint(
+    app,
+    {
       method: "get",
       path: "/locks/{id}",
       tag,
@@ -134,15 +230,6 @@ export function lockRoutes(app: App): void {
       return reply(await actorAt<LockApi>(env, caller.workspace, kind, address).readLock(caller, member), 200);
     },
   );
-}
-
-/** The actor's key of what a client wants to lock. A task has to be named by its id; the others by any string. */
-function keyOf(type: "task" | "resource" | "agent", id: string): string {
-  if (type !== "task") return `${type}:${id}`;
-  if (!isUuidShaped(id)) {
-    refuseInvalid({ field: "resource_id", issue: "must be the id of a task", value: id });
-  }
-  return `task:${taskId(id).id}`;
 }
 
 /** Seconds of `Prefer: wait=N`; 0 without. */

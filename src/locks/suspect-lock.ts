@@ -1,12 +1,13 @@
 /** A lock as the coordinator of deadlocks asks it (04-locks-and-deadlocks, "Resolution"). */
 import type { Caller } from "../actor/caller.ts";
 import { housekeeper } from "../actor/commit.ts";
-import { idOf, parseId } from "../actor/ids.ts";
+import { idOf } from "../actor/ids.ts";
 import { type Answer, type Question, verdictOf } from "../deadlocks/confirmation.ts";
 import type { DeadlockNotice } from "../deadlocks/notice.ts";
 import type { Snapshot } from "../deadlocks/snapshot.ts";
 import type { SuspectApi } from "../deadlocks/suspect-api.ts";
 import * as rules from "./lock-book.ts";
+import { memberOf } from "./lock-id.ts";
 import { LockShell } from "./lock-shell.ts";
 
 export abstract class SuspectLock extends LockShell implements SuspectApi {
@@ -63,8 +64,4 @@ export abstract class SuspectLock extends LockShell implements SuspectApi {
     if (!this.identify(key)) throw new Error(`the address of ${key} belongs to another lock`);
     return housekeeper(this.place.workspace);
   }
-}
-
-function memberOf(id: string): number {
-  return parseId(id)?.member ?? 0;
 }

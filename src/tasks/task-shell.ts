@@ -45,7 +45,7 @@ export abstract class TaskShell extends LockActor {
     return this.#task;
   }
 
-  protected present(): Result<TaskRecord> {
+  protected override present(): Result<TaskRecord> {
     if (this.#task === undefined || this.#task.deleted) return fail("TASK_NOT_FOUND", "there is no such task");
     return ok(this.#task);
   }

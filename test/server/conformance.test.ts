@@ -54,8 +54,12 @@ GET POST /policies
 GET PUT DELETE /policies/{id}
 GET /resources
 GET PUT DELETE /resources/{type}/{id}
+GET /locks
 POST /locks/acquire
+POST /locks/acquire-all
 POST /locks/heartbeat
+POST /locks/downgrade
+POST /locks/verify
 POST /locks/release
 GET /locks/{id}
 GET /locks/graph
@@ -394,7 +398,16 @@ describe("what the server answers is what the document says", () => {
     await call(heir, 403, "POST", "/locks/release", { lock_id: held.id });
     await call(root, 204, "POST", "/locks/release", { lock_id: held.id, force: true, reason: "stuck" });
     await call(agent, 404, "GET", `/locks/${held.id}`);
+    await call(heir, 200, "POST", "/locks/downgrade", { lock_id: claim.id });
+    await call(author, 200, "POST", "/locks/verify", { ...wanted, fencing_token: 1 });
     await call(heir, 204, "POST", "/locks/release", { lock_id: claim.id });
+    const both = { locks: [wanted, { ...wanted, resource_id: "database:prod/other", mode: "shared" }] };
+    await call(agent, 201, "POST", "/locks/acquire-all", both);
+    await call(heir, 423, "POST", "/locks/acquire-all", both);
+    await call(heir, 400, "POST", "/locks/acquire-all", { locks: [wanted, wanted] });
+    await until(async () => (await root.get<{ locks: Lock[] }>("/locks")).locks.length >= 2);
+    await call(agent, 200, "GET", "/locks?resource_type=resource&agent_id=migrator&limit=1");
+    await call(author, 403, "GET", "/locks");
     await call(root, 200, "GET", "/locks/graph");
     await call(root, 200, "GET", "/locks/deadlocks?limit=5");
     await call(agent, 403, "GET", "/locks/graph");

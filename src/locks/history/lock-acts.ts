@@ -51,9 +51,13 @@ export type Act = { readonly seen?: Sighting } & (
   | { readonly do: "beat"; readonly id: string; readonly agent: string; readonly ttl_ms: Span }
   /** `isAgain`: the end of the very same was acknowledged before. */
   | { readonly do: "end"; readonly id: string; readonly agent: string; readonly isAgain: boolean }
-  | { readonly do: "weaken" | "deny"; readonly id: string; readonly agent: string }
+  /** `told`: the mode that it has then, if anybody was told */
+  | { readonly do: "weaken"; readonly id: string; readonly agent: string; readonly told: LockMode | undefined }
+  | { readonly do: "deny"; readonly id: string; readonly agent: string }
   /** ended by somebody who needs not own it: an admin, or the coordinator that ends a deadlock */
   | { readonly do: "abort"; readonly id: string }
+  /** The session gives back what it may have got; it gets nothing after that. */
+  | { readonly do: "undo"; readonly session: string }
   | { readonly do: "look"; readonly id: string }
   | { readonly do: "gone"; readonly id: string; readonly isExpired: boolean }
   | { readonly do: "verify"; readonly token: number; readonly isCurrent: boolean; readonly highest: number }
@@ -63,7 +67,10 @@ export interface ActsOfLock {
   readonly operations: readonly Operation<Act>[];
   /** Tokens that somebody was told of: no other grant has them. */
   readonly tokens: ReadonlySet<number>;
-  /** Those that can have waited before they were held, and until when (ms of the clients' clock). */
+  /**
+   * Those that can have waited before they were held, and until when (ms of the clients' clock). Sessions whose only asking
+   * was undone are in it under their own names, until they were told.
+   */
   readonly waiting: ReadonlyMap<string, number>;
   /** The session of each lease and claim. */
   readonly sessions: ReadonlyMap<string, string>;
@@ -87,6 +94,7 @@ export function actsOf(calls: readonly RecordedCall[], patience_ms: number): Act
       const acts =
         call.do === "acquire" ? actsOfAcquire({ ...one, call }, lives, asks, untold) : actsOfOther(one, ended);
       if (call.do === "release" && answer?.kind === "released") ended.add(call.id);
+      if (answer?.kind === "undone") return acts.map((act) => attempted(act, one));
       if (answer !== undefined && !(call.do === "acquire" && answer.kind === "gone")) {
         return acts.map((act) => ({ act, from, until: one.answered }));
       }
@@ -97,10 +105,22 @@ export function actsOf(calls: readonly RecordedCall[], patience_ms: number): Act
   return {
     operations: [...operations, ...all.flatMap(ownActs)],
     tokens: new Set(all.flatMap((life) => [...life.tokens.keys()])),
-    waiting: new Map(all.filter(({ waits }) => waits > 0).map((life) => [life.id, overAt(life)])),
+    waiting: new Map([
+      ...all.filter(({ waits }) => waits > 0).map((life) => [life.id, overAt(life)] as const),
+      ...calls.filter(isUndone).map(({ call, answered }) => [sessionName(call.by), answered] as const),
+    ]),
     sessions: new Map(all.map(({ id, session }) => [id, session])),
     slack: slackOf(calls, lives),
   };
+}
+
+function isUndone({ answer }: RecordedCall): boolean {
+  return answer?.kind === "undone";
+}
+
+/** Nobody knows whether it was granted; that it holds nothing afterwards is sure. */
+function attempted(act: Act, { invoked: from, answered: until }: RecordedCall): Operation<Act> {
+  return { act, from, until, isOptional: act.do === "grant" };
 }
 
 /** A heartbeat or a repeated acquire whose answer was lost changes nothing but when the lease ends. */
@@ -171,7 +191,8 @@ function actsOfAcquire(one: RecordedCall & { readonly call: Acquire }, lives: Li
     return [{ ...grantOf(life, seen.token), modes: [mode], ttl_ms, seen }];
   }
   const grant = { do: "grant", session, id: null, modes: [mode], ttl_ms } as const;
-  return [{ ...grant, token: undefined, isFresh: true, at: undefined }];
+  const unseen: Act = { ...grant, token: undefined, isFresh: true, at: undefined };
+  return answer?.kind === "undone" ? [unseen, { do: "undo", session }] : [unseen];
 }
 
 function refusalOf(
@@ -223,7 +244,7 @@ function actsOfOther({ call, answer }: RecordedCall, ended: ReadonlySet<string>)
       return call.force ? [{ do: "abort", id }] : [{ do: "end", id, agent, isAgain: ended.has(id) }];
     case "downgrade":
       // Those whom it lets in are holders already in its answer, so the sight comes after their grants.
-      return [{ do: "weaken", id, agent }, ...look];
+      return [{ do: "weaken", id, agent, told: answer?.kind === "lock" ? answer.lock.mode : undefined }, ...look];
     case "read":
       return look;
   }

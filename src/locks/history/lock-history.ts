@@ -44,6 +44,11 @@ export type LockAnswer =
   /** `by` is the lease or claim in the way */
   | { readonly kind: "refused"; readonly by?: { readonly id: string; readonly session: string } }
   | { readonly kind: "gone"; readonly code: "LOCK_EXPIRED" | "LOCK_NOT_FOUND" | "DEADLOCK_DETECTED" }
+  /**
+   * To an acquire that was one of several and came to nothing because of another: if it was granted, then that was taken
+   * back before the answer. Its session asks for nothing else.
+   */
+  | { readonly kind: "undone" }
   | { readonly kind: "denied" }
   | { readonly kind: "queue_full" }
   | { readonly kind: "verified"; readonly current: boolean; readonly highest: number };
@@ -97,6 +102,20 @@ export class LockHistories {
   /** `clock`: ms since the epoch that never go back. */
   constructor(clock = () => performance.timeOrigin + performance.now()) {
     this.#clock = clock;
+  }
+
+  /**
+   * Makes one call that concerns several locks, and notes for each what came of it there; undefined from `make` says that
+   * the answer was lost.
+   */
+  async recordAll(
+    calls: ReadonlyMap<string, LockCall>,
+    make: () => Promise<ReadonlyMap<string, LockAnswer> | undefined>,
+  ): Promise<ReadonlyMap<string, LockAnswer> | undefined> {
+    const answers = make();
+    const noted = [...calls].map(([lock, call]) => this.record(lock, call, async () => (await answers)?.get(lock)));
+    await Promise.all(noted);
+    return answers;
   }
 
   /** Makes the call and notes what came of it; undefined from `make` says that the answer was lost. */

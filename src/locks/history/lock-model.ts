@@ -27,7 +27,7 @@ export interface LockState {
   readonly token: number;
   /** At most one for each session, ordered by session. */
   readonly leases: readonly Lease[];
-  /** Claims that ended before they were granted, in order. */
+  /** Claims that ended before they were granted, and sessions that gave up theirs, in order. */
   readonly withdrawn: readonly string[];
   /** It was no earlier by the lock's clock (ms). */
   readonly now: number;
@@ -91,7 +91,12 @@ export function lockModel(
         return ownerOf(act.id) === act.agent && !act.isAgain ? ended(m, act.id) : [];
       case "abort":
         return ended(m, act.id);
+      case "undo": {
+        const lease = leaseOf(m, act.session);
+        return [withdrawn(lease ? without(m, lease) : m, act.session)];
+      }
       case "weaken": {
+        if (act.told === "exclusive") return [];
         const lease = owned(m, act.id, act.agent);
         if (lease === undefined) return ownerOf(act.id) === act.agent && isWaiting(m, act.id) ? [m] : [];
         return some(alive(m, lease)).map((after) => put(after, { ...lease, mode: "shared" }));
@@ -165,7 +170,7 @@ function granted(m: Moment, { session, id, modes, ttl_ms, isFresh, at }: Grant, 
   const token = m.token + 1;
   const own = leaseOf(m, session);
   const moments: Moment[] = [];
-  if (isFresh && (id === null || !m.withdrawn.includes(id))) {
+  if (isFresh && !m.withdrawn.includes(session) && (id === null || !m.withdrawn.includes(id))) {
     for (const mode of modes) {
       const start = own ? over(m, own) : m;
       const said = at === undefined ? start : start && narrowed(start, at, at);

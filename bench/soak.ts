@@ -1,0 +1,110 @@
+/**
+ * `npm run soak`: random clients on random locks of a spawned server that is killed at random instants, round after round
+ * (04, "Tests that must exist"). Prints its seed, then figures; the first round that fails is shrunk to a small program that
+ * fails, too, and ends it.
+ *
+ * `SOAK_SEED` (a number) makes the same programs again, though not the same timing; `SOAK_MINUTES` (3) is how long it goes on.
+ */
+import { shrunk } from "../src/locks/history/shrunk.ts";
+import { type Program, programOf } from "../test/soak/program.ts";
+import { type Figures, type Judged, Round } from "../test/soak/round.ts";
+import { SoakServer } from "../test/soak/soak-server.ts";
+import { type Cast, castOf } from "../test/support/main-job.ts";
+import { Random } from "../test/support/random.ts";
+
+const STEPS = 260;
+/** Rounds at a time: clients of one spend most of their time waiting for each other. */
+const LANES = 4;
+/** Of three times one goes by without a crash. */
+const CRASHES = [0, 1, 2] as const;
+/** How often a program is run again, in parts, to make it smaller. */
+const SHRINKING_RUNS = 30;
+
+const NOTHING: Figures = {
+  operations: 0,
+  grants: 0,
+  deadlocks: 0,
+  reordered: 0,
+  falseVictims: 0,
+  lostDeadlocks: 0,
+  crashes: 0,
+  applies: 0,
+  undecided: 0,
+  deadlocked: [],
+};
+
+const seed = Number(process.env.SOAK_SEED ?? Math.trunc(Math.random() * 2 ** 31));
+const end = Date.now() + Number(process.env.SOAK_MINUTES ?? 3) * 60_000;
+console.log(`SOAK_SEED=${seed}`);
+
+const server = await SoakServer.start();
+const cast = await castOf(server.url);
+const all: Figures[] = [];
+let number = 0;
+let failed: { readonly seed: number; readonly program: Program; readonly problems: readonly string[] } | undefined;
+
+while (Date.now() < end && failed === undefined) {
+  const from = seed + all.length;
+  const programs = Array.from({ length: LANES }, (_, lane) => {
+    const random = new Random(from + lane);
+    return programOf(random, STEPS, lane === 0 ? random.pick(CRASHES) : 0);
+  });
+  const rounds = await played(server, cast, programs);
+  all.push(...rounds.map(({ figures }) => figures));
+  console.log(`seeds ${from}–${from + LANES - 1}: ${line(rounds.map(({ figures }) => figures))}`);
+  const at = rounds.findIndex(({ problems }) => problems.length > 0);
+  const [program, round] = [programs[at], rounds[at]];
+  if (program !== undefined && round !== undefined) failed = { seed: from, program, problems: round.problems };
+}
+console.log(`\n${all.length} rounds: ${line(all)}`);
+if (failed !== undefined) {
+  console.log(`\nfailed: ${failed.problems.slice(0, 5).join("\n")}\nmaking it smaller …`);
+  const fails = async (program: Program) => {
+    const [round] = await played(server, cast, [program]);
+    return round !== undefined && round.problems.length > 0;
+  };
+  const smallest = await shrunk(failed.program, fails, SHRINKING_RUNS);
+  console.log(`${smallest.length} of ${failed.program.length} steps still fail:`);
+  for (const step of smallest) console.log(`  ${JSON.stringify(step)}`);
+  console.log(`again from there on: SOAK_SEED=${failed.seed} npm run soak`);
+  process.exitCode = 1;
+}
+await server.end();
+
+/** Programs side by side. No crash comes before all of them are set up, none after the last has ended. */
+async function played(on: SoakServer, by: Cast, programs: readonly Program[]): Promise<Judged[]> {
+  const first = number;
+  number += programs.length;
+  const rounds = await Promise.all(programs.map((program, at) => Round.prepared(on, by, first + at, program)));
+  const failures = await Promise.all(rounds.map((round) => round.play().then(() => [], told)));
+  return Promise.all(
+    rounds.map(async (round, at) => {
+      const { problems, figures } = await round
+        .judged()
+        .catch((thrown) => ({ problems: told(thrown), figures: NOTHING }));
+      return { problems: [...(failures[at] ?? []), ...problems], figures };
+    }),
+  );
+}
+
+/** An answer that no client has to expect is a problem like any other. */
+function told(thrown: unknown): string[] {
+  return [String(thrown)];
+}
+
+function line(rounds: readonly Figures[]): string {
+  const sum = (of: (figures: Figures) => number) => rounds.reduce((total, figures) => total + of(figures), 0);
+  const stood = rounds.flatMap(({ deadlocked }) => deadlocked).sort((a, b) => a - b);
+  const quantile = (share: number) => stood[Math.min(stood.length - 1, Math.floor(stood.length * share))] ?? 0;
+  return [
+    `${sum(({ operations }) => operations)} operations`,
+    `${sum(({ grants }) => grants)} grants`,
+    `${sum(({ deadlocks }) => deadlocks)} deadlocks resolved (p50 ${quantile(0.5)} ms, p99 ${quantile(0.99)} ms, max ${quantile(1)} ms)`,
+    `${sum(({ reordered }) => reordered)} readers let in early`,
+    `${sum(({ falseVictims }) => falseVictims)} false victims`,
+    `${sum(({ lostDeadlocks }) => lostDeadlocks)} lost deadlocks`,
+    `${sum(({ applies }) => applies)} applies`,
+    `${sum(({ crashes }) => crashes)} crashes`,
+    `${sum(({ undecided }) => undecided)} histories undecided`,
+  ].join(", ");
+}

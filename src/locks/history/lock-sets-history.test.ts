@@ -1,0 +1,88 @@
+import { describe, it } from "vitest";
+import type { Session } from "../lock-types.ts";
+import {
+  accept,
+  acquire,
+  ada,
+  bob,
+  call,
+  denied,
+  eve,
+  lock,
+  refused,
+  reject,
+  release,
+  shared,
+  TTL,
+  took,
+} from "./history.fixture.ts";
+import type { LockAnswer } from "./lock-history.ts";
+
+describe("one of several locks that were wanted together", () => {
+  const undone: LockAnswer = { kind: "undone" };
+  const tried = (at: number, until = at + 10) => acquire(at, eve, undone, { until });
+
+  it("may have been taken and given back before the answer, or not taken at all", () => {
+    accept([tried(0), took(20, bob, "b", 1)]);
+    accept([tried(0), took(20, bob, "b", 2)]);
+    accept([tried(0), refused(5, ada, eve, "e"), took(20, bob, "b", 2)]);
+    accept([tried(0), took(5, ada, "a", 2), release(8, ada, "a"), took(20, bob, "b", 3)]);
+  });
+
+  it("is free again when that is answered: nobody is kept out by it any more, and nobody let in beside it before", () => {
+    reject([tried(0), refused(20, bob, eve, "e")]);
+    reject([took(0, ada, "a", 1), tried(20), refused(40, bob, eve, "e", shared)]);
+    reject([tried(0, 100), took(20, bob, "b", 2), refused(60, ada, eve, "e", shared)]);
+  });
+
+  it("used up one token at most", () => {
+    reject([tried(0), took(20, bob, "b", 3)]);
+    accept([tried(0), { ...tried(2), call: { ...tried(2).call, by: ada } }, took(20, bob, "b", 3)]);
+  });
+
+  it("cannot have been taken while somebody else held it", () => {
+    reject([took(0, ada, "a", 1), tried(20), release(40, ada, "a"), took(50, bob, "b", 3)]);
+    accept([took(0, ada, "a", 1), tried(20), release(40, ada, "a"), took(50, bob, "b", 2)]);
+  });
+
+  it("is held like any other when all of them were free", () => {
+    const readers = [
+      took(0, ada, "a", 1, { mode: "shared", until: 30 }),
+      took(0, bob, "b", 2, { ...shared, until: 9 }),
+    ];
+    accept(readers);
+    reject([...readers, took(40, eve, "e", 3)]);
+  });
+});
+
+describe("a downgrade", () => {
+  const down = (at: number, by: Session, id: string, answer: LockAnswer) =>
+    call(at, { do: "downgrade", by, id }, answer);
+  const reader = lock("a", { token: 1, mode: "shared" });
+
+  it("is rejected as somebody else's, after the end, and where it changes the token", () => {
+    reject([took(0, ada, "a", 1), down(10, bob, "a", reader)]);
+    reject([took(0, ada, "a", 1), release(5, ada, "a"), down(10, ada, "a", reader)]);
+    reject([took(0, ada, "a", 1), down(TTL + 5, ada, "a", reader)]);
+    reject([took(0, ada, "a", 1), down(10, ada, "a", lock("a", { token: 3, mode: "shared" }))]);
+    reject([took(0, ada, "a", 1), down(10, ada, "a", lock("a", { token: 1 }))]);
+    accept([took(0, ada, "a", 1), down(10, bob, "a", denied), down(20, ada, "a", reader)]);
+  });
+
+  it("whose answer was lost may have let readers in, or not", () => {
+    const lost = call(10, { do: "downgrade", by: ada, id: "a" });
+    accept([took(0, ada, "a", 1), lost, took(20, bob, "b", 2, shared)]);
+    accept([took(0, ada, "a", 1), lost, refused(20, bob, ada, "a", shared)]);
+    reject([took(0, ada, "a", 1), lost, took(20, bob, "b", 2)]);
+  });
+
+  it("leaves the token what a storage system takes for current", () => {
+    const verify = (at: number, token: number, current: boolean, highest: number) =>
+      call(at, { do: "verify", by: eve, token }, { kind: "verified", current, highest });
+    const history = [took(0, ada, "a", 1), down(10, ada, "a", reader), took(20, bob, "b", 2, shared)];
+    accept([...history, verify(30, 1, true, 2), verify(40, 2, true, 2)]);
+    reject([...history, verify(30, 1, false, 2)]);
+    reject([...history, verify(30, 2, true, 1)]);
+    reject([...history, verify(TTL + 40, 1, true, 2)]);
+  });
+});

@@ -1,0 +1,83 @@
+/** GET /locks: which leases there are says the read model, how each of them stands says its actor (04, "Routes"). */
+import { z } from "@hono/zod-openapi";
+import { type Caller, hasRole } from "../actor/caller.ts";
+import { parseId } from "../actor/ids.ts";
+import { actorAt } from "../actor/remote.ts";
+import type { Env } from "../env.ts";
+import { condition, type Page, paged, type SqlFragment } from "../http/pagination.ts";
+import { PageQuery } from "../http/validation.ts";
+import { type LockInfo, LockKind } from "./contract.ts";
+import type { LockApi } from "./lock-api.ts";
+
+export const ListLocks = z.strictObject({
+  ...PageQuery,
+  resource_type: LockKind.optional(),
+  resource_id: z.string().min(1).max(512).optional(),
+  agent_id: z.string().min(1).max(128).optional().openapi({ description: "of the holder or of somebody who waits" }),
+  session_id: z.string().min(1).max(128).optional().openapi({ description: "of the holder or of somebody who waits" }),
+});
+export type ListLocks = z.infer<typeof ListLocks>;
+
+/**
+ * Held leases, the newest first: all of them for an admin, else the caller's own. One that ended since the read model knew
+ * of it is left out of its page, though `total` still counts it.
+ */
+export async function listLocks(
+  env: Env,
+  caller: Caller,
+  query: ListLocks,
+): Promise<{ readonly locks: LockInfo[]; readonly pagination: Page<object>["pagination"] }> {
+  const { rows, pagination } = await paged<{ id: string }>(
+    env.DB,
+    {
+      select: "id",
+      from: "locks",
+      where: filters(caller, query),
+      order: { column: "since", direction: "desc", tiebreaker: "id" },
+    },
+    query,
+  );
+  const ids = rows.map(({ id }) => id);
+  const infos = await infosOf(env, caller.workspace, ids);
+  return { locks: ids.flatMap((id) => infos.get(id) ?? []), pagination };
+}
+
+/** Asks each lock once, however many of its leases are on the page. */
+async function infosOf(env: Env, workspace: string, ids: readonly string[]): Promise<ReadonlyMap<string, LockInfo>> {
+  const leases = ids.flatMap((id) => parseId(id) ?? []);
+  const infos = await Promise.all(
+    [...Map.groupBy(leases, ({ address }) => address)].map(([address, [first, ...others]]) => {
+      if (first === undefined) return [];
+      const members = [first, ...others].map(({ member }) => member);
+      return actorAt<LockApi>(env, workspace, first.kind, address).infos(members);
+    }),
+  );
+  return new Map(infos.flat().map((info) => [info.id, info]));
+}
+
+function filters({ workspace, who }: Caller, query: ListLocks): SqlFragment[] {
+  const { resource_type, resource_id, agent_id, session_id } = query;
+  const given = [
+    condition("workspace = ?", workspace),
+    condition("status = 'held'"),
+    !hasRole(who, "admin") && condition("agent_id = ?", who.id),
+    resource_type !== undefined && condition("resource_type = ?", resource_type),
+    resource_id !== undefined && condition("resource_id = ?", resource_id),
+    (agent_id !== undefined || session_id !== undefined) && concerning(agent_id, session_id),
+  ];
+  return given.filter((fragment) => fragment !== false);
+}
+
+/** Leases whose holder, or somebody who waits for the same lock, is of this agent and session. */
+function concerning(agentId: string | undefined, sessionId: string | undefined): SqlFragment {
+  const own = [
+    ...(agentId === undefined ? [] : [condition("entry.agent_id = ?", agentId)]),
+    ...(sessionId === undefined ? [] : [condition("entry.session_id = ?", sessionId)]),
+  ];
+  return condition(
+    `EXISTS (SELECT 1 FROM locks AS entry WHERE entry.workspace = locks.workspace
+       AND entry.resource_type = locks.resource_type AND entry.resource_id = locks.resource_id
+       AND (entry.id = locks.id OR entry.status = 'queued') AND ${own.map(({ text }) => text).join(" AND ")})`,
+    ...own.flatMap(({ binds }) => binds),
+  );
+}
