@@ -53,6 +53,11 @@ export async function helpers(): Promise<void> {
   const width = await client.withLock("service:a", { ttl_seconds: 30 }, async (lock: HeldLock) => lock.fencing_token);
   width.toFixed();
   const key: LockKey = { resource_type: "agent", resource_id: "deployer" };
+  await client.withLocks(
+    [key, "service:a", { resource_id: "service:b", resource_type: "resource", mode: "shared" }],
+    {},
+    async (locks) => locks.fencingToken("service:a").toFixed(),
+  );
   // @ts-expect-error what is done under a lock is awaited
   await client.withLock(key, {}, () => 1);
   const verdict = await client.waitForApproval("id");
@@ -89,4 +94,6 @@ type NamedRoute = {
       : never
     : never;
 }[keyof typeof OPERATIONS];
-holds<Same<Exclude<Route, NamedRoute>, never>>();
+/** `client.events` opens it. */
+type Opened = "GET /ws";
+holds<Same<Exclude<Route, NamedRoute>, Opened>>();

@@ -2,6 +2,7 @@
 import type { Countersign } from "./countersign.ts";
 import { giveBack } from "./give-back.ts";
 import type { BodyOf, Schema } from "./routes.ts";
+import { unlessAborted } from "./unless-aborted.ts";
 
 type Lock = Schema<"Lock">;
 
@@ -22,7 +23,7 @@ const STALE_PART = 1 / 3;
 
 /**
  * @param deadline monotonic ms
- * @returns the lease, and when the request was sent from which its time counts (monotonic ms)
+ * @returns the lease, when the request was sent from which its time counts (monotonic ms), and whether the session held it before
  * @throws CountersignError `RESOURCE_LOCKED` after the deadline, `DEADLOCK_DETECTED` as the victim of one
  */
 export async function acquireLock(
@@ -31,7 +32,7 @@ export async function acquireLock(
   wanted: Wanted,
   deadline: number,
   signal: AbortSignal | undefined,
-): Promise<{ readonly lock: Lock; readonly sentAt: number }> {
+): Promise<{ readonly lock: Lock; readonly sentAt: number; readonly borrowed: boolean }> {
   signal?.throwIfAborted();
   const named = typeof key === "string" ? ({ resource_type: "resource", resource_id: key } as const) : key;
   const left = () => Math.max(0, Math.ceil((deadline - performance.now()) / 1000));
@@ -40,7 +41,10 @@ export async function acquireLock(
     { ...named, ...wanted, max_wait_seconds: left(), wait_for_available: left() > 0 },
     { deadlineMs: ON_THE_WAY_MS },
   );
-  let lock = await orWithdraw(client, asked, signal);
+  let lock = await unlessAborted(asked, signal, async (late) => {
+    if (!isBorrowed(late)) await giveBack(client, [late.id]);
+  });
+  const borrowed = isBorrowed(lock);
   try {
     while (isPending(lock)) {
       sentAt = performance.now();
@@ -51,12 +55,12 @@ export async function acquireLock(
       );
     }
     const ttlMs = wanted.ttl_seconds * 1000;
-    if (performance.now() - sentAt < ttlMs * STALE_PART) return { lock, sentAt };
+    if (performance.now() - sentAt < ttlMs * STALE_PART) return { lock, sentAt, borrowed };
     sentAt = performance.now();
     await client.locks.heartbeat({ lock_id: lock.id, ttl_extension_seconds: wanted.ttl_seconds }, { signal });
-    return { lock, sentAt };
+    return { lock, sentAt, borrowed };
   } catch (thrown) {
-    await withdraw(client, lock);
+    if (!borrowed) await giveBack(client, [lock.id]);
     throw thrown;
   }
 }
@@ -66,20 +70,7 @@ function isPending({ status, upgrade_pending }: Lock): boolean {
   return status === "queued" || upgrade_pending === true;
 }
 
-/** The lock; should the caller lose interest first, whatever comes of the request is given back. */
-function orWithdraw(client: Countersign, asked: Promise<Lock>, signal: AbortSignal | undefined): Promise<Lock> {
-  return new Promise((resolve, reject) => {
-    const leave = () => {
-      reject(signal?.reason);
-      // Nothing came of it: nothing to give back.
-      asked.then((lock) => withdraw(client, lock)).catch(() => undefined);
-    };
-    signal?.addEventListener("abort", leave, { once: true });
-    asked.then(resolve, reject).finally(() => signal?.removeEventListener("abort", leave));
-  });
-}
-
-/** What the session held before is not this call's to give back. */
-async function withdraw(client: Countersign, { id, reentrant, upgrade_pending }: Lock): Promise<void> {
-  if (reentrant !== true && upgrade_pending !== true) await giveBack(client, [id]);
+/** Held by the session before: not this call's to give back. */
+function isBorrowed({ reentrant, upgrade_pending }: Lock): boolean {
+  return reentrant === true || upgrade_pending === true;
 }

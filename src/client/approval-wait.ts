@@ -12,6 +12,8 @@ export async function waitForApproval(
   taskId: string,
   { signal }: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<Verdict> {
+  const now = verdictOf(await client.tasks.get(taskId, { signal }));
+  if (now !== undefined) return now;
   // From the first event on: whatever happens after any read of the task comes after it here, too.
   for await (const { event } of events(client, [`task:${taskId}`], { since: 0, signal })) {
     if (event !== "task:state_changed" && event !== "reset") continue;

@@ -10,6 +10,7 @@ import { type RequiredApproval, requireApproval, type ToolCall } from "./require
 import type { AnswerOf, Named, Route } from "./routes.ts";
 import { type Sent, Transport, type TransportSettings } from "./transport.ts";
 import { type HeldLock, type LockOptions, withLock } from "./with-lock.ts";
+import { type HeldLocks, type LocksOptions, type WantedLock, withLocks } from "./with-locks.ts";
 import { type RunningWorker, startWorker, type WorkerOptions } from "./worker.ts";
 
 export interface Settings extends TransportSettings {
@@ -42,6 +43,7 @@ export class Countersign {
   readonly agents = this.#methods(OPERATIONS.agents);
   readonly users = this.#methods(OPERATIONS.users);
   readonly resources = this.#methods(OPERATIONS.resources);
+  readonly channels = this.#methods(OPERATIONS.channels);
   readonly audit = this.#methods(OPERATIONS.audit);
   readonly system = this.#methods(OPERATIONS.system);
 
@@ -70,6 +72,11 @@ export class Countersign {
   /** Runs `use` while holding a lock: {@link withLock}. */
   withLock<T>(key: LockKey, options: LockOptions, use: (lock: HeldLock) => Promise<T>): Promise<T> {
     return withLock(this, key, options, use);
+  }
+
+  /** Runs `use` while holding several locks, all or none: {@link withLocks}. */
+  withLocks<T>(keys: readonly WantedLock[], options: LocksOptions, use: (locks: HeldLocks) => Promise<T>): Promise<T> {
+    return withLocks(this, keys, options, use);
   }
 
   /** Claims tasks and works on them until it is stopped: {@link startWorker}. */

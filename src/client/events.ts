@@ -3,7 +3,7 @@ import { type ChannelItem, type Frame, inOrder, type Page, type Positions } from
 import type { Countersign } from "./countersign.ts";
 import { isCountersignError } from "./countersign-error.ts";
 import { pause } from "./pause.ts";
-import { polledFrames, type Reading } from "./polled-frames.ts";
+import { polledFrames, type Reading, type ReadPage } from "./polled-frames.ts";
 import { backoff } from "./retry-policy.ts";
 import { socketFrames } from "./socket-frames.ts";
 
@@ -22,6 +22,8 @@ const RECONNECT = { base_ms: 100, cap_ms: 10_000 };
 /** How long a poll is held open by the server (s), and what its answer may take on top (ms). */
 const HELD_S = 25;
 const ON_THE_WAY_MS = 10_000;
+/** Events of one answer. */
+const PAGE = 500;
 
 /**
  * Every event of these channels (05, "Channels"), each channel's in order, each once. Reconnects and goes on where it stood,
@@ -41,8 +43,8 @@ export async function* events(
   let failures = 0;
   while (!signal?.aborted) {
     try {
-      for await (const item of inOrder(connection(client, channels, positions, failures, signal), positions, after)) {
-        failures = 0;
+      const frames = noticed(connection(client, channels, positions, failures, signal), () => (failures = 0));
+      for await (const item of inOrder(frames, positions, after)) {
         yield item;
         if (signal?.aborted) return;
       }
@@ -52,6 +54,14 @@ export async function* events(
     }
     failures += 1;
     await pause(backoff(RECONNECT, failures, Math.random()), signal).catch(() => undefined);
+  }
+}
+
+/** Says so whenever a frame comes: the connection works. */
+async function* noticed(frames: AsyncIterable<Frame>, works: () => void): AsyncGenerator<Frame> {
+  for await (const frame of frames) {
+    works();
+    yield frame;
   }
 }
 
@@ -66,24 +76,33 @@ async function* connection(
 ): AsyncGenerator<Frame> {
   const { WebSocket: Socket = globalThis.WebSocket } = client.settings;
   if (Socket == null || failures >= SOCKET_FAILURES) {
-    const until = Socket == null ? NEVER : AbortSignal.timeout(POLLING_MS);
-    const ends = AbortSignal.any([until, ...(signal === undefined ? [] : [signal])]);
-    yield* polledFrames(channels, positions, (channel, { after, signal: left }) =>
-      readPage(client, channel, { after, signal: AbortSignal.any([left, ends]) }, HELD_S),
-    );
+    const until = performance.now() + POLLING_MS;
+    const read: ReadPage = (channel, { after, signal: left }) =>
+      readPage(
+        client,
+        channel,
+        { after, signal: signal === undefined ? left : AbortSignal.any([left, signal]) },
+        HELD_S,
+      );
+    yield* polledFrames(channels, positions, read, () => performance.now() < until);
     return;
   }
-  const { ticket } = (await client.send({ method: "POST", path: "/ws/tickets", signal })) as {
-    readonly ticket: string;
-  };
-  const url = `${client.base.replace(/^http/, "ws")}/ws?ticket=${encodeURIComponent(ticket)}`;
+  const url = `${client.base.replace(/^http/, "ws")}/ws?ticket=${encodeURIComponent(await ticket(client, signal))}`;
   yield* socketFrames(Socket, { url, channels, since: Object.fromEntries(positions), signal });
 }
 
-async function readPage(client: Countersign, channel: string, { after, signal }: Reading, held: number): Promise<Page> {
-  const wait = after === undefined ? 0 : held;
-  const query = { ...(after !== undefined && { after }), wait };
-  const path = `/channels/${encodeURIComponent(channel)}/events`;
-  const timeoutMs = wait * 1000 + ON_THE_WAY_MS;
-  return (await client.send({ method: "GET", path, query, signal, timeoutMs })) as Page;
+/** A ticket is shown once: where its answer was lost the repeat has none, and another is made. */
+async function ticket(client: Countersign, signal: AbortSignal | undefined): Promise<string> {
+  for (;;) {
+    const { ticket } = await client.channels.ticket({ signal });
+    if (ticket !== undefined) return ticket;
+  }
+}
+
+/** A seq that never was: it is answered with where the channel stands. */
+const NOWHERE = 999_999_999_999_999;
+
+function readPage(client: Countersign, channel: string, { after, signal }: Reading, held: number): Promise<Page> {
+  const query = after === undefined ? { after: NOWHERE } : { after, wait: held, limit: PAGE };
+  return client.channels.events(channel, query, { signal, timeoutMs: held * 1000 + ON_THE_WAY_MS });
 }

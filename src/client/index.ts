@@ -19,4 +19,5 @@ export type { AnswerOf, BodyOf, PathOf, QueryOf, Route, Schema } from "./routes.
 export type { Outcome, TaskHandler, Work } from "./run-task.ts";
 export type { CallOptions } from "./transport.ts";
 export type { HeldLock, LockOptions, NestedLockOptions } from "./with-lock.ts";
+export type { HeldLocks, LocksOptions, WantedLock } from "./with-locks.ts";
 export type { RunningWorker, WorkerOptions } from "./worker.ts";

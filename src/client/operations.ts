@@ -40,7 +40,13 @@ export const OPERATIONS = {
   locks: {
     acquire: ["POST /locks/acquire", "body"],
     heartbeat: ["POST /locks/heartbeat", "body"],
+    /** All of them or none, without waiting. */
+    acquireAll: ["POST /locks/acquire-all", "body"],
     release: ["POST /locks/release", "body"],
+    downgrade: ["POST /locks/downgrade", "body"],
+    /** What storage asks before it takes a write. */
+    verify: ["POST /locks/verify", "body"],
+    list: ["GET /locks", "query"],
     get: ["GET /locks/{id}"],
     deadlocks: ["GET /locks/deadlocks", "query"],
     graph: ["GET /locks/graph"],
@@ -72,6 +78,14 @@ export const OPERATIONS = {
     get: ["GET /resources/{type}/{id}", "query"],
     put: ["PUT /resources/{type}/{id}", "body"],
     delete: ["DELETE /resources/{type}/{id}", "query"],
+  },
+  channels: {
+    /** One page of a channel; `client.events` reads on and on. */
+    events: ["GET /channels/{channel}/events", "query"],
+    /** Server-sent events. */
+    stream: ["GET /channels/{channel}/stream", "query"],
+    /** Opens one WebSocket or stream, for those who can send no token. */
+    ticket: ["POST /ws/tickets"],
   },
   audit: {
     list: ["GET /audit", "query"],

@@ -10,11 +10,12 @@ export interface Reading {
 /** Reads a page of a channel, held open until there is something or a while has passed. */
 export type ReadPage = (channel: string, reading: Reading) => Promise<Page>;
 
-/** Never ends by itself. Throws what reading a page throws. */
+/** Ends between two pages once it should not go on. Throws what reading a page throws. */
 export async function* polledFrames(
   channels: readonly string[],
   positions: Positions,
   read: ReadPage,
+  goesOn: () => boolean,
 ): AsyncGenerator<Frame> {
   const left = new AbortController();
   const open = new Map<string, Promise<readonly Frame[]>>();
@@ -26,7 +27,7 @@ export async function* polledFrames(
     return [{ event: "subscribed", payload: { channels: { [channel]: page.next_seq } } }];
   };
   try {
-    for (;;) {
+    while (goesOn()) {
       for (const channel of channels) {
         if (open.has(channel)) continue;
         const asked = ask(channel);

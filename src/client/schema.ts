@@ -215,6 +215,10 @@ export interface paths {
     /** Take a lock, queue for it, or try */
     post: operations["postLocksAcquire"];
   };
+  "/locks/acquire-all": {
+    /** Take several locks or none of them, without waiting */
+    post: operations["postLocksAcquireAll"];
+  };
   "/locks/heartbeat": {
     /** Keep one lease alive, or up to 100 */
     post: operations["postLocksHeartbeat"];
@@ -222,6 +226,18 @@ export interface paths {
   "/locks/release": {
     /** Free a lease or withdraw a claim; an admin frees somebody else's by force */
     post: operations["postLocksRelease"];
+  };
+  "/locks/downgrade": {
+    /** Make an exclusive lease shared; the readers at the head of the queue are let in */
+    post: operations["postLocksDowngrade"];
+  };
+  "/locks/verify": {
+    /** Whether a lease held now has this fencing token: what a storage system asks before it accepts a write */
+    post: operations["postLocksVerify"];
+  };
+  "/locks": {
+    /** Held leases with their queues, the newest first: all for an admin, an agent's own */
+    get: operations["getLocks"];
   };
   "/locks/{id}": {
     /** One lease or claim, as it is now */
@@ -244,6 +260,31 @@ export interface paths {
      * @description With a subject: recomputes its chain from the database and compares the end with what its actor knows. Without: a page of all chains against the heads that the ledger keeps; follow next_cursor until it is absent.
      */
     get: operations["getAuditVerify"];
+  };
+  "/ws/tickets": {
+    /**
+     * Make a ticket that opens one WebSocket or stream within a minute
+     * @description For browsers, which can send no Authorization header with these. It may do what the token may do.
+     */
+    post: operations["postWsTickets"];
+  };
+  "/ws": {
+    /**
+     * Upgrade to a WebSocket
+     * @description Say `{ "action": "subscribe", "channels": [...], "since"?: { channel: seq } }` and `{ "action": "unsubscribe", "channels": [...] }`; `ping` is answered `pong`. `subscribed` tells the head of each channel, then come the events after `since` and what happens from then on: nothing missing, nothing twice. `reset`: that past is not kept, re-read and go on. At most 100 channels a socket and 32 KiB a message. Closes with 4401 when the token dies.
+     */
+    get: operations["getWs"];
+  };
+  "/channels/{channel}/events": {
+    /** Events of a channel after a seq, waited for if there are none yet */
+    get: operations["getChannelsChannelEvents"];
+  };
+  "/channels/{channel}/stream": {
+    /**
+     * Events of a channel as server-sent events
+     * @description `id` is the seq, `data` the event. Begins after `Last-Event-ID`, or now. A comment comes every 15 s. `event: reset`: what was asked for is not kept any more, re-read and go on. Ends when the token dies; a ticket does not open it again.
+     */
+    get: operations["getChannelsChannelStream"];
   };
   "/stats": {
     /** The workspace at a glance */
@@ -1580,6 +1621,25 @@ export interface components {
       /** @default 50 */
       readonly priority?: number;
     };
+    readonly Leases: {
+      readonly leases: readonly components["schemas"]["Lease"][];
+    };
+    readonly AcquireAllLocks: {
+      readonly locks: readonly ({
+          /** @enum {string} */
+          readonly resource_type: "task" | "resource" | "agent";
+          readonly resource_id: string;
+          /**
+           * @default exclusive
+           * @enum {string}
+           */
+          readonly mode?: "shared" | "exclusive";
+        })[];
+      /** @default 30 */
+      readonly ttl_seconds?: number;
+      readonly session_id?: string;
+      readonly purpose?: string;
+    };
     readonly LockHeartbeats: {
       readonly results: readonly {
           readonly lock_id: string;
@@ -1605,6 +1665,40 @@ export interface components {
       readonly force?: boolean;
       readonly reason?: string;
     };
+    readonly DowngradeLock: {
+      /** Format: uuid */
+      readonly lock_id: string;
+    };
+    readonly TokenVerification: {
+      readonly current: boolean;
+      readonly highest: number;
+    };
+    readonly VerifyToken: {
+      /** @enum {string} */
+      readonly resource_type: "task" | "resource" | "agent";
+      readonly resource_id: string;
+      readonly fencing_token: number;
+    };
+    readonly Locks: {
+      readonly locks: readonly components["schemas"]["LockInfo"][];
+      readonly pagination: components["schemas"]["Pagination"];
+    };
+    readonly LockInfo: components["schemas"]["Lock"] & ({
+      readonly queue: readonly ({
+          /** Format: uuid */
+          readonly lock_id: string;
+          readonly agent_id: string;
+          readonly session_id: string;
+          /** @enum {string} */
+          readonly mode: "shared" | "exclusive";
+          /**
+           * Format: date-time
+           * @example 2026-11-20T22:46:52.123Z
+           */
+          readonly requested_at: string;
+          readonly priority: number;
+        })[];
+    });
     readonly AuditRow: {
       readonly id: number;
       readonly workspace: string;
@@ -1686,6 +1780,44 @@ export interface components {
           readonly first_bad: components["schemas"]["FirstBad"];
         }[];
       readonly next_cursor?: string;
+    };
+    readonly TicketIssued: {
+      /** @description good for one socket or stream: shown now and never again */
+      readonly ticket?: string;
+      /**
+       * @description in place of the ticket, in a replayed answer
+       * @enum {boolean}
+       */
+      readonly secret_shown?: true;
+      /**
+       * Format: date-time
+       * @example 2026-11-20T22:46:52.123Z
+       */
+      readonly expires_at: string;
+    };
+    readonly ChannelEvents: {
+      readonly events: readonly components["schemas"]["Event"][];
+      /** @description the next `after` */
+      readonly next_seq: number;
+      /**
+       * @description what follows `after` is not kept any more: re-read, and go on from next_seq
+       * @enum {boolean}
+       */
+      readonly reset?: true;
+    };
+    readonly Event: {
+      readonly event: string;
+      /**
+       * Format: date-time
+       * @example 2026-11-20T22:46:52.123Z
+       */
+      readonly timestamp: string;
+      readonly channel: string;
+      readonly seq: number;
+      readonly prev: number;
+      readonly payload: {
+        [key: string]: unknown;
+      };
     };
     readonly Stats: {
       readonly tasks: {
@@ -2837,6 +2969,22 @@ export interface operations {
       };
     };
   };
+  /** Take several locks or none of them, without waiting */
+  postLocksAcquireAll: {
+    readonly requestBody: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["AcquireAllLocks"];
+      };
+    };
+    responses: {
+      /** @description done */
+      201: {
+        content: {
+          readonly "application/json": components["schemas"]["Leases"];
+        };
+      };
+    };
+  };
   /** Keep one lease alive, or up to 100 */
   postLocksHeartbeat: {
     readonly requestBody: {
@@ -2864,6 +3012,62 @@ export interface operations {
       /** @description done */
       204: {
         content: never;
+      };
+    };
+  };
+  /** Make an exclusive lease shared; the readers at the head of the queue are let in */
+  postLocksDowngrade: {
+    readonly requestBody: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["DowngradeLock"];
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": components["schemas"]["Lock"];
+        };
+      };
+    };
+  };
+  /** Whether a lease held now has this fencing token: what a storage system asks before it accepts a write */
+  postLocksVerify: {
+    readonly requestBody: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["VerifyToken"];
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": components["schemas"]["TokenVerification"];
+        };
+      };
+    };
+  };
+  /** Held leases with their queues, the newest first: all for an admin, an agent's own */
+  getLocks: {
+    parameters: {
+      query?: {
+        page?: number;
+        limit?: number;
+        cursor?: string;
+        resource_type?: "task" | "resource" | "agent";
+        resource_id?: string;
+        /** @description of the holder or of somebody who waits */
+        agent_id?: string;
+        /** @description of the holder or of somebody who waits */
+        session_id?: string;
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": components["schemas"]["Locks"];
+        };
       };
     };
   };
@@ -2956,6 +3160,80 @@ export interface operations {
       200: {
         content: {
           readonly "application/json": components["schemas"]["ChainVerdict"] | components["schemas"]["TrailVerdict"];
+        };
+      };
+    };
+  };
+  /**
+   * Make a ticket that opens one WebSocket or stream within a minute
+   * @description For browsers, which can send no Authorization header with these. It may do what the token may do.
+   */
+  postWsTickets: {
+    responses: {
+      /** @description done */
+      201: {
+        content: {
+          readonly "application/json": components["schemas"]["TicketIssued"];
+        };
+      };
+    };
+  };
+  /**
+   * Upgrade to a WebSocket
+   * @description Say `{ "action": "subscribe", "channels": [...], "since"?: { channel: seq } }` and `{ "action": "unsubscribe", "channels": [...] }`; `ping` is answered `pong`. `subscribed` tells the head of each channel, then come the events after `since` and what happens from then on: nothing missing, nothing twice. `reset`: that past is not kept, re-read and go on. At most 100 channels a socket and 32 KiB a message. Closes with 4401 when the token dies.
+   */
+  getWs: {
+    parameters: {
+      query?: {
+        /** @description in place of a token: from POST /ws/tickets, good once */
+        ticket?: string;
+      };
+    };
+    responses: {
+    };
+  };
+  /** Events of a channel after a seq, waited for if there are none yet */
+  getChannelsChannelEvents: {
+    parameters: {
+      query?: {
+        after?: number;
+        limit?: number;
+        wait?: number;
+      };
+      path: {
+        /** @description percent-encoded */
+        channel: string;
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": components["schemas"]["ChannelEvents"];
+        };
+      };
+    };
+  };
+  /**
+   * Events of a channel as server-sent events
+   * @description `id` is the seq, `data` the event. Begins after `Last-Event-ID`, or now. A comment comes every 15 s. `event: reset`: what was asked for is not kept any more, re-read and go on. Ends when the token dies; a ticket does not open it again.
+   */
+  getChannelsChannelStream: {
+    parameters: {
+      query?: {
+        /** @description in place of a token: from POST /ws/tickets, good once */
+        ticket?: string;
+      };
+      path: {
+        /** @description percent-encoded */
+        channel: string;
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "text/event-stream": string;
         };
       };
     };

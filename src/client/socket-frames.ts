@@ -37,9 +37,10 @@ export async function* socketFrames(
   socket.addEventListener("message", ({ data }) => {
     heard = true;
     if (data === "pong") return;
-    const message = JSON.parse(String(data)) as Frame | Refusal;
-    if (message.event === "error") frames.end(refused(message as Refusal));
-    else if (!frames.push(message as Frame)) frames.end();
+    const message = read(String(data));
+    if (message === undefined) frames.end();
+    else if (isRefusal(message)) frames.end(refused(message));
+    else if (!frames.push(message)) frames.end();
   });
   try {
     if (!signal?.aborted) yield* frames;
@@ -56,6 +57,21 @@ const OPEN = 1;
 interface Refusal {
   readonly event: "error";
   readonly payload: { readonly code: ErrorCode; readonly message: string; readonly channel?: string };
+}
+
+/** Undefined: no message of Countersign; whatever speaks there, a new connection may reach the right one. */
+function read(data: string): Frame | Refusal | undefined {
+  try {
+    const message: unknown = JSON.parse(data);
+    const named = typeof message === "object" && message !== null && "event" in message;
+    return named ? (message as Frame | Refusal) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isRefusal(message: Frame | Refusal): message is Refusal {
+  return message.event === "error" && !("seq" in message);
 }
 
 function refused({ payload: { code, message, channel } }: Refusal): CountersignError {

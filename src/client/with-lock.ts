@@ -38,8 +38,8 @@ export interface HeldLock {
 
 export type NestedLockOptions = Omit<LockOptions, "session_id" | "deadlockRetries">;
 
-const TTL_S = 30;
-const WAIT_S = 60;
+export const TTL_S = 30;
+export const WAIT_S = 60;
 const DEADLOCK_RETRIES = 10;
 
 /**
@@ -93,7 +93,7 @@ async function heldFor<T>(
 ): Promise<T> {
   const { session_id, signal } = options;
   const ttl = options.ttl_seconds ?? TTL_S;
-  const { lock, sentAt } = await acquireLock(client, key, wantedBy(options, ttl), deadline, signal);
+  const { lock, sentAt, borrowed } = await acquireLock(client, key, wantedBy(options, ttl), deadline, signal);
   const keeper = new LeaseKeeper({
     ttlMs: ttl * 1000,
     sentAt,
@@ -101,7 +101,7 @@ async function heldFor<T>(
       await client.locks.heartbeat({ lock_id: lock.id, ttl_extension_seconds: ttl }, call);
     },
   });
-  const both = signal === undefined ? keeper.signal : AbortSignal.any([keeper.signal, signal]);
+  const both = anyOf(keeper.signal, signal);
   const ids = [...outer, lock.id];
   try {
     const result = await use({
@@ -125,8 +125,8 @@ async function heldFor<T>(
     return result;
   } finally {
     await keeper.end();
-    // What the session held before is not this call's to give back.
-    if (!outer.includes(lock.id)) await giveBack(client, [lock.id]);
+    // An upgrade granted at once is the outer lease, too.
+    if (!borrowed && !outer.includes(lock.id)) await giveBack(client, [lock.id]);
   }
 }
 
@@ -137,6 +137,7 @@ function wantedBy(
   return { ...wanted, ttl_seconds: ttl };
 }
 
-function anyOf(signal: AbortSignal, other: AbortSignal | undefined): AbortSignal {
+/** Aborted with the first of both. */
+export function anyOf(signal: AbortSignal, other: AbortSignal | undefined): AbortSignal {
   return other === undefined ? signal : AbortSignal.any([signal, other]);
 }

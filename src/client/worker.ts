@@ -74,9 +74,9 @@ class Worker {
     const presence = this.#bePresent(id, heartbeat_interval_seconds * 1000, over.signal);
     try {
       await this.#claim();
-      await Promise.all(this.#running);
     } finally {
       this.drain();
+      await Promise.all(this.#running);
       over.abort();
       await presence;
     }

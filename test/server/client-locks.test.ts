@@ -144,6 +144,50 @@ describe("withLock", () => {
   });
 });
 
+describe("withLocks", () => {
+  test("all are held at once or none, whatever the order, and all are given back", async () => {
+    const keys = ["service:many/a", "service:many/b", "service:many/c"];
+    const inside = new Set<string>();
+    const work = (client: Countersign, wanted: readonly string[]) =>
+      client.withLocks(wanted, { max_wait_seconds: 30 }, async (locks) => {
+        for (const key of wanted) {
+          expect(inside.has(key)).toBe(false);
+          expect(locks.fencingToken(key)).toBeGreaterThan(0);
+          inside.add(key);
+        }
+        await pause(5);
+        for (const key of wanted) inside.delete(key);
+      });
+    const reversed = keys.toReversed();
+    await Promise.all([
+      work(agent, keys),
+      work(heir, reversed),
+      work(agent, keys.slice(1)),
+      work(heir, reversed.slice(1)),
+    ]);
+    expect(await Promise.all(keys.map(isFree))).toEqual([true, true, true]);
+  });
+
+  test("where one stays taken nothing is held in the end, and who holds it is told", async () => {
+    await agent.withLock("service:many/taken", {}, async () => {
+      const wanted = ["service:many/free", "service:many/taken"];
+      const waiting = heir.withLocks(wanted, { max_wait_seconds: 1 }, () => expect.unreachable());
+      await expect(waiting).rejects.toMatchObject({ code: "RESOURCE_LOCKED" });
+      expect(await isFree("service:many/free")).toBe(true);
+    });
+  });
+
+  test("one lease taken away aborts the work on all", async () => {
+    const working = agent.withLocks(["service:many/x", "service:many/y"], { ttl_seconds: 5 }, async (locks) => {
+      const [, second] = locks.leases;
+      await cast.root.post("/locks/release", 204, { lock_id: second?.lock_id, force: true, reason: "stuck" });
+      await new Promise((resolve) => locks.signal.addEventListener("abort", resolve));
+    });
+    await expect(working).rejects.toMatchObject({ code: "LEASE_LOST" });
+    expect(await isFree("service:many/x")).toBe(true);
+  });
+});
+
 test("over a network that fails at random, work under a lock is never done by two and never lost", async () => {
   const faults: readonly Fault[] = ["none", "none", "lost", "unanswered", "twice", "unavailable", "garbled"];
   let dice = 7;

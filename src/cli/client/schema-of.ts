@@ -32,7 +32,9 @@ export async function schemaOf(document: OpenApiDocument): Promise<string> {
         {
           ...operation,
           parameters: operation.parameters?.filter((one) => !("in" in one) || one.in !== "header"),
-          responses: Object.fromEntries(Object.entries(operation.responses).filter(([status]) => status < "300")),
+          responses: Object.fromEntries(
+            Object.entries(operation.responses).filter(([status]) => status >= "200" && status < "300"),
+          ),
         },
       ]),
     ),

@@ -2,12 +2,12 @@ import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 
 /**
- * Whether a path under the project (with `/`) changes the built worker. Tests do not, nor does the command line; a folder
+ * Whether a path under the project (with `/`) changes the built worker. Tests do not, nor do the client and the command line; a folder
  * counts, because its time of change is what tells of a deleted file.
  */
 export function isWorkerSource(path: string): boolean {
   if (path === "wrangler.toml" || path === "package-lock.json") return true;
-  return /^src(\/|$)/.test(path) && !/^src\/cli(\/|$)/.test(path) && !path.endsWith(".test.ts");
+  return /^src(\/|$)/.test(path) && !/^src\/(cli|client)(\/|$)/.test(path) && !path.endsWith(".test.ts");
 }
 
 /** When the youngest source of the worker changed, in ms since the epoch; 0 if there is none. */
