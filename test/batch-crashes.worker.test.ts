@@ -149,8 +149,9 @@ describe.each<Death>(["before it is safe", "right after"])(
 describe("a task that is promised to a batch", () => {
   /** The coordinator dies after the promises, before it decides. */
   async function promised(): Promise<Run> {
-    const run = await underReview(await cast());
+    const people = await cast();
     stopClock();
+    const run = await underReview(people);
     const { prepareBatch } = TaskActor.prototype;
     const death = vi.spyOn(TaskActor.prototype, "prepareBatch").mockImplementation(async function (
       this: TaskActor,
@@ -215,8 +216,9 @@ describe("a task that is promised to a batch", () => {
   });
 
   it("is told by asking when the word of a commit does not reach it", async () => {
-    const run = await underReview(await cast());
+    const people = await cast();
     stopClock();
+    const run = await underReview(people);
     const { deliver } = TaskActor.prototype;
     const deaf = vi.spyOn(TaskActor.prototype, "deliver").mockImplementation(async function (
       this: TaskActor,
@@ -238,9 +240,25 @@ describe("a task that is promised to a batch", () => {
     expect(await decided(run)).toBe(true);
   });
 
-  it("asked while the batch still prepares: it is called off, and the batch fails", async () => {
-    const run = await underReview(await cast());
+  it("keeps its promise though the time of its review runs out meanwhile", async () => {
+    const people = await cast();
+    ok(await people.stage.root.post("/policies", { id: "hasty", name: "Hasty", approval_timeout_seconds: 1 }), 201);
     stopClock();
+    const run = await underReview(people);
+    const deaf = vi.spyOn(TaskActor.prototype, "deliver").mockRejectedValue(new Error("lost, for a test"));
+    const answer = await send(run);
+    expect(answer && ok<BatchAnswer>(answer)).toMatchObject({ success: true });
+    for (let turn = 0; turn < 4; turn += 1) await aWhile(run, 2_000);
+    expect(await states(run)).toEqual(Array(COUNT).fill("REVIEWING"));
+    deaf.mockRestore();
+    await aWhile(run, 3_000);
+    expect(await states(run)).toEqual(Array(COUNT).fill("APPROVED"));
+  });
+
+  it("asked while the batch still prepares: it is called off, and the batch fails", async () => {
+    const people = await cast();
+    stopClock();
+    const run = await underReview(people);
     const { prepareBatch } = TaskActor.prototype;
     let last = COUNT;
     vi.spyOn(TaskActor.prototype, "prepareBatch").mockImplementation(async function (this: TaskActor, ...given) {

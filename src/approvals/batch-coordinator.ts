@@ -6,6 +6,7 @@ import { type Failure, fail, ok, type Result } from "../actor/result.ts";
 import type { Env } from "../env.ts";
 import { causeOf, log } from "../log.ts";
 import { taskAt } from "../tasks/task-api.ts";
+import { RespondInput } from "../tasks/task-contract.ts";
 import { batchAnswer, batchFailed, type Item, itemsByTask } from "./batch-answer.ts";
 import type { BatchAnswer, BatchInput } from "./batch-contract.ts";
 import { agreed, type BatchEnded, type BatchOrder, type BatchVote, refuseAll } from "./batch-decision.ts";
@@ -54,11 +55,11 @@ export class BatchCoordinator {
       batch_id: crypto.randomUUID(),
       coordinator: this.#deps.key(),
       began_at: Date.now(),
-      decision: {
+      decision: RespondInput.parse({
         action,
         ...(reason !== undefined && { reason }),
         options: { apply_immediately: options.apply_immediately },
-      },
+      }),
       skip_validation: options.skip_validation,
     };
     const { items, strays } = itemsByTask(input.approval_ids);

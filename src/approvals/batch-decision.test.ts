@@ -16,6 +16,7 @@ import {
   turn,
 } from "../tasks/task.fixture.ts";
 import type { TaskRecord } from "../tasks/task.ts";
+import { RespondInput } from "../tasks/task-contract.ts";
 import { batchAnswer, batchFailed, itemsByTask } from "./batch-answer.ts";
 import { BatchInput } from "./batch-contract.ts";
 import { type BatchOrder, decideAll, PREPARED_MS, reserve, settleReservation } from "./batch-decision.ts";
@@ -28,7 +29,7 @@ function orderOf(of: readonly string[], more: Partial<BatchOrder> = {}): BatchOr
     coordinator: "inbox:ann",
     began_at: T0,
     approval_ids: of.map((id) => requestOf(task, id).id),
-    decision: { action: "approve", options: { apply_immediately: false } },
+    decision: RespondInput.parse({ action: "approve" }),
     skip_validation: false,
     ...more,
   };

@@ -66,12 +66,17 @@ export function decideAll(before: TaskRecord, order: BatchOrder, turn: Turn): Ju
   let transition: Transition = { task: before, happenings: [], effects: [] };
   for (const approval_id of approval_ids) {
     const alone = respond(before, approval_id, decision, turn);
-    results.push(alone.ok ? { approval_id, success: true } : refused(approval_id, alone.error));
     const next = alone.ok ? respond(transition.task, approval_id, decision, turn) : alone;
     if (next.ok) transition = followedBy(transition, next.value);
+    const moot = alone.ok && !isOpen(transition.task, approval_id);
+    results.push(next.ok || moot ? { approval_id, success: true } : refused(approval_id, next.error));
   }
   const happenings = transition.happenings.map((one) => ({ ...one, details: { ...one.details, batch_id } }));
   return { results, transition: { ...transition, happenings } };
+}
+
+function isOpen({ requests }: TaskRecord, approvalId: string): boolean {
+  return requests.some(({ id, status }) => id === approvalId && status === "PENDING");
 }
 
 /** Every item of the order gone the same way. */

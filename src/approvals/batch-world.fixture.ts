@@ -3,6 +3,7 @@ import { expect } from "vitest";
 import { freshTaskAddress, idOf } from "../actor/ids.ts";
 import { ann, bob, reviewing, T0, turn } from "../tasks/task.fixture.ts";
 import { allows, type TaskRecord } from "../tasks/task.ts";
+import { RespondInput } from "../tasks/task-contract.ts";
 import { agreed, type BatchOrder, decideAll, PREPARED_MS, reserve, settleReservation } from "./batch-decision.ts";
 import { type Answered, type BatchOutcome, conclude, whenAsked } from "./batch-outcome.ts";
 
@@ -23,6 +24,7 @@ type Step = (typeof STEPS)[number];
 
 const CALLERS = [ann, bob] as const;
 const TASKS = 2;
+const APPROVE = RespondInput.parse({ action: "approve" });
 
 type Message =
   | { readonly to: "task"; readonly n: number; readonly order: BatchOrder; readonly by: number }
@@ -130,7 +132,7 @@ export class BatchWorld {
       batch_id: `batch-${this.#batches}`,
       coordinator: `inbox:${by}`,
       began_at: T0,
-      decision: { action: "approve" as const, options: { apply_immediately: false } },
+      decision: APPROVE,
       skip_validation: true,
     };
     const orders = this.#tasks.map((task): BatchOrder => {
@@ -215,8 +217,7 @@ export class BatchWorld {
     const own = task?.requests.find(({ reviewer_id }) => reviewer_id === caller?.who.id);
     if (task === undefined || caller === undefined || own === undefined) return;
     const order = { batch_id: "alone", approval_ids: [own.id], coordinator: "", began_at: 0, skip_validation: true };
-    const decision = { action: "approve" as const, options: { apply_immediately: false } };
-    const { results, transition } = decideAll(task, { ...order, decision }, turn(caller));
+    const { results, transition } = decideAll(task, { ...order, decision: APPROVE }, turn(caller));
     if (task.reservation !== undefined) expect([allows(task, "respond").ok, agreed(results)]).toEqual([false, false]);
     this.#tasks[n] = transition.task;
   }

@@ -2,6 +2,7 @@
 import { ok, type Result } from "../actor/result.ts";
 import type { Turn } from "../tasks/drafting.ts";
 import type { TaskRecord } from "../tasks/task.ts";
+import { RespondInput } from "../tasks/task-contract.ts";
 import type { Transition } from "../tasks/transition.ts";
 import { respond } from "./decide.ts";
 import type { LinkToken } from "./link-token.ts";
@@ -10,7 +11,7 @@ import { about } from "./requests.ts";
 /** A link that is to be handed out. */
 export type NewLink = Pick<LinkToken, "token_id" | "expires_at">;
 
-const ANY_ANSWER = { action: "reject", reason: "to see who may", options: { apply_immediately: false } } as const;
+const ANY_ANSWER = RespondInput.parse({ action: "reject", reason: "to see who may" });
 
 /** A link is for whoever could answer the request now, for themselves. It changes nothing of the task. */
 export function offerLink(task: TaskRecord, requestId: string, link: NewLink, turn: Turn): Result<Transition> {

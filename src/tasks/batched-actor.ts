@@ -1,6 +1,6 @@
 /** A task in a batch: it promises to decide as ordered, is told how the batch ended, or asks (docs/design/batch.md). */
 import type { Caller } from "../actor/caller.ts";
-import type { Commit } from "../actor/commit.ts";
+import { type Commit, housekeeper } from "../actor/commit.ts";
 import { actorOf } from "../actor/remote.ts";
 import { type Failure, fail, ok, type Result } from "../actor/result.ts";
 import {
@@ -10,6 +10,7 @@ import {
   type BatchVote,
   decideAll,
   type Judgement,
+  PREPARED_MS,
   refuseAll,
   reserve,
   settleReservation,
@@ -53,7 +54,13 @@ export abstract class BatchedTask extends ReviewedTask {
 
   protected override async onOtherTimer(name: string, now: number): Promise<void> {
     if (name === "batch") await this.#ask();
-    else await super.onOtherTimer(name, now);
+    else if (this.task?.reservation === undefined) await super.onOtherTimer(name, now);
+    else this.commit(housekeeper(this.place.workspace), (tx) => tx.timer(name, now + PREPARED_MS), now);
+  }
+
+  /** While the task is promised nothing ends or moves by itself: whatever comes due then waits. */
+  protected override present(): Result<TaskRecord> {
+    return this.task?.reservation === undefined ? super.present() : ok(this.task);
   }
 
   // --- internals
