@@ -29,6 +29,7 @@ export { ResourceActor } from "./locks/resource-actor.ts";
 export { HubActor } from "./realtime/hub-actor.ts";
 export { TaskActor } from "./tasks/actor.ts";
 export { DispatchActor } from "./tasks/dispatch-actor.ts";
+export { WebhookActor } from "./webhooks/actor.ts";
 
 export default createApp(
   [

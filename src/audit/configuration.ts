@@ -10,6 +10,7 @@ import { type DelegationCommand, delegationPlanner } from "../approvals/configur
 import { type CatalogueCommand, cataloguePlanner } from "../tasks/catalogue.ts";
 import { type UserCommand, userPlanner } from "../users/configure.ts";
 import { type TokenCommand, tokenPlanner } from "../users/tokens.ts";
+import { type WebhookCommand, webhookPlanner } from "../webhooks/configure.ts";
 import type { Plan } from "./plan.ts";
 
 export type ConfigurationCommand =
@@ -18,6 +19,7 @@ export type ConfigurationCommand =
   | { readonly of: "agent"; readonly command: AgentCommand }
   | { readonly of: "policy"; readonly command: PolicyCommand }
   | { readonly of: "delegation"; readonly command: DelegationCommand }
+  | { readonly of: "webhook"; readonly command: WebhookCommand }
   | { readonly of: "catalogue"; readonly command: CatalogueCommand };
 
 /** Reads what the command is about and plans it. Throws only when D1 fails. */
@@ -38,6 +40,8 @@ export async function planConfiguration(
       return policyPlanner.plan(command, await policyPlanner.read(db, workspace, command), now);
     case "delegation":
       return delegationPlanner.plan(command, await delegationPlanner.read(db, workspace, command), now);
+    case "webhook":
+      return webhookPlanner.plan(command, await webhookPlanner.read(db, workspace, command), now);
     case "catalogue":
       return cataloguePlanner.plan(command, await cataloguePlanner.read(db, workspace, command), now);
   }

@@ -49,6 +49,9 @@ export interface DelegationRow extends PolicyRow {
   readonly owner_id: string;
 }
 
+/** `body`: the webhook's record without id and times. */
+export type WebhookRow = PolicyRow;
+
 export interface CatalogueRow {
   readonly key: string;
   readonly type: string;
@@ -69,8 +72,9 @@ export type ConfigurationChange =
   | { readonly put: "tokens"; readonly row: TokenRow }
   | { readonly put: "policies"; readonly row: PolicyRow }
   | { readonly put: "delegations"; readonly row: DelegationRow }
+  | { readonly put: "webhooks"; readonly row: WebhookRow }
   | { readonly put: "catalogue"; readonly row: CatalogueRow }
-  | { readonly remove: "agents" | "policies" | "delegations"; readonly id: string }
+  | { readonly remove: "agents" | "policies" | "delegations" | "webhooks"; readonly id: string }
   | { readonly remove: "catalogue"; readonly key: string }
   | { readonly remove: "tokens"; readonly token_id: string }
   /** all tokens of a principal who left */

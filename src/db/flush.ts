@@ -101,6 +101,7 @@ const CONFIGURATION = {
     columns: ["token_id", "hash", "principal_kind", "principal_id", "scopes", "created_at", "expires_at"],
   },
   policies: { key: ["id"], columns: ["id", "body", "created_at", "updated_at"] },
+  webhooks: { key: ["id"], columns: ["id", "body", "created_at", "updated_at"] },
   delegations: { key: ["id"], columns: ["id", "owner_id", "body", "created_at", "updated_at"] },
   catalogue: {
     key: ["key"],

@@ -103,6 +103,20 @@ export const delegations = sqliteTable(
   ],
 );
 
+/** Where events are sent (docs/design/webhooks.md). */
+export const webhooks = sqliteTable(
+  "webhooks",
+  {
+    workspace: workspace(),
+    id: text("id").notNull(),
+    /** the rest of the record; of its secrets only the names from which they are derived */
+    body: json<Record<string, unknown>>("body").notNull(),
+    created_at: text("created_at").notNull(),
+    updated_at: text("updated_at").notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.workspace, t.id] })],
+);
+
 export const catalogue = sqliteTable(
   "catalogue",
   {
