@@ -5,7 +5,6 @@
 import { Actor } from "../actor/actor.ts";
 import type { Caller } from "../actor/caller.ts";
 import { type Commit, housekeeper } from "../actor/commit.ts";
-import type { Happening } from "../actor/journal.ts";
 import type { ActorKey } from "../actor/remote.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
 import type { Env } from "../env.ts";
@@ -15,9 +14,9 @@ import type { Event } from "../realtime/contract.ts";
 import type { WebhookNotice } from "./configure.ts";
 import type { Delivery } from "./contract.ts";
 import { type Attempted, Courier } from "./courier.ts";
-import { again, attempted, firstOf, isGone, parked } from "./delivery.ts";
-import { DELIVERY_TABLE, DeliveryStore, MAX_WAITING, type StoredDelivery } from "./delivery-store.ts";
-import { deliveryView } from "./delivery-view.ts";
+import { Deliveries } from "./deliveries.ts";
+import { isGone } from "./delivery.ts";
+import { DELIVERY_TABLE, DeliveryStore, type StoredDelivery } from "./delivery-store.ts";
 import { Following } from "./following.ts";
 import { messageFor } from "./message.ts";
 import { post } from "./post.ts";
@@ -31,6 +30,8 @@ const DELIVER_TIMER = "deliver";
 const FOLLOW_RETRY_MS = 5_000;
 /** Longer than an attempt may take: then the process that made it has died. */
 const ATTEMPT_LOST_MS = 20_000;
+/** Each write is durable and so is dear; an outcome that dies with the process only means one attempt more. */
+const LINGER_MS = 20;
 const DOCUMENT = "webhook";
 
 /** The webhook as of the last word on it, and how far it is. */
@@ -45,7 +46,8 @@ interface Standing {
 }
 
 export class WebhookActor extends Actor implements WebhookApi {
-  readonly #deliveries: DeliveryStore;
+  readonly #stored: DeliveryStore;
+  readonly #deliveries: Deliveries;
   readonly #courier: Courier;
   readonly #following: Following;
   /** Its `reached` runs ahead of what is on disk while nothing comes that is wanted. */
@@ -53,11 +55,17 @@ export class WebhookActor extends Actor implements WebhookApi {
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#deliveries = new DeliveryStore(ctx.storage.sql, this.store);
+    this.#stored = new DeliveryStore(ctx.storage.sql, this.store);
+    this.#deliveries = new Deliveries({
+      store: this.#stored,
+      address: this.place.address,
+      webhookId: () => this.#known().webhook.id,
+    });
     this.#courier = new Courier({
-      due: (limit) => (this.#sends ? this.#deliveries.due(Date.now(), limit) : []),
+      due: (limit) => (this.#sends ? this.#stored.due(Date.now(), limit) : []),
       attempt: (delivery) => this.#attempt(delivery),
       settle: (attempts) => this.#settle(attempts),
+      linger: () => scheduler.wait(LINGER_MS),
     });
     this.#following = new Following({
       ...systemChannel(env, this.place.workspace, () => this.#known()),
@@ -77,25 +85,23 @@ export class WebhookActor extends Actor implements WebhookApi {
 
   async deliveries(key: ActorKey, request: DeliveriesRequest): Promise<DeliveriesPage> {
     if (!this.identify(key) || !this.exists) return { rows: [], total: 0, more: false };
-    const found = this.#deliveries.page(request);
-    const rows = found.slice(0, request.limit).map((one) => ({ n: one.n, delivery: this.#view(one) }));
-    return { rows, total: this.#deliveries.count(request.status ?? null), more: found.length > request.limit };
+    const found = this.#stored.page(request);
+    const rows = found.slice(0, request.limit).map((one) => ({ n: one.n, delivery: this.#deliveries.view(one) }));
+    return { rows, total: this.#stored.count(request.status ?? null), more: found.length > request.limit };
   }
 
   async redeliver(caller: Caller, key: ActorKey, member: number): Promise<Result<Delivery>> {
     if (!this.identify(key) || !this.exists) return fail("NOT_FOUND", "there is no such delivery");
     const replay = this.replayed<Delivery>(caller);
     if (replay !== undefined) return replay;
-    const delivery = this.#deliveries.get(member);
+    const delivery = this.#stored.get(member);
     if (delivery === undefined) return fail("NOT_FOUND", "there is no such delivery");
     if (!this.#sends) return disabled();
     const view = this.commit(caller, (tx) => {
-      const restarted = { ...delivery, ...again(delivery, tx.now) };
-      this.#deliveries.save(restarted);
-      tx.journal(this.#about("webhook.redelivered", this.#detailsOf(delivery)));
+      const restarted = this.#deliveries.restart(tx, delivery);
       tx.timerBy(DELIVER_TIMER, tx.now + ATTEMPT_LOST_MS);
-      tx.remember(this.#view(restarted));
-      return this.#view(restarted);
+      tx.remember(restarted);
+      return restarted;
     });
     this.#deliver();
     return ok(view);
@@ -109,9 +115,11 @@ export class WebhookActor extends Actor implements WebhookApi {
     const n = replay?.value ?? this.commit(caller, (tx) => this.#keepTest(tx));
     this.#deliver();
     await this.#courier.settled(n);
-    const delivery = this.#deliveries.get(n);
+    const delivery = this.#stored.get(n);
     if (delivery === undefined) return fail("NOT_FOUND", "the delivery was forgotten");
-    return replay === undefined ? ok(this.#view(delivery)) : { ...ok(this.#view(delivery)), replayed: true };
+    return replay === undefined
+      ? ok(this.#deliveries.view(delivery))
+      : { ...ok(this.#deliveries.view(delivery)), replayed: true };
   }
 
   // --- kit
@@ -124,7 +132,7 @@ export class WebhookActor extends Actor implements WebhookApi {
     if (source !== "config") throw new Error(`a webhook takes no effects of ${source}`);
     const notice = body as WebhookNotice;
     if (notice.do === "webhook.removed") {
-      this.#deliveries.clear();
+      this.#stored.clear();
       this.#stand(tx, undefined);
       return;
     }
@@ -168,7 +176,7 @@ export class WebhookActor extends Actor implements WebhookApi {
       this.#follow();
       this.#deliver();
     });
-    const waiting = active && this.#deliveries.nextAt() !== undefined;
+    const waiting = active && this.#stored.nextAt() !== undefined;
     tx.timer(DELIVER_TIMER, waiting ? tx.now + ATTEMPT_LOST_MS : undefined);
   }
 
@@ -181,8 +189,8 @@ export class WebhookActor extends Actor implements WebhookApi {
       return;
     }
     this.#housekeep((tx) => {
-      for (const event of wanted) this.#keep(tx, event);
-      this.#parkOverdue(tx);
+      this.#deliveries.keep(tx, wanted);
+      if (wanted.length > 0) tx.timerBy(DELIVER_TIMER, tx.now + ATTEMPT_LOST_MS);
       tx.store.write(DOCUMENT, standing);
       tx.afterwards(() => {
         this.#standing = standing;
@@ -191,28 +199,12 @@ export class WebhookActor extends Actor implements WebhookApi {
     this.#deliver();
   }
 
-  #keep(tx: Commit, event: Event): number {
-    const n = tx.member();
-    this.#deliveries.add({ ...firstOf(tx.now), n, event: event.event, seq: event.seq }, event);
-    tx.timerBy(DELIVER_TIMER, tx.now + ATTEMPT_LOST_MS);
-    return n;
-  }
-
   #keepTest(tx: Commit): number {
     const { id, name } = this.#known().webhook;
-    const timestamp = new Date(tx.now).toISOString();
-    const payload = { webhook_id: id, name };
-    const n = this.#keep(tx, { event: "webhook.test", timestamp, channel: "system", seq: 0, prev: 0, payload });
+    const n = this.#deliveries.keepUntold(tx, { event: "webhook.test", payload: { webhook_id: id, name } });
+    tx.timerBy(DELIVER_TIMER, tx.now + ATTEMPT_LOST_MS);
     tx.remember(n);
     return n;
-  }
-
-  #parkOverdue(tx: Commit): void {
-    const overdue = this.#deliveries.overdue();
-    if (overdue.length === 0) return;
-    const why = `more than ${MAX_WAITING} waited`;
-    for (const one of overdue) this.#deliveries.save({ ...one, ...parked(one, why, tx.now) });
-    tx.journal(this.#about("webhook.overflowed", { parked: overdue.length }));
   }
 
   #follow(): void {
@@ -253,31 +245,24 @@ export class WebhookActor extends Actor implements WebhookApi {
   }
 
   async #attempt(delivery: StoredDelivery) {
-    const event = this.#deliveries.eventOf(delivery.n);
+    const event = this.#stored.eventOf(delivery.n);
     if (event === undefined) throw new Error(`delivery ${delivery.n} has no event`);
     const { webhook } = this.#known();
-    const message = await messageFor(this.env, this.place, webhook, this.#view(delivery), event);
+    const message = await messageFor(this.env, this.place, webhook, this.#deliveries.view(delivery), event);
     return post(message, this.env.WEBHOOK_ALLOW_PRIVATE === "1");
   }
 
   #settle(attempts: readonly Attempted[]): void {
     const url = attempts.some(({ outcome }) => isGone(outcome)) ? this.#standing?.webhook.url : undefined;
     this.#housekeep((tx) => {
-      for (const { delivery, outcome } of attempts) {
-        const current = this.#deliveries.get(delivery.n);
-        // Parked or forgotten meanwhile.
-        if (current?.status !== "waiting") continue;
-        const next = { ...current, ...attempted(current, outcome, tx.now, Math.random()) };
-        this.#deliveries.save(next);
-        if (next.status === "parked") tx.journal(this.#about("webhook.parked", this.#detailsOf(next)));
-      }
+      this.#deliveries.settle(tx, attempts, Math.random);
       if (url !== undefined) this.#stand(tx, { ...this.#known(), gone: url });
       tx.timer(DELIVER_TIMER, this.#nextAttemptAt(tx.now));
     });
   }
 
   #nextAttemptAt(now: number): number | undefined {
-    const next = this.#sends ? this.#deliveries.nextAt() : undefined;
+    const next = this.#sends ? this.#stored.nextAt() : undefined;
     // What is due is under way.
     return next !== undefined && next <= now ? now + ATTEMPT_LOST_MS : next;
   }
@@ -287,20 +272,6 @@ export class WebhookActor extends Actor implements WebhookApi {
   #known(): Standing {
     if (this.#standing === undefined) throw new Error("this webhook is not configured");
     return this.#standing;
-  }
-
-  #view(delivery: StoredDelivery): Delivery {
-    return deliveryView(this.place.address, delivery);
-  }
-
-  #about(action: string, details: Record<string, unknown>): Happening {
-    return { action, subject_type: "webhook", subject_id: this.#known().webhook.id, details };
-  }
-
-  #detailsOf(delivery: StoredDelivery): Record<string, unknown> {
-    const { id, event, seq, attempts, last_status, last_error } = this.#view(delivery);
-    const why = { ...(last_status !== undefined && { last_status }), ...(last_error !== undefined && { last_error }) };
-    return { delivery_id: id, event, event_seq: seq, attempts, ...why };
   }
 
   #housekeep<T>(work: (tx: Commit) => T): T {

@@ -6,8 +6,6 @@ import type { Outcome } from "./delivery.ts";
 import type { StoredDelivery } from "./delivery-store.ts";
 
 const AT_ONCE = 4;
-/** Each write is durable and so is dear; an outcome that dies with the process only means one attempt more. */
-const LINGER_MS = 20;
 
 export interface Attempted {
   readonly delivery: StoredDelivery;
@@ -19,6 +17,8 @@ interface Dependencies {
   readonly due: (limit: number) => readonly StoredDelivery[];
   readonly attempt: (delivery: StoredDelivery) => Promise<Outcome>;
   readonly settle: (attempts: readonly Attempted[]) => void;
+  /** For how long outcomes are gathered. */
+  readonly linger: () => Promise<void>;
 }
 
 export class Courier {
@@ -70,7 +70,7 @@ export class Courier {
   }
 
   async #settleSoon(): Promise<void> {
-    await scheduler.wait(LINGER_MS);
+    await this.#deps.linger();
     this.#settling = undefined;
     const attempts = this.#attempts;
     this.#attempts = [];

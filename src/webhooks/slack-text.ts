@@ -11,13 +11,12 @@ const FENCE = "```";
 
 /** Escaped, and no longer than `limit` (UTF-16 units) once escaped; a character or an entity is never cut in two. */
 export function escapedTo(text: string, limit: number): string {
-  let escaped = "";
-  for (const char of text) {
-    const next = ENTITIES[char] ?? char;
-    if (escaped.length + next.length > limit - CUT.length && !fits(text, limit)) return escaped + CUT;
-    escaped += next;
-  }
-  return escaped;
+  return cut(text, limit, (char) => ENTITIES[char] ?? char);
+}
+
+/** As it is, for what Slack shows as plain text; no longer than `limit`. */
+export function plainTo(text: string, limit: number): string {
+  return cut(text, limit, (char) => char);
 }
 
 /** A block of code that fits into a section; what would end it early does not. */
@@ -33,7 +32,13 @@ export function asText(value: unknown): string {
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 
-function fits(text: string, limit: number): boolean {
-  const entities = [...text.slice(0, limit)].reduce((more, char) => more + (ENTITIES[char]?.length ?? 1) - 1, 0);
-  return text.length + entities <= limit;
+function cut(text: string, limit: number, written: (char: string) => string): string {
+  let whole = "";
+  let kept = "";
+  for (const char of text) {
+    whole += written(char);
+    if (whole.length > limit) return kept + CUT;
+    if (whole.length <= limit - CUT.length) kept = whole;
+  }
+  return whole;
 }

@@ -1,7 +1,7 @@
 /** Events as Slack's Block Kit shows them (docs/design/webhooks.md). Pure; every text of others is escaped and cut to Slack's limits. */
 import type { EventBody } from "../realtime/channel-api.ts";
 import type { Task } from "../tasks/task-contract.ts";
-import { asCode, asText, escapedTo, type SlackBlock } from "./slack-text.ts";
+import { asCode, asText, escapedTo, plainTo, type SlackBlock } from "./slack-text.ts";
 
 export interface SlackMessage {
   /** What notifications show. */
@@ -64,11 +64,12 @@ function asked(title: string, payload: Payload, { task, review }: SlackContext, 
   const type = task?.config.type ?? payload.task_type;
   const risk = task?.risk === undefined ? payload.risk_score : `${task.risk.score} (${task.risk.level})`;
   const heading = type === undefined ? title : `${title}: ${textOf(type)}`;
-  const text = task === undefined ? heading : `${heading}: ${task.config.description}`;
+  const about = task?.config.description.trim() ?? "";
+  const text = about === "" ? heading : `${heading}: ${about}`;
   const diff = task === undefined ? "" : diffOf(task);
   return message(text, [
     header(heading),
-    ...(task === undefined ? [] : [section(escapedTo(task.config.description, 3_000))]),
+    ...(about === "" ? [] : [section(escapedTo(about, 3_000))]),
     ...fields([["Risk", risk], ...who]),
     ...(diff === "" ? [] : [section(asCode(diff))]),
     ...(review === undefined ? [] : [button("Review", review)]),
@@ -107,7 +108,7 @@ function textOf(value: unknown): string {
 
 function header(text: string): SlackBlock {
   // Plain text shows what it is given, entities too.
-  return { type: "header", text: { type: "plain_text", text: [...text].slice(0, 140).join("") } };
+  return { type: "header", text: { type: "plain_text", text: plainTo(text, 150) } };
 }
 
 function section(text: string): SlackBlock {

@@ -1,0 +1,81 @@
+/** What becomes of a webhook's deliveries, each step as a part of a commit of its actor; what was given up stands in the trail. */
+import type { Commit } from "../actor/commit.ts";
+import type { Address } from "../actor/ids.ts";
+import type { EventBody } from "../realtime/channel-api.ts";
+import type { Event } from "../realtime/contract.ts";
+import type { Delivery } from "./contract.ts";
+import type { Attempted } from "./courier.ts";
+import { again, attempted, firstOf, parked } from "./delivery.ts";
+import { type DeliveryStore, MAX_WAITING, type StoredDelivery } from "./delivery-store.ts";
+import { deliveryView } from "./delivery-view.ts";
+
+interface Dependencies {
+  readonly store: DeliveryStore;
+  /** of the webhook's actor */
+  readonly address: Address;
+  readonly webhookId: () => string;
+}
+
+export class Deliveries {
+  readonly #deps: Dependencies;
+
+  constructor(deps: Dependencies) {
+    this.#deps = deps;
+  }
+
+  view(delivery: StoredDelivery): Delivery {
+    return deliveryView(this.#deps.address, delivery);
+  }
+
+  /** Events that are to be sent, due at once; beyond what may wait the oldest are parked. */
+  keep(tx: Commit, events: readonly Event[]): void {
+    for (const event of events) this.#keep(tx, event);
+    const overdue = this.#deps.store.overdue();
+    if (overdue.length === 0) return;
+    for (const one of overdue)
+      this.#deps.store.save({ ...one, ...parked(one, `more than ${MAX_WAITING} waited`, tx.now) });
+    this.#tell(tx, "webhook.overflowed", { parked: overdue.length });
+  }
+
+  /** An event that stands in no trail; answers the number of its delivery. */
+  keepUntold(tx: Commit, { event, payload }: EventBody): number {
+    const timestamp = new Date(tx.now).toISOString();
+    return this.#keep(tx, { event, timestamp, channel: "system", seq: 0, prev: 0, payload });
+  }
+
+  /** From the beginning. */
+  restart(tx: Commit, delivery: StoredDelivery): Delivery {
+    const restarted = { ...delivery, ...again(delivery, tx.now) };
+    this.#deps.store.save(restarted);
+    this.#tell(tx, "webhook.redelivered", this.#detailsOf(delivery));
+    return this.view(restarted);
+  }
+
+  /** Writes down how attempts ended. */
+  settle(tx: Commit, attempts: readonly Attempted[], random: () => number): void {
+    for (const { delivery, outcome } of attempts) {
+      const current = this.#deps.store.get(delivery.n);
+      // Parked or forgotten meanwhile.
+      if (current?.status !== "waiting") continue;
+      const next = { ...current, ...attempted(current, outcome, tx.now, random()) };
+      this.#deps.store.save(next);
+      if (next.status === "parked") this.#tell(tx, "webhook.parked", this.#detailsOf(next));
+    }
+  }
+
+  #keep(tx: Commit, event: Event): number {
+    const n = tx.member();
+    this.#deps.store.add({ ...firstOf(tx.now), n, event: event.event, seq: event.seq }, event);
+    return n;
+  }
+
+  #tell(tx: Commit, action: string, details: Record<string, unknown>): void {
+    tx.journal({ action, subject_type: "webhook", subject_id: this.#deps.webhookId(), details });
+  }
+
+  #detailsOf(delivery: StoredDelivery): Record<string, unknown> {
+    const { id, event, seq, attempts, last_status, last_error } = this.view(delivery);
+    const why = { ...(last_status !== undefined && { last_status }), ...(last_error !== undefined && { last_error }) };
+    return { delivery_id: id, event, event_seq: seq, attempts, ...why };
+  }
+}
