@@ -72,8 +72,12 @@ export class WebhookActor extends Actor implements WebhookApi {
       wanted: () => this.#standing?.webhook.enabled === true,
       reached: () => this.#standing?.reached ?? null,
       take: (events, reached) => this.#take(events, reached),
+      failed: (thrown) => log("warn", "webhook.not_following", { actor: this.key, cause: causeOf(thrown) }),
     });
-    if (this.exists) this.#standing = this.store.read<Standing>(DOCUMENT);
+    if (!this.exists) return;
+    this.#standing = this.store.read<Standing>(DOCUMENT);
+    // The life before may have ended in the middle of an attempt.
+    ctx.waitUntil(Promise.resolve().then(() => this.#deliver()));
   }
 
   // --- RPC

@@ -3,7 +3,6 @@
  * leaves open is fetched. Where it stands is the owner's to keep. Its dependencies are arguments.
  */
 import { Turns } from "../actor/turns.ts";
-import { causeOf, log } from "../log.ts";
 import type { EventsPage } from "../realtime/channel-api.ts";
 import type { Event } from "../realtime/contract.ts";
 
@@ -22,6 +21,8 @@ interface Dependencies {
   readonly reached: () => number | null;
   /** Takes events in order, each once, and moves to `reached` with them. */
   readonly take: (events: readonly Event[], reached: number) => void;
+  /** Hears of what the others threw. */
+  readonly failed: (thrown: unknown) => void;
 }
 
 export class Following {
@@ -66,10 +67,8 @@ export class Following {
       const reached = this.#deps.reached();
       // Somebody began anew meanwhile, or was pushed to.
       if (reached !== after) continue;
-      if (reset) {
-        log("warn", "webhook.reset", { after, head });
-        this.#deps.take([], head);
-      }
+      // The trail was restored and is shorter than it was.
+      if (reset) this.#deps.take([], head);
       if (events.length === 0) return true;
       this.#take(events);
     }
@@ -86,7 +85,7 @@ export class Following {
       try {
         return await run();
       } catch (thrown) {
-        log("warn", "webhook.not_following", { cause: causeOf(thrown) });
+        this.#deps.failed(thrown);
         return false;
       }
     });

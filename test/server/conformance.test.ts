@@ -77,7 +77,13 @@ GET /admin/audit/retention/{id}/file
 POST /admin/audit/retention/{id}/confirm
 POST /admin/rebuild
 GET /stats
-GET /webhooks/executor-secret`;
+GET /webhooks/executor-secret
+GET POST /webhooks
+GET PATCH DELETE /webhooks/{id}
+POST /webhooks/{id}/rotate-secret
+POST /webhooks/{id}/test
+GET /webhooks/{id}/deliveries
+POST /webhooks/{id}/deliveries/{delivery_id}/redeliver`;
 
 /** Sockets and streams do not end with an answer: other tests open them. */
 function ends({ template }: Operation): boolean {
@@ -360,6 +366,23 @@ describe("what the server answers is what the document says", () => {
     await call(author, 409, "POST", `${failing}/resubmit`);
     await call(root, 200, "GET", "/webhooks/executor-secret");
     await call(author, 403, "GET", "/webhooks/executor-secret");
+
+    // Nobody is there.
+    const hook = { id: "hook", name: "Hook", url: "https://nobody.invalid/hook", events: ["none"], format: "slack" };
+    await call(admin, 201, "POST", "/webhooks", hook);
+    await call(admin, 409, "POST", "/webhooks", hook);
+    await call(admin, 400, "POST", "/webhooks", { ...hook, url: "http://10.0.0.1/" });
+    await call(author, 403, "GET", "/webhooks");
+    await call(admin, 200, "GET", "/webhooks?limit=1");
+    await call(admin, 200, "PATCH", "/webhooks/hook", { description: "x", links_for: "ada" });
+    await call(admin, 200, "GET", "/webhooks/hook");
+    await call(admin, 200, "POST", "/webhooks/hook/rotate-secret");
+    const { id } = await call<{ id: string }>(admin, 200, "POST", "/webhooks/hook/test");
+    await call(admin, 200, "GET", "/webhooks/hook/deliveries?status=waiting");
+    await call(admin, 202, "POST", `/webhooks/hook/deliveries/${id}/redeliver`);
+    await call(admin, 404, "POST", `/webhooks/other/deliveries/${id}/redeliver`);
+    await call(admin, 204, "DELETE", "/webhooks/hook");
+    await call(admin, 404, "DELETE", "/webhooks/hook");
   });
 
   test("of batches and links", async () => {
