@@ -27,7 +27,7 @@ function rootOf({ url }: Server): Session {
 
 async function made(root: Session, name: string, ...replies: readonly Reply[]): Promise<string> {
   const { url } = receiver.at(`/${name}`, ...replies);
-  const { secret } = await root.post<{ secret: string }>("/webhooks", {
+  const { secret } = await root.post<{ secret: string }>("/webhooks", 201, {
     id: name,
     name,
     url,
@@ -36,7 +36,7 @@ async function made(root: Session, name: string, ...replies: readonly Reply[]): 
   return secret;
 }
 
-test("an event is sent again 5 s after it was not taken, signed and under the same id; a redirect is not followed", async () => {
+test.concurrent("an event is sent again 5 s after it was not taken, signed and under the same id; a redirect is not followed", async () => {
   const root = rootOf(server);
   const elsewhere = receiver.at("/elsewhere", taken);
   const secret = await made(root, "patient", { status: 302, headers: { Location: elsewhere.url } }, taken);
@@ -50,7 +50,7 @@ test("an event is sent again 5 s after it was not taken, signed and under the sa
   expect(receiver.delivered("/elsewhere")).toEqual([]);
 });
 
-test("an event whose sender was killed with -9 arrives under the same id, and what happened since follows", async () => {
+test.concurrent("an event whose sender was killed with -9 arrives under the same id, and what happened since follows", async () => {
   const mortal = await startServer(ALLOWED);
   await made(rootOf(mortal), "survivor", "silence", taken);
   await rootOf(mortal).newUser("grace", "author");
