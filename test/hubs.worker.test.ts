@@ -104,6 +104,23 @@ describe("a subscriber", () => {
   });
 });
 
+test("an admin hears all locks and the whole trail, in D1's order, over one socket", async () => {
+  const stage = new Stage();
+  const ada = await stage.user("ada", "admin");
+  const robo = await stage.agent("robo");
+  const socket = await Listener.open(ada.token);
+  await socket.subscribe(["locks", "system"], { locks: 0, system: 0 });
+  await cycle(robo);
+  for (const channel of ["locks", "system"]) {
+    await eventually(async () => {
+      const all = await published(ada, channel);
+      expect(all.length).toBeGreaterThan(channel === "locks" ? 1 : 3);
+      expect(socket.seqs(channel)).toEqual(all);
+    });
+  }
+  expect(socket.events("locks").map(({ event }) => event)).toEqual(["lock:acquired", "lock:released"]);
+});
+
 /** Channels that a person's hub follows. */
 async function channelsOf(stage: Stage, person: Person): Promise<unknown[]> {
   const found = await rows(stage, hubOf(person), "SELECT name FROM channels ORDER BY name");
