@@ -14,7 +14,7 @@ export default defineConfig({
         test: {
           name: "rules",
           environment: "node",
-          include: ["src/**/*.test.ts"],
+          include: ["src/**/*.test.ts", "bench/**/*.test.ts"],
           exclude: ["src/**/*.worker.test.ts"],
         },
       },

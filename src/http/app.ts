@@ -21,9 +21,10 @@ export function createApp(capabilities: readonly ((app: App) => void)[]): App {
   app.use(async (c, next) => {
     const given = c.req.header("X-Request-Id");
     c.set("requestId", given !== undefined && isUuidShaped(given) ? given.toLowerCase() : crypto.randomUUID());
-    c.header("X-Request-Id", c.get("requestId"));
     const started = Date.now();
     await next();
+    // Endpoints and errors set it themselves: to set it twice would copy every response.
+    if (!c.res.headers.has("X-Request-Id")) c.header("X-Request-Id", c.get("requestId"));
     logRequest(c, Date.now() - started);
   });
   app.onError((thrown, c) => {

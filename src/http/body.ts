@@ -38,26 +38,35 @@ export async function readBody(request: Request): Promise<ReadBody> {
 
 async function readText(request: Request): Promise<string> {
   if (request.body === null) return "";
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of request.body) {
-    size += chunk.byteLength;
-    if (size <= MAX_BODY_BYTES) chunks.push(chunk);
-    // A connection that is closed under a client that still sends may lose it the answer: what is too large is read out, in bounds.
-    if (size > MAX_DRAIN_BYTES) break;
-  }
-  if (size > MAX_BODY_BYTES) refuse("PAYLOAD_TOO_LARGE", `the body is larger than ${MAX_BODY_BYTES} bytes`);
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.byteLength;
-  }
+  const declared = request.headers.get("Content-Length");
+  // Reading it whole costs a third of reading it chunk by chunk; that is for what may turn out too large.
+  const whole = declared !== null && Number(declared) <= MAX_BODY_BYTES;
+  const bytes = whole ? await request.arrayBuffer() : await readBounded(request.body);
+  if (bytes.byteLength > MAX_BODY_BYTES) refuse("PAYLOAD_TOO_LARGE", `the body is larger than ${MAX_BODY_BYTES} bytes`);
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
   } catch {
     return refuse("MALFORMED_JSON", "the body is not UTF-8");
   }
+}
+
+/** The body if it is not too large, else something that is. */
+async function readBounded(body: ReadableStream<Uint8Array>): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    size += chunk.byteLength;
+    if (size <= MAX_BODY_BYTES) chunks.push(chunk);
+    // A connection that is closed under a client that still sends may lose it the answer: what is too large is read out, in bounds.
+    if (size > MAX_DRAIN_BYTES) break;
+  }
+  const bytes = new Uint8Array(Math.min(size, MAX_BODY_BYTES + 1));
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return bytes;
 }
 
 interface Forbidden {

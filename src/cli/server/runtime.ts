@@ -31,7 +31,7 @@ export interface Runtime {
 export async function startRuntime(
   script: string,
   worker: WorkerDeclaration,
-  { host, port }: Settings,
+  { host, port, inspectorPort }: Settings,
   state: StateDirectory,
   died: (reason: Error) => void,
 ): Promise<Runtime> {
@@ -78,6 +78,7 @@ export async function startRuntime(
         scriptPath: script,
         d1Databases,
         unsafeDirectSockets: [{ host, port }],
+        ...(inspectorPort !== undefined && { inspectorPort }),
       }),
     );
     return { url: await miniflare.unsafeGetDirectURL(), stop: () => stop(miniflare, state) };

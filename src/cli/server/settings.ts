@@ -10,13 +10,15 @@ export interface Settings {
   readonly port: number;
   /** As given: relative to the working directory, or absolute. */
   readonly stateDir: string;
+  /** Where workerd's inspector listens, for DevTools and profiles; undefined: nowhere. */
+  readonly inspectorPort?: number;
 }
 
 /** The smallest ROOT_TOKEN the worker accepts, in characters (spec 02, Authentication). */
 export const ROOT_TOKEN_LENGTH = 32;
 
 /**
- * Reads HOST, PORT and STATE_DIR. An empty variable counts as absent.
+ * Reads HOST, PORT, STATE_DIR and INSPECTOR_PORT. An empty variable counts as absent.
  * @throws StartFailure naming the variable and what it takes
  */
 export function readSettings(env: Environment): Settings {
@@ -24,6 +26,7 @@ export function readSettings(env: Environment): Settings {
     host: env.HOST || "127.0.0.1",
     port: wholeNumber("PORT", env.PORT || "8787", 65_535),
     stateDir: env.STATE_DIR || ".state",
+    ...(env.INSPECTOR_PORT && { inspectorPort: wholeNumber("INSPECTOR_PORT", env.INSPECTOR_PORT, 65_535) }),
   };
 }
 

@@ -1,0 +1,114 @@
+/**
+ * `node bench/profile.ts heartbeat`: a CPU profile of workerd under one measure's load, through its inspector, into
+ * bench/results/{measure}.cpuprofile (open it in Chrome DevTools), and the functions that took most time by themselves.
+ */
+import { writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { BASE, type Countersign, startCountersign } from "./contestants/countersign.ts";
+import { closedLoop } from "./load.ts";
+import { fullTask } from "./measures/task-life.ts";
+import { freePort } from "./process.ts";
+
+const SECONDS = 8;
+const SHOWN = 30;
+
+interface Profile {
+  readonly nodes: readonly {
+    readonly id: number;
+    readonly callFrame: { readonly functionName: string; readonly url: string; readonly lineNumber: number };
+  }[];
+  readonly samples: readonly number[];
+}
+
+const LOADS: Readonly<Record<string, (server: Countersign) => Promise<unknown>>> = {
+  heartbeat: async (server) => {
+    const agent = server.as(server.tokens.agent);
+    const body = { resource_type: "resource", resource_id: "database:bench/profile", ttl_seconds: 300 };
+    const { id } = await agent.expect<{ id: string }>(201, "POST", `${BASE}/locks/acquire`, body);
+    return closedLoop(1, SECONDS, () => agent.expect(200, "POST", `${BASE}/locks/heartbeat`, { lock_id: id }));
+  },
+  pair: async (server) => {
+    const client = await server.client(0);
+    return closedLoop(1, SECONDS, () => client.pair("database:bench/profile"));
+  },
+  tasks: async (server) => {
+    const { author, reviewer, agent } = server.tokens;
+    const people = Array.from({ length: 8 }, () => ({
+      author: server.as(author),
+      reviewer: server.as(reviewer),
+      agent: server.as(agent),
+    }));
+    return closedLoop(people.length, SECONDS, async (driver) => {
+      const who = people[driver];
+      if (who !== undefined) await fullTask(who, `of-${driver}`);
+    });
+  },
+};
+
+const [name = "heartbeat"] = process.argv.slice(2);
+const load = LOADS[name];
+if (load === undefined) {
+  console.error(`no such load: ${name}; there are ${Object.keys(LOADS).join(", ")}`);
+  process.exit(2);
+}
+const inspectorPort = await freePort();
+const server = await startCountersign(undefined, { INSPECTOR_PORT: String(inspectorPort) });
+const inspector = await inspect(inspectorPort);
+await inspector.send("Profiler.enable");
+await inspector.send("Profiler.setSamplingInterval", { interval: 200 });
+await inspector.send("Profiler.start");
+await load(server);
+const { profile } = (await inspector.send("Profiler.stop")) as { profile: Profile };
+inspector.close();
+await server.stop();
+const file = fileURLToPath(new URL(`results/${name}.cpuprofile`, import.meta.url));
+writeFileSync(file, JSON.stringify(profile));
+for (const line of hottest(profile)) console.log(line);
+
+async function inspect(port: number) {
+  const targets = (await (await fetch(`http://127.0.0.1:${port}/json`)).json()) as { webSocketDebuggerUrl: string }[];
+  const url = targets[0]?.webSocketDebuggerUrl;
+  if (url === undefined) throw new Error("the inspector has no target");
+  const socket = new WebSocket(url);
+  await new Promise((resolve, reject) => {
+    socket.addEventListener("open", resolve, { once: true });
+    socket.addEventListener("error", () => reject(new Error("the inspector refused")), { once: true });
+  });
+  const waiting = new Map<number, (result: unknown) => void>();
+  socket.addEventListener("message", ({ data }) => {
+    const { id, result } = JSON.parse(String(data)) as { id?: number; result?: unknown };
+    if (id !== undefined) waiting.get(id)?.(result);
+  });
+  let last = 0;
+  return {
+    send: (method: string, params: object = {}) =>
+      new Promise<unknown>((resolve) => {
+        last += 1;
+        waiting.set(last, resolve);
+        socket.send(JSON.stringify({ id: last, method, params }));
+      }),
+    close: () => socket.close(),
+  };
+}
+
+/** Functions by their own share of the samples that were not idle. */
+function hottest({ nodes, samples }: Profile): string[] {
+  const names = new Map(
+    nodes.map(({ id, callFrame: { functionName, lineNumber } }) => [
+      id,
+      `${functionName || "(anonymous)"}:${lineNumber}`,
+    ]),
+  );
+  const own = new Map<string, number>();
+  let busy = 0;
+  for (const id of samples) {
+    const called = names.get(id) ?? "?";
+    if (called.startsWith("(idle)")) continue;
+    busy += 1;
+    own.set(called, (own.get(called) ?? 0) + 1);
+  }
+  return [...own]
+    .sort(([, a], [, b]) => b - a)
+    .slice(0, SHOWN)
+    .map(([called, count]) => `${((count * 100) / busy).toFixed(1).padStart(5)} %  ${called}`);
+}
