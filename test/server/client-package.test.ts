@@ -48,7 +48,10 @@ test("packed, it holds the client and nothing of the worker; in an empty project
   const packed = await run("npm", ["pack", "--ignore-scripts", "--json", "--pack-destination", project], { cwd: ROOT });
   const [{ filename, files }] = JSON.parse(packed.stdout) as [{ filename: string; files: { path: string }[] }];
   const foreign = files.filter(
-    ({ path }) => !/^(dist\/client\/[\w-]+\.(js|d\.ts)|package\.json|README\.md)$/.test(path),
+    ({ path }) =>
+      !/^(dist\/client\/[\w-]+\.(js|d\.ts)|dist\/cli\/countersign\.js|src\/cli\/launch\.js|package\.json|README\.md)$/.test(
+        path,
+      ),
   );
   expect(foreign).toEqual([]);
 
