@@ -16,8 +16,8 @@ import { Facts } from "./facts.ts";
 /** Resources that changes and lockers fight for. */
 export const RESOURCES = ["c0", "c1", "c2", "c3"] as const;
 export const keyOf = (resource: string) => `configuration:prod/${resource}`;
-/** Longer than a run, so that no lease ends by itself. */
-const LONG_S = 600;
+/** So long that no lease of a client that goes on ends by itself. */
+const LONG_S = 300;
 const POLL_MS = 25;
 /** After the load has stopped, what is under way may take so long to end (ms). */
 const ENDING_MS = 60_000;

@@ -1,5 +1,6 @@
 /** One run: a fresh server under load and faults for a while, then everything that must hold (05, "Audit"; 01, "The actor kit"). */
 import { setTimeout as pause } from "node:timers/promises";
+import type { AuditRow } from "../../src/audit/contract.ts";
 import { castOf } from "../support/main-job.ts";
 import { Random } from "../support/random.ts";
 import { ChaosServer } from "./chaos-server.ts";
@@ -15,6 +16,7 @@ export interface Outcome {
   readonly figures: Readonly<Record<string, number>>;
   /** what the server said in its last life */
   readonly log: string;
+  readonly trail: readonly AuditRow[];
 }
 
 /** @param ms how long things go wrong */
@@ -53,7 +55,7 @@ export async function run(seed: number, ms: number): Promise<Outcome> {
   for (const one of subscribers) one.stop();
   await Promise.all(listening);
   await server.beset(NO_FAULTS);
-  const { findings, ...figures } = result;
+  const { findings, trail, ...figures } = result;
   const log = server.log();
   await server.end();
   return {
@@ -73,5 +75,6 @@ export async function run(seed: number, ms: number): Promise<Outcome> {
       ...figures,
     },
     log,
+    trail,
   };
 }

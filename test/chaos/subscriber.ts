@@ -60,10 +60,11 @@ export class SocketSubscriber extends Subscriber {
 
   #listen(ticket: string): Promise<void> {
     const socket = new WebSocket(`${this.session.url.replace("http", "ws")}${BASE}/ws?ticket=${ticket}`);
-    const { promise: closed, resolve: close } = Promise.withResolvers<void>();
-    const subscribe = (channels: readonly string[]) => {
-      const since = Object.fromEntries(channels.map((channel) => [channel, this.last(channel)]));
-      socket.send(JSON.stringify({ action: "subscribe", channels, since }));
+    const { promise: closed, resolve } = Promise.withResolvers<void>();
+    const close = () => resolve();
+    const subscribe = () => {
+      const since = Object.fromEntries(this.channels.map((channel) => [channel, this.last(channel)]));
+      socket.send(JSON.stringify({ action: "subscribe", channels: this.channels, since }));
     };
     let isAnswered = true;
     const beat = setInterval(() => {
@@ -73,23 +74,27 @@ export class SocketSubscriber extends Subscriber {
     }, 1_000);
     // A server that was killed does not say goodbye.
     const givenUp = setInterval(() => !this.isGoing && close(), 100);
-    socket.onopen = () => {
+    socket.addEventListener("open", () => {
       this.connections += 1;
-      subscribe(this.channels);
-    };
-    socket.onclose = socket.onerror = () => close();
-    socket.onmessage = ({ data }) => {
+      subscribe();
+    });
+    socket.addEventListener("close", close);
+    socket.addEventListener("error", close);
+    let isOver = false;
+    socket.addEventListener("message", ({ data }) => {
+      // What was still under way when it was given up is heard on the next one.
+      if (isOver) return;
       isAnswered = true;
       if (data === "pong") return;
       const message: Told = JSON.parse(String(data));
       if ("seq" in message) this.hear(message);
       else if (message.event === "reset") this.wasReset(message.channel ?? "");
       else if (message.event === "error") socket.close();
-    };
+    });
     return closed.finally(() => {
       clearInterval(beat);
       clearInterval(givenUp);
-      socket.onmessage = null;
+      isOver = true;
       socket.close();
     });
   }

@@ -13,8 +13,8 @@ interface Indebted {
   readonly debt: (actor: string) => Debt;
 }
 
-function inChaos(Base: new (ctx: DurableObjectState, env: Env) => Actor) {
-  return class extends Base {
+function inChaos(Base: abstract new (ctx: DurableObjectState, env: Env) => Actor) {
+  abstract class InChaos extends Base {
     constructor(ctx: DurableObjectState, env: Env) {
       skewAlarms(ctx.storage);
       disturbDatabase(env.DB);
@@ -23,14 +23,14 @@ function inChaos(Base: new (ctx: DurableObjectState, env: Env) => Actor) {
 
     /** Straight from the tables of the kit: what memory believes makes no difference. */
     debt(actor: string): Debt {
-      const { sql } = this.ctx.storage;
       if (!this.exists) return { actor, effects: 0, unshipped: 0 };
-      const owed = sql.exec<{ effects: number; unshipped: number }>(
+      const owed = this.ctx.storage.sql.exec<{ effects: number; unshipped: number }>(
         "SELECT (SELECT count(*) FROM outbox) AS effects, max(0, head_seq - shipped) AS unshipped FROM actor",
       );
       return { actor, ...owed.one() };
     }
-  };
+  }
+  return InChaos;
 }
 
 export const TaskActor = inChaos(actors.TaskActor);
