@@ -420,12 +420,6 @@ export interface paths {
     /** Send one again from the beginning, under the same `webhook-id` */
     post: operations["postWebhooksIdDeliveriesDeliveryIdRedeliver"];
   };
-  "/links/{token}": {
-    /** The page of a one-click link; changes nothing */
-    get: operations["getLinks"];
-    /** Decide by a one-click link */
-    post: operations["postLinks"];
-  };
 }
 
 export type webhooks = Record<string, never>;
@@ -2003,7 +1997,63 @@ export interface components {
       readonly locks: readonly components["schemas"]["LockInfo"][];
       readonly pagination: components["schemas"]["Pagination"];
     };
-    readonly LockInfo: components["schemas"]["Lock"] & ({
+    readonly LockInfo: {
+      /** Format: uuid */
+      readonly id: string;
+      readonly acquired: boolean;
+      /** @enum {string} */
+      readonly status: "held" | "queued";
+      /** @enum {string} */
+      readonly resource_type: "task" | "resource" | "agent";
+      readonly resource_id: string;
+      /** @enum {string} */
+      readonly mode: "shared" | "exclusive";
+      readonly fencing_token?: number;
+      /**
+       * Format: date-time
+       * @example 2026-11-20T22:46:52.123Z
+       */
+      readonly expires_at?: string;
+      readonly holder?: {
+        /** Format: uuid */
+        readonly lock_id: string;
+        readonly agent_id: string;
+        readonly session_id: string;
+        /**
+         * Format: date-time
+         * @example 2026-11-20T22:46:52.123Z
+         */
+        readonly acquired_at: string;
+        /**
+         * Format: date-time
+         * @example 2026-11-20T22:46:52.123Z
+         */
+        readonly expires_at: string;
+        readonly purpose?: string;
+      };
+      readonly holders: readonly {
+          /** Format: uuid */
+          readonly lock_id: string;
+          readonly agent_id: string;
+          readonly session_id: string;
+          /**
+           * Format: date-time
+           * @example 2026-11-20T22:46:52.123Z
+           */
+          readonly acquired_at: string;
+          /**
+           * Format: date-time
+           * @example 2026-11-20T22:46:52.123Z
+           */
+          readonly expires_at: string;
+          readonly purpose?: string;
+        }[];
+      readonly queue_position?: number;
+      readonly estimated_wait_seconds?: number;
+      /** @enum {boolean} */
+      readonly reentrant?: true;
+      /** @enum {boolean} */
+      readonly upgrade_pending?: true;
       readonly queue: readonly ({
           /** Format: uuid */
           readonly lock_id: string;
@@ -2018,7 +2068,7 @@ export interface components {
           readonly requested_at: string;
           readonly priority: number;
         })[];
-    });
+    };
     readonly AuditRow: {
       readonly id: number;
       readonly workspace: string;
@@ -4256,47 +4306,6 @@ export interface operations {
       202: {
         content: {
           readonly "application/json": components["schemas"]["WebhookDelivery"];
-        };
-      };
-    };
-  };
-  /** The page of a one-click link; changes nothing */
-  getLinks: {
-    parameters: {
-      path: {
-        token: string;
-      };
-    };
-    responses: {
-      /** @description the change, with a form to decide */
-      200: {
-        content: {
-          readonly "text/html": string;
-        };
-      };
-    };
-  };
-  /** Decide by a one-click link */
-  postLinks: {
-    parameters: {
-      path: {
-        token: string;
-      };
-    };
-    readonly requestBody: {
-      readonly content: {
-        readonly "application/x-www-form-urlencoded": {
-          /** @enum {string} */
-          readonly action: "approve" | "reject";
-          readonly reason?: string;
-        };
-      };
-    };
-    responses: {
-      /** @description decided */
-      200: {
-        content: {
-          readonly "text/html": string;
         };
       };
     };
