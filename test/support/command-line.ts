@@ -49,3 +49,19 @@ export function start(args: readonly string[], env: Readonly<Record<string, stri
 export function run(args: readonly string[], env: Readonly<Record<string, string>>, input = ""): Promise<Ran> {
   return start(args, env, input).ended;
 }
+
+/** On a terminal of its own (util-linux `script`), where what is written to it arrives as keys. */
+export function startOnTerminal(args: readonly string[], env: Readonly<Record<string, string>>) {
+  const command = [...COMMAND_LINE.split(" "), ...args].join(" ");
+  const child = spawn("script", ["-qec", `stty rows 24 cols 80; ${command}`, "/dev/null"], {
+    env: { PATH: process.env.PATH ?? "", TERM: "xterm", ...env },
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  let screen = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (screen += text));
+  return {
+    screen: () => screen,
+    press: (keys: string) => child.stdin.write(keys),
+    ended: once(child, "close").then(() => child.exitCode),
+  };
+}
