@@ -1955,7 +1955,63 @@ export interface components {
       readonly locks: readonly components["schemas"]["LockInfo"][];
       readonly pagination: components["schemas"]["Pagination"];
     };
-    readonly LockInfo: components["schemas"]["Lock"] & ({
+    readonly LockInfo: {
+      /** Format: uuid */
+      readonly id: string;
+      readonly acquired: boolean;
+      /** @enum {string} */
+      readonly status: "held" | "queued";
+      /** @enum {string} */
+      readonly resource_type: "task" | "resource" | "agent";
+      readonly resource_id: string;
+      /** @enum {string} */
+      readonly mode: "shared" | "exclusive";
+      readonly fencing_token?: number;
+      /**
+       * Format: date-time
+       * @example 2026-11-20T22:46:52.123Z
+       */
+      readonly expires_at?: string;
+      readonly holder?: {
+        /** Format: uuid */
+        readonly lock_id: string;
+        readonly agent_id: string;
+        readonly session_id: string;
+        /**
+         * Format: date-time
+         * @example 2026-11-20T22:46:52.123Z
+         */
+        readonly acquired_at: string;
+        /**
+         * Format: date-time
+         * @example 2026-11-20T22:46:52.123Z
+         */
+        readonly expires_at: string;
+        readonly purpose?: string;
+      };
+      readonly holders: readonly {
+          /** Format: uuid */
+          readonly lock_id: string;
+          readonly agent_id: string;
+          readonly session_id: string;
+          /**
+           * Format: date-time
+           * @example 2026-11-20T22:46:52.123Z
+           */
+          readonly acquired_at: string;
+          /**
+           * Format: date-time
+           * @example 2026-11-20T22:46:52.123Z
+           */
+          readonly expires_at: string;
+          readonly purpose?: string;
+        }[];
+      readonly queue_position?: number;
+      readonly estimated_wait_seconds?: number;
+      /** @enum {boolean} */
+      readonly reentrant?: true;
+      /** @enum {boolean} */
+      readonly upgrade_pending?: true;
       readonly queue: readonly ({
           /** Format: uuid */
           readonly lock_id: string;
@@ -1970,7 +2026,7 @@ export interface components {
           readonly requested_at: string;
           readonly priority: number;
         })[];
-    });
+    };
     readonly AuditRow: {
       readonly id: number;
       readonly workspace: string;
