@@ -20,13 +20,13 @@ function entry(id: string): InboxEntry {
     created_at: "2026-01-01T00:00:00Z",
     task: {
       id: `task-${id}`,
-      state: "REVIEWING",
-      revision: 3,
       type: "t",
       description: `change ${id}`,
       author_id: "alice",
+      risk_score: 0.4,
+      risk_level: "MEDIUM",
     },
-  } as InboxEntry;
+  };
 }
 
 const inbox = openInbox([entry("1"), entry("2"), entry("3")]);
