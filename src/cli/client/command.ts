@@ -10,8 +10,8 @@ export const COMMAND = "dist/cli/countersign.js";
  * package.json depends on stays out. It is there as a whole or not at all: it may be built twice at once.
  */
 export async function buildCommand(root: string): Promise<void> {
-  const draft = join(root, `${COMMAND}.${process.pid}`);
-  mkdirSync(dirname(draft), { recursive: true });
+  const draft = join(root, `dist/countersign.${process.pid}.js`);
+  mkdirSync(join(root, dirname(COMMAND)), { recursive: true });
   await build({
     entryPoints: [join(root, "src/cli/countersign.ts")],
     outfile: draft,
