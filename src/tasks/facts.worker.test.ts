@@ -221,7 +221,7 @@ describe("past executions", () => {
         execution(3, "timeout", 60),
         execution(4, "cancelled", null),
         execution(5, null, null),
-        execution(7, null, 30),
+        execution(7, null, 30, { completed_at: "2026-11-20T00:07:00.000Z" }),
         execution(6, "failure", 1, { type: "another.type" }),
       ],
     });

@@ -4,15 +4,18 @@ import { type Answer, type Session, send } from "./wire.ts";
 
 /**
  * A client that gives up no request: when the server dies before it answers, the same request is sent again, with the same
- * Idempotency-Key, to the server that follows.
+ * Idempotency-Key, to the server that follows. Answers of which `isLost` says so count as none, too.
  */
 export class Persistent {
   readonly session: Session;
   /** Answers that were lost so far. */
   lost = 0;
 
-  constructor(session: Session) {
+  readonly #isLost: (answer: Answer<unknown>) => boolean;
+
+  constructor(session: Session, isLost: (answer: Answer<unknown>) => boolean = () => false) {
     this.session = session;
+    this.#isLost = isLost;
   }
 
   get<Body>(path: string): Promise<Answer<Body>> {
@@ -20,18 +23,25 @@ export class Persistent {
   }
 
   post<Body>(path: string, body: unknown = {}, headers: Readonly<Record<string, string>> = {}): Promise<Answer<Body>> {
+    return this.write("POST", path, body, headers);
+  }
+
+  write<Body>(
+    method: string,
+    path: string,
+    body: unknown,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Answer<Body>> {
     const all = { ...headers, "Idempotency-Key": randomUUID() };
-    return this.#untilAnswered(() => this.session.call<Body>("POST", path, body, all));
+    return this.#untilAnswered(() => this.session.call<Body>(method, path, body, all));
   }
 
   async #untilAnswered<Body>(attempt: () => Promise<Answer<Body>>): Promise<Answer<Body>> {
     for (;;) {
-      try {
-        return await attempt();
-      } catch {
-        this.lost += 1;
-        await until(() => isReady(this.session.url));
-      }
+      const answer = await attempt().catch(() => undefined);
+      if (answer !== undefined && !this.#isLost(answer)) return answer;
+      this.lost += 1;
+      await until(() => isReady(this.session.url));
     }
   }
 }

@@ -35,9 +35,12 @@ export interface Server {
 }
 
 /** Starts a server with rate limits off (unless `env` says otherwise) and waits until it says that it is ready. */
-export async function startServer(env: Readonly<Record<string, string>> = {}): Promise<Server> {
+export async function startServer(
+  env: Readonly<Record<string, string>> = {},
+  program = "src/cli/serve.ts",
+): Promise<Server> {
   const stateDir = env.STATE_DIR ?? temporaryFolder();
-  const { child, output } = launch({ STATE_DIR: stateDir, ...env });
+  const { child, output } = launch({ STATE_DIR: stateDir, ...env }, program);
   const url = await Promise.race([
     new Promise<string>((resolve) =>
       child.stdout?.on("data", () => {
@@ -58,7 +61,7 @@ export async function startServer(env: Readonly<Record<string, string>> = {}): P
       child.kill(signal);
       return ending(child, output, begun);
     },
-    restart: () => startServer({ ...env, STATE_DIR: stateDir, PORT: new URL(url).port }),
+    restart: () => startServer({ ...env, STATE_DIR: stateDir, PORT: new URL(url).port }, program),
   };
 }
 
@@ -102,8 +105,11 @@ interface Output {
   stderr: string;
 }
 
-function launch(env: Readonly<Record<string, string>>): { child: ChildProcess; output: Output } {
-  const child = spawn(process.execPath, ["src/cli/serve.ts"], {
+function launch(
+  env: Readonly<Record<string, string>>,
+  program = "src/cli/serve.ts",
+): { child: ChildProcess; output: Output } {
+  const child = spawn(process.execPath, [program], {
     cwd: PROJECT,
     env: {
       ...process.env,

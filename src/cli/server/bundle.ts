@@ -54,11 +54,15 @@ export async function build(root: string): Promise<void> {
 
 const DRAFT = ".draft-";
 
-async function bundle(root: string, outdir: string): Promise<void> {
+/**
+ * Bundles the worker, or another one whose entry is named, into a folder.
+ * @throws StartFailure with the bundler's own words
+ */
+export async function bundle(root: string, outdir: string, ...entry: readonly string[]): Promise<void> {
   const wrangler = createRequire(import.meta.url)
     .resolve("wrangler/package.json")
     .replace("package.json", "bin/wrangler.js");
-  const child = spawn(process.execPath, [wrangler, "deploy", "--dry-run", "--outdir", outdir], {
+  const child = spawn(process.execPath, [wrangler, "deploy", ...entry, "--dry-run", "--outdir", outdir], {
     cwd: root,
     env: { ...process.env, ...OFFLINE },
     stdio: ["ignore", "pipe", "pipe"],

@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import { createRequire } from "node:module";
 import { createServer } from "node:net";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { isErrorCode } from "./error-code.ts";
 import { applyMigrations, readMigrations } from "./migrations.ts";
@@ -116,7 +116,7 @@ function wrapWorkerd(state: StateDirectory): void {
   const workerd: { default: string } = createRequire(import.meta.url)("workerd");
   process.env.COUNTERSIGN_WORKERD = process.env.MINIFLARE_WORKERD_PATH ?? workerd.default;
   process.env.COUNTERSIGN_STATE = state.path;
-  process.env.MINIFLARE_WORKERD_PATH = fileURLToPath(new URL("workerd.sh", import.meta.url));
+  process.env.MINIFLARE_WORKERD_PATH = join(import.meta.dirname, "workerd.sh");
 }
 
 /** Miniflare exits at once on a signal; who starts it here stops it in good order. */

@@ -1,0 +1,135 @@
+/** Lets things go wrong inside a worker: actors die, messages are lost or doubled, alarms and clocks are off, D1 fails. */
+import { Actor } from "../../src/actor/actor.ts";
+import { LedgerActor } from "../../src/audit/actor.ts";
+import { type Faults, type Mishaps, NO_FAULTS } from "./faults.ts";
+
+let faults = NO_FAULTS;
+const counts: Record<string, number> = {};
+/** The ledger's present life. */
+let ledger: DurableObjectState | undefined;
+
+/** From now on; answers what went wrong so far. */
+export function beset(by: Faults): Mishaps {
+  faults = by;
+  return counts;
+}
+
+function strikes(probability: number, kind: string): boolean {
+  if (Math.random() >= probability) return false;
+  counts[kind] = (counts[kind] ?? 0) + 1;
+  return true;
+}
+
+const coin = () => Math.random() < 0.5;
+const aWhile = (most: number) => scheduler.wait(Math.random() * most);
+const LATE_MS = 1_500;
+
+interface Inside {
+  readonly ctx: DurableObjectState;
+}
+type Method = (this: Inside, ...given: unknown[]) => unknown;
+
+/** Puts a method in the place of one that only its own class may call. */
+function around(prototype: object, name: string, wrap: (own: Method) => Method): void {
+  const methods = prototype as Record<string, Method>;
+  const own = methods[name];
+  if (own === undefined) throw new Error(`there is no ${name}`);
+  methods[name] = wrap(own);
+}
+
+function die(ctx: DurableObjectState): void {
+  const abort = () => ctx.abort("chaos");
+  if (coin()) abort();
+  else void ctx.storage.sync().then(abort, () => {});
+}
+
+around(Actor.prototype, "commit", (commit) => {
+  return function (...given) {
+    const value = commit.apply(this, given);
+    if (strikes(faults.death, "deaths")) die(this.ctx);
+    return value;
+  };
+});
+
+around(Actor.prototype, "deliver", (deliver) => {
+  return async function (...given) {
+    if (!strikes(faults.delivery, "deliveries")) return deliver.apply(this, given);
+    const fate = Math.floor(Math.random() * 4);
+    if (fate === 0) throw new Error("lost on its way");
+    if (fate === 1) await aWhile(LATE_MS);
+    const receipt = await deliver.apply(this, given);
+    if (fate === 2) throw new Error("the answer was lost");
+    return fate === 3 ? deliver.apply(this, given) : receipt;
+  };
+});
+
+around(Actor.prototype, "alarm", (alarm) => {
+  return async function (...given) {
+    if (!strikes(faults.alarm, "alarms")) return alarm.apply(this, given);
+    const fate = Math.floor(Math.random() * 3);
+    if (fate === 0) await aWhile(LATE_MS);
+    const rung = await alarm.apply(this, given);
+    if (fate === 2) throw new Error("died when all was done");
+    return fate === 1 ? alarm.apply(this, given) : rung;
+  };
+});
+
+around(LedgerActor.prototype, "accept", (accept) => {
+  return async function (...given) {
+    ledger = this.ctx;
+    const receipt = await accept.apply(this, given);
+    if (strikes(faults.shipment, "shipments")) throw new Error("the acknowledgement was lost");
+    return receipt;
+  };
+});
+
+/** Once there is a database to take hold of: all of them are of one class. */
+export function disturbDatabase(database: D1Database): void {
+  if (disturbed) return;
+  disturbed = true;
+  around(Object.getPrototypeOf(database), "batch", (batch) => {
+    return async function (...given) {
+      await trouble();
+      if (strikes(faults.flush, "flushes")) ledger?.abort("chaos");
+      const results = await batch.apply(this, given);
+      if (strikes(faults.flush, "flushes")) ledger?.abort("chaos");
+      return results;
+    };
+  });
+  for (const name of ["first", "all", "run", "raw"]) {
+    around(Object.getPrototypeOf(database.prepare("SELECT 1")), name, (read) => {
+      return async function (...given) {
+        await trouble();
+        return read.apply(this, given);
+      };
+    });
+  }
+}
+let disturbed = false;
+
+async function trouble(): Promise<void> {
+  if (faults.database === "slow") await aWhile(LATE_MS);
+  if (faults.database === "down" && strikes(1, "failed queries")) throw new Error("D1_ERROR: the database is down");
+}
+
+const { now } = Date;
+Date.now = () => now() + faults.skew_ms;
+
+/** Alarms are set by the clock that is wrong: what it says when it is set is what it says when it rings, unless it steps. */
+export function skewAlarms(storage: DurableObjectStorage): void {
+  if (skewed) return;
+  skewed = true;
+  const prototype = Object.getPrototypeOf(storage);
+  around(prototype, "setAlarm", (setAlarm) => {
+    return function (at, ...rest) {
+      return setAlarm.call(this, Number(at) - faults.skew_ms, ...rest);
+    };
+  });
+  around(prototype, "getAlarm", (getAlarm) => {
+    return async function (...given) {
+      const at = (await getAlarm.apply(this, given)) as number | null;
+      return at === null ? null : at + faults.skew_ms;
+    };
+  });
+}
+let skewed = false;
