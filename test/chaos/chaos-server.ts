@@ -66,7 +66,9 @@ export class ChaosServer {
   }
 
   async #tell<Answer>(method: string, body: unknown): Promise<Answer> {
-    const answer = await fetch(`${this.url}${CHAOS_PATH}`, { method, body: JSON.stringify(body) });
+    const tell = () => fetch(`${this.url}${CHAOS_PATH}`, { method, body: JSON.stringify(body) });
+    // A connection that was kept from an earlier life may turn out to be dead.
+    const answer = await tell().catch(tell).catch(tell);
     if (!answer.ok) throw new Error(`${method} ${CHAOS_PATH} answered ${answer.status}: ${await answer.text()}`);
     return (await answer.json()) as Answer;
   }
