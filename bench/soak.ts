@@ -14,7 +14,7 @@ import { Random } from "../test/support/random.ts";
 
 const STEPS = 260;
 /** Rounds at a time: clients of one spend most of their time waiting for each other. */
-const LANES = 4;
+const LANES = 6;
 /** Of three times one goes by without a crash. */
 const CRASHES = [0, 1, 2] as const;
 /** How often a program is run again, in parts, to make it smaller. */

@@ -170,7 +170,9 @@ describe("reminders", () => {
     const reminded = () =>
       runInDurableObject(stage.stub("inbox:ann"), (_, { storage }) =>
         storage.sql
-          .exec<{ entry: string; hash: string | null }>("SELECT entry, hash FROM journal ORDER BY seq")
+          .exec<{ entry: string; hash: string | null }>(
+            "SELECT entry, hash FROM journal WHERE entry ->> 'action' = 'approval.reminded' ORDER BY seq",
+          )
           .toArray(),
       );
     pass(HOUR / 2 - 1_000);

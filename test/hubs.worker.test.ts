@@ -14,10 +14,10 @@ function hubOf(person: Pick<Person, "id">, kind: "user" | "agent" = "user"): str
   return hubKey(hubFor({ kind, id: person.id }, undefined, hubShards(env.HUB_SHARDS)));
 }
 
-/** Takes and gives back the lock of the web service: two events. */
-async function cycle(agent: Person): Promise<void> {
+/** Takes and gives back the lock of a service: two events. */
+async function cycle(agent: Person, resource_id = WEB): Promise<void> {
   const { id } = ok<{ id: string }>(
-    await agent.post("/locks/acquire", { resource_type: "resource", resource_id: WEB, wait_for_available: false }),
+    await agent.post("/locks/acquire", { resource_type: "resource", resource_id, wait_for_available: false }),
     201,
   );
   ok(await agent.post("/locks/release", { lock_id: id }), 204);
@@ -104,6 +104,23 @@ describe("a subscriber", () => {
   });
 });
 
+test("an admin hears all locks and the whole trail, in D1's order, over one socket", async () => {
+  const stage = new Stage();
+  const ada = await stage.user("ada", "admin");
+  const robo = await stage.agent("robo");
+  const socket = await Listener.open(ada.token);
+  await socket.subscribe(["locks", "system"], { locks: 0, system: 0 });
+  await cycle(robo);
+  for (const channel of ["locks", "system"]) {
+    await eventually(async () => {
+      const all = await published(ada, channel);
+      expect(all.length).toBeGreaterThan(channel === "locks" ? 1 : 3);
+      expect(socket.seqs(channel)).toEqual(all);
+    });
+  }
+  expect(socket.events("locks").map(({ event }) => event)).toEqual(["lock:acquired", "lock:released"]);
+});
+
 /** Channels that a person's hub follows. */
 async function channelsOf(stage: Stage, person: Person): Promise<unknown[]> {
   const found = await rows(stage, hubOf(person), "SELECT name FROM channels ORDER BY name");
@@ -147,5 +164,33 @@ describe("through hibernation, eviction and lost pushes", () => {
     await eventually(async () => expect(socket.seqs(CHANNEL)).toEqual(all));
     await cycle(robo);
     await eventually(async () => expect(socket.seqs(CHANNEL)).toEqual(await published(alice, CHANNEL)));
+  });
+
+  test("whatever is evicted while much happens at once, each subscriber has each event once and in order", async () => {
+    stopClock();
+    const stage = new Stage();
+    const { alice, bob, robo } = await stage.cast();
+    const channels = [CHANNEL, "resource:service:prod/api"];
+    const listeners = [await Listener.open(alice.token), await Listener.open(bob.token)];
+    for (const socket of listeners) await socket.subscribe(channels);
+    const late: Listener[] = [];
+    for (let round = 0; round < 6; round += 1) {
+      const work = [cycle(robo), cycle(robo, "service:prod/api")];
+      const evicted = [hubOf(alice), CHANNEL][round % 2] ?? "";
+      if (round % 3 === 1) await rows(stage, CHANNEL, "DELETE FROM documents WHERE key = 'subscribers'");
+      await Promise.all([...work, evictDurableObject(stage.stub(evicted))]);
+      const socket = await Listener.open(round % 2 === 0 ? alice.token : bob.token);
+      await socket.subscribe(channels, Object.fromEntries(channels.map((channel) => [channel, 0])));
+      late.push(socket);
+    }
+    pass(RENEWAL_MS);
+    for (const person of [alice, bob]) await stage.ring(hubOf(person));
+    for (const channel of channels) {
+      const all = await published(alice, channel);
+      expect(all.length).toBe(12);
+      for (const socket of [...listeners, ...late]) {
+        await eventually(async () => expect(socket.seqs(channel)).toEqual(all));
+      }
+    }
   });
 });

@@ -124,6 +124,27 @@ describe("POST /locks/acquire", () => {
     expect(entries).toHaveLength(1);
   });
 
+  it("tells of a full queue once a minute, however many it turns away", async () => {
+    const { stage, a, b, c } = await agents();
+    stopClock();
+    await held(a, { ttl_seconds: 300 });
+    await runInDurableObject(stage.stub(KEY), (actor) => {
+      const inside = actor as unknown as { env: object };
+      inside.env = { ...inside.env, LOCK_QUEUE_MAX: "1" };
+    });
+    await queued(b, { max_wait_seconds: 300 });
+    for (const ms of [0, 30_000, 29_999, 1, 59_999]) {
+      pass(ms);
+      expect(refusal(await ask(c))).toEqual([503, "QUEUE_FULL"]);
+    }
+    await eventually(async () => {
+      const { entries } = ok<{ entries: { at: string }[] }>(
+        await stage.root.get("/audit?action=lock.queue_full&sort_order=asc"),
+      );
+      expect(entries.map(({ at }) => at.slice(0, 19))).toEqual(["2090-01-01T00:00:00", "2090-01-01T00:01:00"]);
+    });
+  });
+
   it("gives readers the lock together, and a writer before the readers that came after it", async () => {
     const { a, b, c } = await agents();
     const shared = { mode: "shared" };

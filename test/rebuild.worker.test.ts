@@ -48,11 +48,22 @@ async function inhabited(): Promise<Stage> {
   const deleted = await stage.draft(alice);
   ok(await alice.delete(`/tasks/${deleted.id}`), 204);
 
+  ok(await bob.post("/approvals/policies", { delegate_to: "carol", conditions: { risk_above: 99 } }), 201);
+  const dora = await stage.user("dora", "reviewer");
+  const hers = { id: "hers", name: "Hers", resource_patterns: ["service:hers"], required_reviewers: ["dora"] };
+  ok(await root.post("/policies", hers), 201);
+  const stuck = await stage.submitted(alice, { resources: [{ type: "service", id: "hers", actions: ["write"] }] });
+  ok(await root.patch(`/users/${dora.id}`, { active: false }));
+  await eventually(async () => {
+    await stage.ring(`task:${stuck.id}`);
+    expect(ok<{ tasks: unknown[] }>(await root.get("/approvals/stuck")).tasks).toHaveLength(1);
+  });
+
   const wanted = { resource_type: "resource", resource_id: ORDERS };
   ok(await robo.post("/locks/acquire", wanted), 201);
   const other = await stage.agent("other");
   ok(await other.post("/locks/acquire", wanted), 202);
-  const tasks = [failed, waiting, deleted].map(({ id }) => `task:${id}`);
+  const tasks = [failed, waiting, deleted, stuck].map(({ id }) => `task:${id}`);
   await stage.expectVerified(...tasks, `resource:${WEB}`, `resource:${ORDERS}`, "agent:robo", "config");
   return stage;
 }
@@ -92,6 +103,23 @@ describe("POST /admin/rebuild", () => {
     await stage.expectVerified("config", `resource:${WEB}`, "agent:robo");
     // The tokens are those that people have.
     expect((await stage.root.get("/users/alice")).status).toBe(200);
+  });
+
+  it("goes on with the feeds above what their followers know, though the new database begins at 1", async () => {
+    const stage = await inhabited();
+    const { head } = await inLedger(stage.workspace, async (ledger) => {
+      const subscribed = await ledger.subscribe("config", "system", "hub:EU/0");
+      if (!subscribed.ok) throw new Error(subscribed.error.message);
+      return subscribed.value;
+    });
+    expect(head).toBeGreaterThan(20);
+    await lose(stage.workspace);
+    const anew = ["DELETE FROM audit_log", "DELETE FROM sqlite_sequence WHERE name = 'audit_log'"];
+    await pastTriggers(() => env.DB.batch(anew.map((statement) => env.DB.prepare(statement))));
+    ok(await stage.root.post("/admin/rebuild"), 202);
+    await rebuilt(stage);
+    const { entries } = ok<{ entries: { id: number }[] }>(await stage.root.get("/audit?sort_order=asc&limit=1"));
+    expect(entries[0]?.id).toBeGreaterThan(head);
   });
 
   it("changes nothing where nothing was lost, however often it runs", async () => {

@@ -34,6 +34,15 @@ export async function headOfFeed(db: D1Database, workspace: string, channel: Fee
   return idIn(head);
 }
 
+/** Has D1 number its rows above `id`: a new one in place of one that was lost would begin at 1, and who follows a feed wait for what was. */
+export async function numberAbove(db: D1Database, id: number): Promise<void> {
+  const known = "SELECT 1 FROM sqlite_sequence WHERE name = 'audit_log'";
+  await db.batch([
+    db.prepare(`INSERT INTO sqlite_sequence (name, seq) SELECT 'audit_log', 0 WHERE NOT EXISTS (${known})`),
+    db.prepare("UPDATE sqlite_sequence SET seq = max(seq, ?1) WHERE name = 'audit_log'").bind(id),
+  ]);
+}
+
 function eventOf(row: StoredAuditRow, channel: Feed, prev: number): Event {
   const { id, prev_hash: _p, hash: _h, ...entry } = auditRowOf(row);
   return { ...feedEventOf(entry as Parameters<typeof feedEventOf>[0]), timestamp: row.at, channel, seq: id, prev };

@@ -29,6 +29,8 @@ export interface LedgerCore {
   /** Journals in the ledger's own chain; the rows go to D1 in one batch with the configuration that they tell of. */
   readonly record: (tx: Commit, happenings: readonly Happening[], changes?: readonly ConfigurationChange[]) => void;
   readonly owe: (tx: Commit, pending: Pending) => void;
+  /** Has a D1 that was lost number its rows above what followers know. */
+  readonly renumber: () => Promise<void>;
   /** Brings what is owed to D1; false when D1 does not take it now. */
   readonly flush: () => Promise<boolean>;
   readonly headOf: (source: string) => ChainHead | null;

@@ -86,8 +86,9 @@ export class Rebuild {
   /** Goes on until all is back or D1 takes no more; then the timer brings it here again. */
   async run(): Promise<void> {
     for (let state = this.#progress; state !== undefined; state = this.#progress) {
-      if (!(await this.#core.flush())) return this.#later();
       try {
+        if (state.copied === 0) await this.#core.renumber();
+        if (!(await this.#core.flush())) return this.#later();
         if (state.copied === null) await this.#nextPage(state);
         else await this.#nextCopies(state, state.copied);
       } catch (thrown) {

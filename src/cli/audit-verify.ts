@@ -70,7 +70,8 @@ async function* linesOf(chunks: AsyncIterable<string>): AsyncGenerator<string, v
   if (begun !== "") yield begun;
 }
 
-function told(verdict: OfflineVerdict): string {
+/** The verdict as people read it. */
+export function told(verdict: OfflineVerdict): string {
   const { valid, rows, chains, problems, problems_total, sealed, not_proven, gaps } = verdict;
   const what = `${rows} rows in ${chains} chains`;
   const more = problems_total > problems.length ? [`… and ${problems_total - problems.length} more`] : [];

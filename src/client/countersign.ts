@@ -38,6 +38,7 @@ export class Countersign {
 
   readonly tasks = this.#methods(OPERATIONS.tasks);
   readonly approvals = this.#methods(OPERATIONS.approvals);
+  readonly delegations = this.#methods(OPERATIONS.delegations);
   readonly policies = this.#methods(OPERATIONS.policies);
   readonly locks = this.#methods(OPERATIONS.locks);
   readonly agents = this.#methods(OPERATIONS.agents);
@@ -45,6 +46,7 @@ export class Countersign {
   readonly resources = this.#methods(OPERATIONS.resources);
   readonly channels = this.#methods(OPERATIONS.channels);
   readonly audit = this.#methods(OPERATIONS.audit);
+  readonly retention = this.#methods(OPERATIONS.retention);
   readonly system = this.#methods(OPERATIONS.system);
 
   /** With the base path: `https://…/api/v1`. */

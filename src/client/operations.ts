@@ -23,12 +23,28 @@ export const OPERATIONS = {
     stash: ["POST /tasks/{id}/stash", "body"],
     complete: ["POST /tasks/{id}/complete", "body"],
     rollback: ["POST /tasks/{id}/rollback", "body"],
+    /** Breaks the glass; applies to nothing until a second admin confirms it. */
+    override: ["POST /tasks/{id}/override", "body"],
+    confirmOverride: ["POST /tasks/{id}/override/confirm", "body"],
   },
   approvals: {
     /** The caller's inbox. */
     list: ["GET /approvals", "query"],
     get: ["GET /approvals/{id}"],
     respond: ["POST /approvals/{id}/respond", "body"],
+    /** One decision on many, all or none. */
+    batch: ["POST /approvals/batch", "body"],
+    /** Reviews that wait for somebody who cannot come. */
+    stuck: ["GET /approvals/stuck", "query"],
+    /** A link with which its reviewer decides without signing in. */
+    createLink: ["POST /approvals/{id}/links", "body"],
+  },
+  /** Who decides for whom while they are away. */
+  delegations: {
+    create: ["POST /approvals/policies", "body"],
+    list: ["GET /approvals/policies", "query"],
+    update: ["PATCH /approvals/policies/{id}", "body"],
+    delete: ["DELETE /approvals/policies/{id}"],
   },
   policies: {
     create: ["POST /policies", "body"],
@@ -91,9 +107,20 @@ export const OPERATIONS = {
     list: ["GET /audit", "query"],
     tail: ["GET /audit/tail", "query"],
     verify: ["GET /audit/verify", "query"],
+    /** The trail as a file: answers the `Response` to read on from. */
+    export: ["GET /audit/export", "query"],
+  },
+  /** Old rows of the trail as signed files. */
+  retention: {
+    request: ["POST /admin/audit/retention", "body"],
+    confirm: ["POST /admin/audit/retention/{id}/confirm", "body"],
+    list: ["GET /admin/audit/retention"],
+    file: ["GET /admin/audit/retention/{id}/file"],
   },
   system: {
     stats: ["GET /stats"],
     executorSecret: ["GET /webhooks/executor-secret"],
+    /** Everything that D1 lost, out of the actors' own journals. */
+    rebuild: ["POST /admin/rebuild"],
   },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, Named>>>>;

@@ -168,6 +168,31 @@ export interface paths {
      */
     delete: operations["deleteResourcesTypeId"];
   };
+  "/approvals/stuck": {
+    /** Tasks under review with a requirement that the open requests can no longer meet, longest stuck first */
+    get: operations["getApprovalsStuck"];
+  };
+  "/approvals/policies": {
+    /**
+     * To whom the caller delegates
+     * @description Oldest first, the order in which they are tried. An admin may name another owner.
+     */
+    get: operations["getApprovalsPolicies"];
+    /**
+     * Delegate one's requests to somebody
+     * @description It holds for changes whose reviewers are picked from now on.
+     */
+    post: operations["postApprovalsPolicies"];
+  };
+  "/approvals/policies/{id}": {
+    /** Delete a delegation policy */
+    delete: operations["deleteApprovalsPoliciesId"];
+    /**
+     * Change a delegation policy
+     * @description Conditions are replaced as a whole. Requests that are open already stay where they are.
+     */
+    patch: operations["patchApprovalsPoliciesId"];
+  };
   "/approvals": {
     /** The caller's inbox: URGENT, HIGH, NORMAL, LOW, then oldest first */
     get: operations["getApprovals"];
@@ -177,8 +202,33 @@ export interface paths {
     get: operations["getApprovalsId"];
   };
   "/approvals/{id}/respond": {
-    /** Approve, reject, or ask for changes */
+    /** Approve, reject, ask for changes, or delegate */
     post: operations["postApprovalsIdRespond"];
+  };
+  "/tasks/{id}/override": {
+    /**
+     * Ask, as an admin and with an incident ticket, to approve a change without its reviewers
+     * @description Another admin has to confirm. An edit voids it, a quorum makes it moot.
+     */
+    post: operations["postTasksIdOverride"];
+  };
+  "/tasks/{id}/override/confirm": {
+    /** Confirm, as the second admin, an override */
+    post: operations["postTasksIdOverrideConfirm"];
+  };
+  "/approvals/batch": {
+    /**
+     * Decide on many requests at once, all of them or none
+     * @description Each item is judged as a single answer would be, and by whether its change is still what was shown (`DRIFTED`). One that cannot be decided fails the whole batch, with `details.results` saying which and why. With `continue_on_error` each is decided on its own. `skip_validation` (admins) leaves out the look at the change.
+     */
+    post: operations["postApprovalsBatch"];
+  };
+  "/approvals/{id}/links": {
+    /**
+     * A link with which the caller decides on this request once, without a token
+     * @description For oneself only: the link decides as whoever asked for it, under the rules and with the roles of the moment when it is used.
+     */
+    post: operations["postApprovalsIdLinks"];
   };
   "/policies": {
     /**
@@ -254,12 +304,46 @@ export interface paths {
      */
     get: operations["getAuditTail"];
   };
+  "/audit/export": {
+    /**
+     * Download the trail, or what of it fits the filters
+     * @description Oldest first, one row a line, as it stood when the request came. The header Audit-Rows says how many rows there are: an answer that ends with fewer, or without the end that HTTP demands, was broken off.
+     */
+    get: operations["getAuditExport"];
+  };
   "/audit/verify": {
     /**
      * Prove that no row was altered or lost
      * @description With a subject: recomputes its chain from the database and compares the end with what its actor knows. Without: a page of all chains against the heads that the ledger keeps; follow next_cursor until it is absent.
      */
     get: operations["getAuditVerify"];
+  };
+  "/admin/rebuild": {
+    /**
+     * Bring everything back into D1 after a loss
+     * @description Configuration, audit trail and read models, from what the actors still hold. The tables have to be there. Goes on by itself; `rebuild.started`, `rebuild.progress` and `rebuild.completed` in the trail tell how far it is.
+     */
+    post: operations["postAdminRebuild"];
+  };
+  "/admin/audit/retention": {
+    /** The last retention, and the key that signs */
+    get: operations["getAdminAuditRetention"];
+    /**
+     * Prepare to retire old rows of the trail
+     * @description Changes nothing yet. Fetch the file, keep it, then confirm it by its digest.
+     */
+    post: operations["postAdminAuditRetention"];
+  };
+  "/admin/audit/retention/{id}/file": {
+    /**
+     * The rows to retire, with a signed last line
+     * @description NDJSON. A file without its last line is not whole. May be fetched again until it is confirmed.
+     */
+    get: operations["getAdminAuditRetentionIdFile"];
+  };
+  "/admin/audit/retention/{id}/confirm": {
+    /** Confirm that the file was received; its rows are deleted from then on */
+    post: operations["postAdminAuditRetentionIdConfirm"];
   };
   "/ws/tickets": {
     /**
@@ -619,8 +703,30 @@ export interface components {
             readonly message: string;
           };
         })[];
-      /** @description what the agent should do; none yet */
-      readonly commands: readonly components["schemas"]["JsonObject"][];
+      /** @description what the agent should do; said again until it shows that it knows */
+      readonly commands: readonly components["schemas"]["AgentCommand"][];
+    };
+    readonly AgentCommand: {
+      /** @enum {string} */
+      readonly command: "task:apply" | "cancel" | "drain";
+      /** Format: uuid */
+      readonly task_id?: string;
+      readonly leases?: readonly components["schemas"]["Lease"][];
+    };
+    readonly Lease: {
+      /** Format: uuid */
+      readonly lock_id: string;
+      /** @enum {string} */
+      readonly resource_type: "task" | "resource" | "agent";
+      readonly resource_id: string;
+      /** @enum {string} */
+      readonly mode: "shared" | "exclusive";
+      readonly fencing_token: number;
+      /**
+       * Format: date-time
+       * @example 2026-11-20T22:46:52.123Z
+       */
+      readonly expires_at: string;
     };
     /**
      * @example {
@@ -728,6 +834,8 @@ export interface components {
           readonly id: string;
           readonly name: string;
           readonly policy_ids: readonly string[];
+          readonly on_behalf_of?: string;
+          readonly via: readonly string[];
         }[];
       readonly reasons: readonly string[];
     };
@@ -1087,21 +1195,6 @@ export interface components {
       readonly task: components["schemas"]["Task"];
       readonly leases: readonly components["schemas"]["Lease"][];
     };
-    readonly Lease: {
-      /** Format: uuid */
-      readonly lock_id: string;
-      /** @enum {string} */
-      readonly resource_type: "task" | "resource" | "agent";
-      readonly resource_id: string;
-      /** @enum {string} */
-      readonly mode: "shared" | "exclusive";
-      readonly fencing_token: number;
-      /**
-       * Format: date-time
-       * @example 2026-11-20T22:46:52.123Z
-       */
-      readonly expires_at: string;
-    };
     readonly ClaimTask: {
       readonly capabilities?: readonly string[];
       /** @default 0 */
@@ -1302,9 +1395,7 @@ export interface components {
            */
           readonly expires_at: string;
         }[];
-      readonly commands: readonly {
-          readonly command: string;
-        }[];
+      readonly commands: readonly components["schemas"]["AgentCommand"][];
     };
     readonly HeartbeatTask: {
       /** @default 30 */
@@ -1435,6 +1526,92 @@ export interface components {
         [key: string]: string;
       };
     };
+    readonly StuckTasks: {
+      readonly tasks: readonly {
+          /** Format: uuid */
+          readonly task_id: string;
+          readonly policy_id: string;
+          readonly why: string;
+        }[];
+      readonly pagination: components["schemas"]["Pagination"];
+    };
+    readonly DelegationPolicy: {
+      readonly id: string;
+      readonly owner_id: string;
+      /** @enum {string} */
+      readonly mode: "reassign" | "follow";
+      readonly conditions: components["schemas"]["DelegationConditions"];
+      readonly delegate_to: string;
+      readonly cascade: boolean;
+      /**
+       * Format: date-time
+       * @example 2026-11-20T22:46:52.123Z
+       */
+      readonly expires_at?: string;
+      readonly active: boolean;
+      /**
+       * Format: date-time
+       * @example 2026-11-20T22:46:52.123Z
+       */
+      readonly created_at: string;
+      /**
+       * Format: date-time
+       * @example 2026-11-20T22:46:52.123Z
+       */
+      readonly updated_at: string;
+    };
+    /** @description all that are given must hold; of each list any one does */
+    readonly DelegationConditions: {
+      readonly task_types?: readonly string[];
+      readonly resource_patterns?: readonly string[];
+      readonly risk_above?: number;
+      readonly namespaces?: readonly string[];
+      readonly tags?: readonly string[];
+    };
+    /**
+     * @example {
+     *   "delegate_to": "bob",
+     *   "conditions": {
+     *     "task_types": [
+     *       "infrastructure.*"
+     *     ],
+     *     "risk_above": 50
+     *   }
+     * }
+     */
+    readonly DelegationPolicyInput: {
+      readonly id?: string;
+      /** @description an admin may name somebody else than the caller */
+      readonly owner_id?: string;
+      /**
+       * @default reassign
+       * @enum {string}
+       */
+      readonly mode?: "reassign" | "follow";
+      readonly conditions?: components["schemas"]["DelegationConditions"];
+      readonly delegate_to: string;
+      /** @default true */
+      readonly cascade?: boolean;
+      /** Format: date-time */
+      readonly expires_at?: string;
+      /** @default true */
+      readonly active?: boolean;
+    };
+    /**
+     * @example {
+     *   "active": false
+     * }
+     */
+    readonly DelegationPolicyPatch: {
+      /** @enum {string} */
+      readonly mode?: "reassign" | "follow";
+      readonly conditions?: components["schemas"]["DelegationConditions"];
+      readonly delegate_to?: string;
+      readonly cascade?: boolean;
+      /** Format: date-time */
+      readonly expires_at?: string | null;
+      readonly active?: boolean;
+    };
     readonly ApprovalDetail: {
       /** Format: uuid */
       readonly id: string;
@@ -1495,8 +1672,9 @@ export interface components {
     };
     readonly RespondToApproval: {
       /** @enum {string} */
-      readonly action: "approve" | "reject" | "request_changes";
+      readonly action: "approve" | "reject" | "request_changes" | "delegate";
       readonly reason?: string;
+      readonly delegate_to?: string;
       readonly revision?: number;
       /**
        * @default {
@@ -1506,7 +1684,101 @@ export interface components {
       readonly options?: {
         /** @default false */
         readonly apply_immediately?: boolean;
+        readonly require_additional_approvals?: readonly string[];
       };
+    };
+    readonly OverrideRequested: {
+      /** Format: uuid */
+      readonly task_id: string;
+      /** @enum {string} */
+      readonly state: "DRAFT" | "SUBMITTED" | "REVIEWING" | "APPROVED" | "APPLYING" | "COMPLETED" | "REJECTED" | "CANCELLED";
+      readonly override: {
+        readonly requested_by: string;
+        readonly reason: string;
+        readonly incident_ticket: string;
+        /**
+         * Format: date-time
+         * @example 2026-11-20T22:46:52.123Z
+         */
+        readonly requested_at: string;
+        readonly revision: number;
+      };
+    };
+    /**
+     * @example {
+     *   "reason": "The shop is down",
+     *   "incident_ticket": "INC-7",
+     *   "apply_immediately": true
+     * }
+     */
+    readonly OverrideInput: {
+      readonly reason: string;
+      readonly incident_ticket: string;
+      /** @default false */
+      readonly apply_immediately?: boolean;
+    };
+    readonly BatchAnswer: {
+      readonly success: boolean;
+      readonly processed: number;
+      readonly succeeded: number;
+      readonly failed: number;
+      readonly results: readonly {
+          /** Format: uuid */
+          readonly approval_id: string;
+          readonly success: boolean;
+          readonly error?: {
+            readonly code: string;
+            readonly message: string;
+          };
+        }[];
+      readonly task_updates: readonly ({
+          /** Format: uuid */
+          readonly task_id: string;
+          /** @enum {string} */
+          readonly new_state?: "DRAFT" | "SUBMITTED" | "REVIEWING" | "APPROVED" | "APPLYING" | "COMPLETED" | "REJECTED" | "CANCELLED";
+        })[];
+    };
+    readonly DecideBatch: {
+      readonly approval_ids: readonly string[];
+      /** @enum {string} */
+      readonly action: "approve" | "reject";
+      readonly reason?: string;
+      /**
+       * @default {
+       *   "skip_validation": false,
+       *   "apply_immediately": false,
+       *   "continue_on_error": false
+       * }
+       */
+      readonly options?: {
+        /** @default false */
+        readonly skip_validation?: boolean;
+        /** @default false */
+        readonly apply_immediately?: boolean;
+        /** @default false */
+        readonly continue_on_error?: boolean;
+      };
+    };
+    readonly LinksCreated: {
+      /** @description a page to read the change and decide: shown now and never again */
+      readonly links?: {
+        /** Format: uri */
+        readonly review: string;
+      };
+      /**
+       * @description in place of the links, in a replayed answer
+       * @enum {boolean}
+       */
+      readonly secret_shown?: true;
+      /**
+       * Format: date-time
+       * @example 2026-11-20T22:46:52.123Z
+       */
+      readonly expires_at: string;
+    };
+    readonly CreateLinks: {
+      /** @default 86400 */
+      readonly expires_in_seconds?: number;
     };
     readonly ReviewerPolicy: {
       readonly id: string;
@@ -1683,7 +1955,63 @@ export interface components {
       readonly locks: readonly components["schemas"]["LockInfo"][];
       readonly pagination: components["schemas"]["Pagination"];
     };
-    readonly LockInfo: components["schemas"]["Lock"] & ({
+    readonly LockInfo: {
+      /** Format: uuid */
+      readonly id: string;
+      readonly acquired: boolean;
+      /** @enum {string} */
+      readonly status: "held" | "queued";
+      /** @enum {string} */
+      readonly resource_type: "task" | "resource" | "agent";
+      readonly resource_id: string;
+      /** @enum {string} */
+      readonly mode: "shared" | "exclusive";
+      readonly fencing_token?: number;
+      /**
+       * Format: date-time
+       * @example 2026-11-20T22:46:52.123Z
+       */
+      readonly expires_at?: string;
+      readonly holder?: {
+        /** Format: uuid */
+        readonly lock_id: string;
+        readonly agent_id: string;
+        readonly session_id: string;
+        /**
+         * Format: date-time
+         * @example 2026-11-20T22:46:52.123Z
+         */
+        readonly acquired_at: string;
+        /**
+         * Format: date-time
+         * @example 2026-11-20T22:46:52.123Z
+         */
+        readonly expires_at: string;
+        readonly purpose?: string;
+      };
+      readonly holders: readonly {
+          /** Format: uuid */
+          readonly lock_id: string;
+          readonly agent_id: string;
+          readonly session_id: string;
+          /**
+           * Format: date-time
+           * @example 2026-11-20T22:46:52.123Z
+           */
+          readonly acquired_at: string;
+          /**
+           * Format: date-time
+           * @example 2026-11-20T22:46:52.123Z
+           */
+          readonly expires_at: string;
+          readonly purpose?: string;
+        }[];
+      readonly queue_position?: number;
+      readonly estimated_wait_seconds?: number;
+      /** @enum {boolean} */
+      readonly reentrant?: true;
+      /** @enum {boolean} */
+      readonly upgrade_pending?: true;
       readonly queue: readonly ({
           /** Format: uuid */
           readonly lock_id: string;
@@ -1698,7 +2026,7 @@ export interface components {
           readonly requested_at: string;
           readonly priority: number;
         })[];
-    });
+    };
     readonly AuditRow: {
       readonly id: number;
       readonly workspace: string;
@@ -1781,6 +2109,62 @@ export interface components {
         }[];
       readonly next_cursor?: string;
     };
+    readonly RebuildBegun: {
+      readonly chains: number;
+    };
+    readonly RetentionState: {
+      /** @description Ed25519, base64url: what the files of this workspace are verified with */
+      readonly public_key: string;
+      readonly retention?: components["schemas"]["Retention"];
+    };
+    readonly Retention: {
+      /** Format: uuid */
+      readonly id: string;
+      /**
+       * Format: date-time
+       * @example 2026-11-20T22:46:52.123Z
+       */
+      readonly before: string;
+      /**
+       * @description prepared: the file can be fetched. sealed: it was written to its end. forgetting: its receipt was confirmed, and its rows are being deleted. done: they are gone.
+       * @enum {string}
+       */
+      readonly status: "prepared" | "sealed" | "forgetting" | "done";
+      readonly rows?: number;
+      readonly chains?: number;
+      readonly sha256?: string;
+      /**
+       * Format: date-time
+       * @example 2026-11-20T22:46:52.123Z
+       */
+      readonly prepared_at: string;
+      /** @description why the file was broken off: that chain does not verify, and nothing of it is retired */
+      readonly problem?: {
+        readonly subject: string;
+        readonly first_bad: components["schemas"]["FirstBad"];
+      };
+    };
+    /**
+     * @example {
+     *   "before": "2026-01-01T00:00:00Z"
+     * }
+     */
+    readonly PrepareRetention: {
+      /**
+       * Format: date-time
+       * @description exclusive; in the past
+       */
+      readonly before: string;
+    };
+    /**
+     * @example {
+     *   "sha256": "0000000000000000000000000000000000000000000000000000000000000000"
+     * }
+     */
+    readonly ConfirmRetention: {
+      /** @description of the whole file as received */
+      readonly sha256: string;
+    };
     readonly TicketIssued: {
       /** @description good for one socket or stream: shown now and never again */
       readonly ticket?: string;
@@ -1848,9 +2232,22 @@ export interface components {
       };
       readonly audit: {
         readonly rows: number;
+        /** @description rows that the ledger has accepted and D1 does not hold yet */
         readonly unshipped?: number;
+        /**
+         * Format: date-time
+         * @example 2026-11-20T22:46:52.123Z
+         */
+        readonly oldest_unshipped_at?: string;
+        /** @description age of the oldest of them; 0 without any */
         readonly lag_ms?: number;
       };
+      /** @description messages between actors that were refused for good and wait for a newer version */
+      readonly effects?: {
+        readonly parked: number;
+      };
+      /** @description open WebSockets */
+      readonly sockets?: number;
     };
     readonly ExecutorSecret: {
       readonly secret: string;
@@ -2719,6 +3116,102 @@ export interface operations {
       };
     };
   };
+  /** Tasks under review with a requirement that the open requests can no longer meet, longest stuck first */
+  getApprovalsStuck: {
+    parameters: {
+      query?: {
+        page?: number;
+        limit?: number;
+        cursor?: string;
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": components["schemas"]["StuckTasks"];
+        };
+      };
+    };
+  };
+  /**
+   * To whom the caller delegates
+   * @description Oldest first, the order in which they are tried. An admin may name another owner.
+   */
+  getApprovalsPolicies: {
+    parameters: {
+      query?: {
+        owner_id?: string;
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": {
+            readonly policies: readonly components["schemas"]["DelegationPolicy"][];
+          };
+        };
+      };
+    };
+  };
+  /**
+   * Delegate one's requests to somebody
+   * @description It holds for changes whose reviewers are picked from now on.
+   */
+  postApprovalsPolicies: {
+    readonly requestBody: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["DelegationPolicyInput"];
+      };
+    };
+    responses: {
+      /** @description done */
+      201: {
+        content: {
+          readonly "application/json": components["schemas"]["DelegationPolicy"];
+        };
+      };
+    };
+  };
+  /** Delete a delegation policy */
+  deleteApprovalsPoliciesId: {
+    parameters: {
+      path: {
+        id: string;
+      };
+    };
+    responses: {
+      /** @description done */
+      204: {
+        content: never;
+      };
+    };
+  };
+  /**
+   * Change a delegation policy
+   * @description Conditions are replaced as a whole. Requests that are open already stay where they are.
+   */
+  patchApprovalsPoliciesId: {
+    parameters: {
+      path: {
+        id: string;
+      };
+    };
+    readonly requestBody?: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["DelegationPolicyPatch"];
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": components["schemas"]["DelegationPolicy"];
+        };
+      };
+    };
+  };
   /** The caller's inbox: URGENT, HIGH, NORMAL, LOW, then oldest first */
   getApprovals: {
     parameters: {
@@ -2800,7 +3293,7 @@ export interface operations {
       };
     };
   };
-  /** Approve, reject, or ask for changes */
+  /** Approve, reject, ask for changes, or delegate */
   postApprovalsIdRespond: {
     parameters: {
       path: {
@@ -2817,6 +3310,94 @@ export interface operations {
       200: {
         content: {
           readonly "application/json": components["schemas"]["Responded"];
+        };
+      };
+    };
+  };
+  /**
+   * Ask, as an admin and with an incident ticket, to approve a change without its reviewers
+   * @description Another admin has to confirm. An edit voids it, a quorum makes it moot.
+   */
+  postTasksIdOverride: {
+    parameters: {
+      path: {
+        id: string;
+      };
+    };
+    readonly requestBody: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["OverrideInput"];
+      };
+    };
+    responses: {
+      /** @description done */
+      202: {
+        content: {
+          readonly "application/json": components["schemas"]["OverrideRequested"];
+        };
+      };
+    };
+  };
+  /** Confirm, as the second admin, an override */
+  postTasksIdOverrideConfirm: {
+    parameters: {
+      path: {
+        id: string;
+      };
+    };
+    readonly requestBody?: {
+      readonly content: {
+        readonly "application/json": Record<string, never>;
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": components["schemas"]["Task"];
+        };
+      };
+    };
+  };
+  /**
+   * Decide on many requests at once, all of them or none
+   * @description Each item is judged as a single answer would be, and by whether its change is still what was shown (`DRIFTED`). One that cannot be decided fails the whole batch, with `details.results` saying which and why. With `continue_on_error` each is decided on its own. `skip_validation` (admins) leaves out the look at the change.
+   */
+  postApprovalsBatch: {
+    readonly requestBody: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["DecideBatch"];
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": components["schemas"]["BatchAnswer"];
+        };
+      };
+    };
+  };
+  /**
+   * A link with which the caller decides on this request once, without a token
+   * @description For oneself only: the link decides as whoever asked for it, under the rules and with the roles of the moment when it is used.
+   */
+  postApprovalsIdLinks: {
+    parameters: {
+      path: {
+        id: string;
+      };
+    };
+    readonly requestBody?: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["CreateLinks"];
+      };
+    };
+    responses: {
+      /** @description done */
+      201: {
+        content: {
+          readonly "application/json": components["schemas"]["LinksCreated"];
         };
       };
     };
@@ -3143,6 +3724,38 @@ export interface operations {
     };
   };
   /**
+   * Download the trail, or what of it fits the filters
+   * @description Oldest first, one row a line, as it stood when the request came. The header Audit-Rows says how many rows there are: an answer that ends with fewer, or without the end that HTTP demands, was broken off.
+   */
+  getAuditExport: {
+    parameters: {
+      query?: {
+        subject_type?: string;
+        subject_id?: string;
+        /** @description the task's own chain, and what names it elsewhere */
+        task_id?: string;
+        /** @description id of who acted */
+        who?: string;
+        action?: string;
+        /** @description inclusive */
+        from?: string;
+        /** @description exclusive */
+        to?: string;
+        request_id?: string;
+        format?: "ndjson" | "csv";
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/x-ndjson": string;
+          readonly "text/csv": string;
+        };
+      };
+    };
+  };
+  /**
    * Prove that no row was altered or lost
    * @description With a subject: recomputes its chain from the database and compares the end with what its actor knows. Without: a page of all chains against the heads that the ledger keeps; follow next_cursor until it is absent.
    */
@@ -3160,6 +3773,90 @@ export interface operations {
       200: {
         content: {
           readonly "application/json": components["schemas"]["ChainVerdict"] | components["schemas"]["TrailVerdict"];
+        };
+      };
+    };
+  };
+  /**
+   * Bring everything back into D1 after a loss
+   * @description Configuration, audit trail and read models, from what the actors still hold. The tables have to be there. Goes on by itself; `rebuild.started`, `rebuild.progress` and `rebuild.completed` in the trail tell how far it is.
+   */
+  postAdminRebuild: {
+    responses: {
+      /** @description done */
+      202: {
+        content: {
+          readonly "application/json": components["schemas"]["RebuildBegun"];
+        };
+      };
+    };
+  };
+  /** The last retention, and the key that signs */
+  getAdminAuditRetention: {
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/json": components["schemas"]["RetentionState"];
+        };
+      };
+    };
+  };
+  /**
+   * Prepare to retire old rows of the trail
+   * @description Changes nothing yet. Fetch the file, keep it, then confirm it by its digest.
+   */
+  postAdminAuditRetention: {
+    readonly requestBody: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["PrepareRetention"];
+      };
+    };
+    responses: {
+      /** @description done */
+      201: {
+        content: {
+          readonly "application/json": components["schemas"]["Retention"];
+        };
+      };
+    };
+  };
+  /**
+   * The rows to retire, with a signed last line
+   * @description NDJSON. A file without its last line is not whole. May be fetched again until it is confirmed.
+   */
+  getAdminAuditRetentionIdFile: {
+    parameters: {
+      path: {
+        id: string;
+      };
+    };
+    responses: {
+      /** @description done */
+      200: {
+        content: {
+          readonly "application/x-ndjson": string;
+        };
+      };
+    };
+  };
+  /** Confirm that the file was received; its rows are deleted from then on */
+  postAdminAuditRetentionIdConfirm: {
+    parameters: {
+      path: {
+        id: string;
+      };
+    };
+    readonly requestBody: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["ConfirmRetention"];
+      };
+    };
+    responses: {
+      /** @description done */
+      202: {
+        content: {
+          readonly "application/json": components["schemas"]["Retention"];
         };
       };
     };
@@ -3185,7 +3882,7 @@ export interface operations {
   getWs: {
     parameters: {
       query?: {
-        /** @description in place of a token: from POST /ws/tickets, good once */
+        /** @description in place of a token, from POST /ws/tickets; good once */
         ticket?: string;
       };
     };
@@ -3221,7 +3918,7 @@ export interface operations {
   getChannelsChannelStream: {
     parameters: {
       query?: {
-        /** @description in place of a token: from POST /ws/tickets, good once */
+        /** @description in place of a token, from POST /ws/tickets; good once */
         ticket?: string;
       };
       path: {

@@ -1,5 +1,6 @@
 /** Carries out what the coordination decides: calls to locks, whose answers it hands back (04, "Resolution"). */
 import { backoffMs } from "../actor/timers.ts";
+import { within } from "../actor/within.ts";
 import type { Env } from "../env.ts";
 import type { Session } from "../locks/lock-types.ts";
 import { causeOf, log } from "../log.ts";
@@ -28,6 +29,8 @@ interface Dependencies {
   readonly concluded: (conclusion: Conclusion) => void;
 }
 
+/** What has not answered by then may never: a case must not stay open for it. All calls may be repeated. */
+const ANSWER_MS = 10_000;
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;
 /** A lock of the victim that does not answer that often is left to the second sweep. */
@@ -145,7 +148,7 @@ export class CoordinatorCommands {
   async #reached<T>(what: string, call: () => Promise<T>, tries = 1): Promise<T | undefined> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await call();
+        return await within(call(), ANSWER_MS);
       } catch (thrown) {
         log("warn", "deadlock.unreachable", { what, attempt, cause: causeOf(thrown) });
       }

@@ -138,16 +138,19 @@ export const Lease = z
 export type Lease = z.infer<typeof Lease>;
 
 /** A held lease as lists show it, with everybody who waits for its lock; an upgrade waits under the id of its lease. */
-export const LockInfo = Lock.extend({
-  queue: z.array(
-    z.strictObject({
-      lock_id: z.uuid(),
-      agent_id: z.string(),
-      session_id: z.string(),
-      mode: LockModeName,
-      requested_at: Timestamp,
-      priority: z.number().int(),
-    }),
-  ),
-}).openapi("LockInfo");
+export const LockInfo = z
+  .strictObject({
+    ...Lock.shape,
+    queue: z.array(
+      z.strictObject({
+        lock_id: z.uuid(),
+        agent_id: z.string(),
+        session_id: z.string(),
+        mode: LockModeName,
+        requested_at: Timestamp,
+        priority: z.number().int(),
+      }),
+    ),
+  })
+  .openapi("LockInfo");
 export type LockInfo = z.infer<typeof LockInfo>;

@@ -20,8 +20,6 @@ import type { RespondInput, Task } from "./task-contract.ts";
 
 /** People changed, and the review has to be looked at: set by whoever says so, kept until it was done. */
 const PEOPLE_TIMER = "people";
-/** A task that is promised to a batch is looked after when that has ended: this soon it is seen again whether it has. */
-const PROMISED_MS = 1_000;
 
 export abstract class ReviewedTask extends ExecutingTask {
   /** How often people changed while this object was awake. */
@@ -84,8 +82,7 @@ export abstract class ReviewedTask extends ExecutingTask {
 
   /** As it is now: a review whose time is over has ended, whether or not an alarm has rung. */
   protected override present(): Result<TaskRecord> {
-    // What is promised to a batch stays as it was promised until the batch ends.
-    if (this.task !== undefined && this.task.reservation === undefined) {
+    if (this.task !== undefined) {
       const now = Date.now();
       this.settle(housekeeper(this.place.workspace), expire(this.task, now), 0, undefined, now);
     }
@@ -105,12 +102,6 @@ export abstract class ReviewedTask extends ExecutingTask {
 
   protected override async onOtherTimer(name: string, now: number): Promise<void> {
     if (name !== "review" && name !== PEOPLE_TIMER) return super.onOtherTimer(name, now);
-    const promised = this.task?.reservation;
-    if (promised !== undefined) {
-      const again = Math.max(promised.ask_at, now + PROMISED_MS);
-      this.commit(housekeeper(this.place.workspace), (tx) => tx.timer(name, again));
-      return;
-    }
     let looked = false;
     while (!looked) looked = await this.#lookAfter();
   }

@@ -158,14 +158,20 @@ export abstract class TaskShell extends LockActor {
   }
 
   protected override project(entries: readonly ChainedEntry[]): readonly ReadModelChange[] {
-    return [...(this.#task === undefined ? [] : taskRows(this.#task)), ...super.project(entries)];
+    // An attempt may have ended and the next one begun before the first was shipped: then the record has forgotten it.
+    const ended = entries.some(({ entry }) => entry.action === "task.retrying");
+    const rows = this.#task === undefined ? [] : taskRows(this.#task);
+    return [...rows, ...(ended ? this.#past() : []), ...super.project(entries)];
   }
 
   protected override standing(): readonly ReadModelChange[] {
+    return [...this.#past(), ...super.standing()];
+  }
+
+  #past(): readonly ReadModelChange[] {
     const task = this.#task;
-    const past =
-      task === undefined || task.attempts < 2 ? [] : pastExecutions(task, this.store.chain(0, Number.MAX_SAFE_INTEGER));
-    return [...past, ...super.standing()];
+    if (task === undefined || task.attempts < 2) return [];
+    return pastExecutions(task, this.store.chain(0, Number.MAX_SAFE_INTEGER));
   }
 
   /** News from a lock that one of this task's sagas holds or awaits. */

@@ -10,7 +10,8 @@ import type { Deed } from "./program.ts";
 /** Long enough that no lease and no wait of a round ends by itself. */
 const TTL_MS = 60_000;
 const WAIT_MS = 60_000;
-const HOLD_MS = 1_000;
+/** Longer than a deadlock may stand: none ends because somebody lost patience. */
+const HOLD_MS = 4_000;
 /** Of what a lost answer may leave behind: nobody knows it. */
 const SET_TTL_MS = 5_000;
 

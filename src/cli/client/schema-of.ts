@@ -19,13 +19,17 @@ const HEAD = [
   "",
 ].join("\n");
 
+const BASE = "/api/v1";
+
 /**
  * TypeScript of a document as served. What goes wrong is left out: it has one shape and is thrown (`CountersignError`); so are
- * request headers, which the client sets itself. The base path is left out too: it is the client's, not the route's.
+ * request headers, which the client sets itself. The base path is left out too: it is the client's, not the route's; what
+ * lies outside of it are pages for people.
  */
 export async function schemaOf(document: OpenApiDocument): Promise<string> {
-  const paths = Object.entries(document.paths).map(([path, operations]) => [
-    path.replace(/^\/api\/v1/, ""),
+  const served = Object.entries(document.paths).filter(([path]) => path.startsWith(`${BASE}/`));
+  const paths = served.map(([path, operations]) => [
+    path.slice(BASE.length),
     Object.fromEntries(
       Object.entries(operations).map(([method, operation]) => [
         method,

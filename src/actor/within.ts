@@ -1,0 +1,12 @@
+/** The value of a promise, if it comes within `ms`; else this rejects, and what comes later is nobody's any more. */
+export async function within<T>(promise: Promise<T>, ms: number): Promise<T> {
+  let timeout: ReturnType<typeof setTimeout> | undefined;
+  const tooLate = new Promise<never>((_, reject) => {
+    timeout = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
+  });
+  try {
+    return await Promise.race([promise, tooLate]);
+  } finally {
+    clearTimeout(timeout);
+  }
+}

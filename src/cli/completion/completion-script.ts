@@ -1,0 +1,88 @@
+/** Completion scripts for shells, made of the command tree. */
+import type { CommandNode } from "./command-tree.ts";
+
+export const SHELLS = ["bash", "zsh", "fish"] as const;
+export type Shell = (typeof SHELLS)[number];
+
+/** @param name of the program */
+export function completionScript(shell: Shell, name: string, tree: readonly CommandNode[]): string {
+  switch (shell) {
+    case "bash":
+      return bash(name, tree);
+    case "zsh":
+      return zsh(name, tree);
+    case "fish":
+      return fish(name, tree);
+  }
+}
+
+const keyOf = (path: readonly string[]) => path.join(" ");
+const wordsOf = ({ commands, options }: CommandNode) => [...commands, ...options].map(({ name }) => name).join(" ");
+
+/** Finds the command that is being typed by walking the words; then offers its commands, options or choices. */
+function bash(name: string, tree: readonly CommandNode[]): string {
+  const known = tree.filter(({ path }) => path.length > 0).map(({ path }) => `"${keyOf(path)}"`);
+  const choices = choicesIn(tree).map(
+    ({ path, option, values }) => `    "${keyOf(path)}:${option}") words="${values.join(" ")}" ;;`,
+  );
+  return `_${name}() {
+  local cur="\${COMP_WORDS[COMP_CWORD]}" prev="\${COMP_WORDS[COMP_CWORD-1]}" at="" words="" i
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    case "\${at:+$at }\${COMP_WORDS[i]}" in
+      ${known.join("|")}) at="\${at:+$at }\${COMP_WORDS[i]}" ;;
+    esac
+  done
+  case "$at:$prev" in
+${choices.join("\n")}
+    *) case "$at" in
+${tree.map((node) => `      "${keyOf(node.path)}") words="${wordsOf(node)}" ;;`).join("\n")}
+    esac ;;
+  esac
+  COMPREPLY=($(compgen -W "$words" -- "$cur"))
+}
+complete -o default -F _${name} ${name}
+`;
+}
+
+/** zsh runs the functions of bash once it is told to; so both complete the same. */
+function zsh(name: string, tree: readonly CommandNode[]): string {
+  return `#compdef ${name}
+autoload -Uz +X compinit && compinit
+autoload -Uz +X bashcompinit && bashcompinit
+${bash(name, tree)}`;
+}
+
+function fish(name: string, tree: readonly CommandNode[]): string {
+  const lines = tree.flatMap(({ path, commands, options }) => {
+    const when = conditionOf(path, commands);
+    return [
+      ...commands.map((one) => `complete -c ${name} -f -n ${when} -a ${one.name} -d ${quoted(one.summary)}`),
+      ...options
+        .filter((one) => one.name.startsWith("--"))
+        .map((one) => {
+          const value =
+            one.choices.length > 0 ? ` -x -a ${quoted(one.choices.join(" "))}` : one.takesValue ? " -r" : "";
+          return `complete -c ${name} -n ${when} -l ${one.name.slice(2)}${value} -d ${quoted(one.summary)}`;
+        }),
+    ];
+  });
+  return `${lines.join("\n")}\n`;
+}
+
+/** True in this command, and in none below it. */
+function conditionOf(path: readonly string[], commands: CommandNode["commands"]): string {
+  const inside = path.map((word) => `__fish_seen_subcommand_from ${word}`);
+  const below =
+    commands.length > 0 ? [`not __fish_seen_subcommand_from ${commands.map(({ name }) => name).join(" ")}`] : [];
+  return quoted([...inside, ...below].join("; and "));
+}
+
+function choicesIn(tree: readonly CommandNode[]) {
+  return tree.flatMap(({ path, options }) =>
+    options.flatMap(({ name: option, choices: values }) => (values.length > 0 ? [{ path, option, values }] : [])),
+  );
+}
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "\\'")}'`;
+}
