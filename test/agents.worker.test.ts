@@ -146,15 +146,7 @@ describe("GET /agents", () => {
     expect(second.body.agents.map(({ id }) => id)).toEqual(["f-deploy"]);
   });
 
-  it("filters by presence", async () => {
-    const seen = await newAgent("p-seen", { name: "presence seen" });
-    await newAgent("p-unseen", { name: "presence unseen" });
-    await seen.api.post("/agents/p-seen/heartbeat");
-    type List = { agents: AgentBody[] };
-    const online = await root.get<List>("/agents?name=presence&status=online");
-    expect(online.body.agents.map(({ id }) => id)).toEqual(["p-seen"]);
-    const never = await root.get<List>("/agents?name=presence&status=never_seen");
-    expect(never.body.agents.map(({ id }) => id)).toEqual(["p-unseen"]);
+  it("refuses a presence that there is none of", async () => {
     expect((await root.get<ErrorBody>("/agents?status=ONLINE")).body.error.details?.field).toBe("status");
   });
 
@@ -275,27 +267,6 @@ describe("DELETE /agents/:id", () => {
 });
 
 describe("POST /agents/:id/heartbeat", () => {
-  it("brings the agent online, and silence makes it stale and then offline", async () => {
-    const agent = await newAgent("alive", { heartbeat_interval_seconds: 10 });
-    const beat = await agent.api.post<Beat>("/agents/alive/heartbeat", {
-      status: "idle",
-      metrics: { version: "1.2.3" },
-    });
-    expect(beat.status).toBe(200);
-    expect(beat.body).toMatchObject({ presence: { status: "online", version: "1.2.3" }, leases: [], commands: [] });
-    const statusAfter = async (seconds: number) => {
-      vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + seconds * 1000 });
-      const { body } = await root.get<AgentBody>("/agents/alive");
-      vi.useRealTimers();
-      return body.presence.status;
-    };
-    expect([await statusAfter(25), await statusAfter(60), await statusAfter(150)]).toEqual([
-      "online",
-      "stale",
-      "offline",
-    ]);
-  });
-
   it("keeps all its leases alive in the same call, each on its own", async () => {
     const agent = await newAgent("keeper");
     const other = await newAgent("other-keeper");
@@ -350,12 +321,6 @@ describe("POST /agents/:id/heartbeat", () => {
     const beat = await agent.api.post<ErrorBody>(`/agents/${id}/heartbeat`, body);
     expect(beat.status).toBe(400);
     expect(beat.body.error.details?.field).toBe(field);
-  });
-
-  it("leaves nothing in the trail", async () => {
-    const agent = await newAgent("quiet");
-    await agent.api.post("/agents/quiet/heartbeat");
-    expect((await trailOf("agent", "quiet")).map(({ action }) => action)).toEqual(["agent.created"]);
   });
 });
 

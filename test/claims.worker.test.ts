@@ -1,6 +1,7 @@
 import { runInDurableObject } from "cloudflare:test";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Lock } from "../src/locks/contract.ts";
+import { TaskActor } from "../src/tasks/actor.ts";
 import type { Task } from "../src/tasks/task-contract.ts";
 import type { Answer } from "./support/api.ts";
 import {
@@ -20,6 +21,7 @@ import {
 
 afterEach(() => {
   vi.useRealTimers();
+  vi.restoreAllMocks();
 });
 
 /** A resource of its own, so that nothing contends. */
@@ -101,6 +103,32 @@ describe("POST /tasks/claim", () => {
     for (const [at, { status, body }] of rounds.flat().entries()) {
       if (status === 200) expect(body.task.execution?.agent_id).toBe(`w${at % 8}`);
     }
+  });
+
+  it("lets no herd loose: of fifty idle agents only those who are offered a task call on it", async () => {
+    const stage = new Stage();
+    const { alice, bob } = await stage.cast();
+    const agents = await Promise.all(Array.from({ length: 50 }, (_, n) => stage.agent(`w${n}`)));
+    const applies = vi.spyOn(TaskActor.prototype, "apply");
+    const first = await stage.approved(alice, [bob], on("r0"));
+    await ready(stage, 1);
+    const atOnce = await Promise.all(agents.map((agent) => claim(agent)));
+    expect(atOnce.filter(({ status }) => status === 200).map(({ body }) => body.task.id)).toEqual([first.id]);
+    expect(atOnce.filter(({ status }) => status === 204)).toHaveLength(49);
+    expect(applies).toHaveBeenCalledTimes(1);
+
+    const open = agents.map((agent) => claim(agent, { wait_seconds: 20 }));
+    const won: string[] = [];
+    for (const answer of open) void answer.then(({ status, body }) => status === 200 && won.push(body.task.id));
+    const next: string[] = [];
+    for (const id of ["r1", "r2", "r3"]) next.push((await stage.approved(alice, [bob], on(id))).id);
+    await eventually(async () => expect([...won].sort()).toEqual([...next].sort()));
+    expect(applies).toHaveBeenCalledTimes(4);
+    // Whoever drains has its open claim answered: nobody is left waiting.
+    await Promise.all(agents.map((agent) => agent.post(`/agents/${agent.id}/heartbeat`, { status: "draining" })));
+    const statuses = (await Promise.all(open)).map(({ status }) => status);
+    expect(statuses.filter((status) => status === 204)).toHaveLength(47);
+    expect(applies).toHaveBeenCalledTimes(4);
   });
 
   it("gives each to one of those who wait, when the dispatch dies between and forgets its offers", async () => {

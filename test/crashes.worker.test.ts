@@ -8,6 +8,7 @@ import { ResourceActor } from "../src/locks/resource-actor.ts";
 import type { Task } from "../src/tasks/task-contract.ts";
 import type { Answer } from "./support/api.ts";
 import { type Committed, onCommits } from "./support/commits.ts";
+import { type Death, killAt } from "./support/deaths.ts";
 import { approve, eventually, ok, type Person, pass, refusal, Stage, stopClock, web } from "./support/stage.ts";
 
 afterEach(() => {
@@ -100,22 +101,6 @@ async function expectFree(run: Run): Promise<void> {
     ok<{ presence: { active_tasks: number } }>(await run.stage.root.get("/agents/robo")).presence.active_tasks;
   for (let turn = 0; turn < 3 && (await permits()) > 0; turn += 1) await aWhile(run, 5_000);
   expect(await permits()).toBe(0);
-}
-
-/** Dies with its nth commit: before the write is safe, or right after. */
-type Death = "before it is safe" | "right after";
-
-function killAt(stage: Stage, n: number, death: Death): { readonly commits: () => number } {
-  let commits = 0;
-  onCommits(stage.workspace, (actor: Committed) => {
-    if (actor.place.kind === "ledger" || actor.place.kind === "inbox") return;
-    commits += 1;
-    if (commits !== n) return;
-    const die = () => actor.ctx.abort("a crash, for a test");
-    if (death === "right after") void actor.ctx.storage.sync().then(die, () => {});
-    else die();
-  });
-  return { commits: () => commits };
 }
 
 describe.each<Death>(["before it is safe", "right after"])("an actor that dies with a commit, %s,", (death) => {

@@ -9,6 +9,7 @@ const executor = { kind: "webhook", url: "https://executor.example.com/apply" };
 
 interface Delivered {
   readonly id: string;
+  readonly type: string;
   readonly task: Task;
   readonly leases: readonly Lease[];
   readonly token: string;
@@ -22,8 +23,11 @@ type Answer = (sent: Delivered) => Response | Promise<Response>;
 function answers(...given: readonly Answer[]): readonly Delivered[] {
   const delivered: Delivered[] = [];
   vi.spyOn(globalThis, "fetch").mockImplementation(async (_url, init) => {
-    const { data } = JSON.parse(String(init?.body)) as { data: Omit<Delivered, "id" | "me"> };
-    const sent = { ...data, id: new Headers(init?.headers).get("webhook-id") ?? "", me: as(data.token) };
+    const { type, data } = JSON.parse(String(init?.body)) as {
+      type: string;
+      data: Omit<Delivered, "id" | "type" | "me">;
+    };
+    const sent = { ...data, type, id: new Headers(init?.headers).get("webhook-id") ?? "", me: as(data.token) };
     const answer = given[delivered.length] ?? given.at(-1);
     delivered.push(sent);
     if (answer === undefined) throw new Error("nobody is there");
@@ -219,21 +223,20 @@ describe("a delivery", () => {
         return new Response(null, { status: 500 });
       },
     ],
-  ])("that failed after a stash asks for a rollback, and is not made again: told by %s", async (_, answer) => {
+  ])("that failed after a stash is followed by the wish of a rollback: told by %s", async (_, answer) => {
     const delivered = answers(async (sent) => {
       ok(await sent.me.post(`/tasks/${sent.task.id}/stash`, { resource: WEB, data: { checkout: "old" } }));
       return answer(sent);
-    });
+    }, accepted);
     const { stage, id } = await approved();
-    const { me } = await arrived(delivered, 1);
+    const wish = await arrived(delivered, 2);
     const rollback = { status: "requested", stash: { [WEB]: { checkout: "old" } } };
-    await eventually(async () =>
-      expect((await stage.task(id)).execution).toMatchObject({ error: "no quota", rollback }),
-    );
+    expect(wish).toMatchObject({ type: "task.rollback", id: `msg_${id}_1_rollback`, token: delivered[0]?.token });
+    expect(wish.task).toMatchObject({ state: "APPLYING", execution: { error: "no quota", rollback } });
+    expect(wish.leases).toEqual(delivered[0]?.leases);
     for (let turn = 0; turn < 4; turn += 1) await rings(stage, id, 10_000);
-    expect(delivered).toHaveLength(1);
-    expect((await stage.task(id)).state).toBe("APPLYING");
-    const over = ok<Task>(await me.post<Task>(`/tasks/${id}/rollback`, { result: "success" }));
+    expect(delivered).toHaveLength(2);
+    const over = ok<Task>(await wish.me.post<Task>(`/tasks/${id}/rollback`, { result: "success" }));
     expect(over).toMatchObject({ state: "COMPLETED", execution: { rollback: { status: "succeeded" } } });
     await stage.expectFree([], [WEB]);
   });
@@ -249,6 +252,54 @@ describe("a delivery", () => {
     for (let turn = 0; turn < 4; turn += 1) await rings(stage, id, 10_000);
     expect(delivered).toHaveLength(1);
     expect(ok<Task>(await me.post(`/tasks/${id}/complete`, { result: "success" })).state).toBe("COMPLETED");
+  });
+});
+
+describe("the wish of a rollback", () => {
+  /** A change that failed after a stash, by the executor's own answer; then what it answers to the wish. */
+  async function wished(...given: readonly Answer[]) {
+    const delivered = answers(
+      async ({ me, task }) => {
+        ok(await me.post(`/tasks/${task.id}/stash`, { resource: WEB, data: { checkout: "old" } }));
+        return says({ result: "failure", error: "no quota" });
+      },
+      ...given,
+    );
+    return { delivered, ...(await approved()) };
+  }
+
+  it.each<[string, () => Response, object]>([
+    ["a report of success", () => says({ result: "success" }), { status: "succeeded" }],
+    ["a report of failure", () => says({ result: "failure", error: "gone" }), { status: "failed", error: "gone" }],
+    ["a refusal", () => new Response(null, { status: 404 }), { status: "failed", error: "the executor answered 404" }],
+  ])("answered with %s is over: the task has failed, nothing is held", async (_, answer, rollback) => {
+    const { delivered, stage, id } = await wished(answer);
+    const over = await stage.becomes(id, "COMPLETED");
+    expect(over.execution).toMatchObject({ result: "failure", error: "no quota", rollback });
+    await stage.expectFree([], [WEB]);
+    await rings(stage, id, 60_000);
+    expect(delivered.map(({ type }) => type)).toEqual(["task.apply", "task.rollback"]);
+    await stage.expectVerified(`task:${id}`);
+  });
+
+  it("that reached nobody, or died with its actor, is sent again under the same id", async () => {
+    const late = held();
+    const down = () => new Response(null, { status: 503 });
+    const { delivered, stage, id } = await wished(down, late.answer, () => says({ result: "success" }));
+    await arrived(delivered, 2);
+    await eventually(async () => {
+      await rings(stage, id, 1_001);
+      expect(delivered.length).toBe(3);
+    });
+    await stage.abort(`task:${id}`);
+    late.release(down);
+    await eventually(async () => {
+      await rings(stage, id, 5_001);
+      expect((await stage.task(id)).state).toBe("COMPLETED");
+    });
+    const ids = delivered.slice(1).map((sent) => sent.id);
+    expect([new Set(ids).size, ids.length]).toEqual([1, 3]);
+    expect((await stage.task(id)).execution?.rollback).toMatchObject({ status: "succeeded" });
   });
 });
 

@@ -360,8 +360,11 @@ describe("GET /stats", () => {
     ok(await other.post("/locks/acquire", wanted), 202);
     ok(await robo.post("/agents/robo/heartbeat", {}));
 
+    await stage.ring("agent:stale");
+
     const stats = await eventually(async () => {
       const seen = ok<Stats>(await stage.root.get("/stats"));
+      expect(seen.agents.online).toBe(1);
       expect(seen).toMatchObject({
         tasks: { by_state: { ...nothing, DRAFT: 1, REVIEWING: 1, COMPLETED: 3, REJECTED: 1 }, failure_rate: 1 / 3 },
         locks: { held: 1, queued: 1 },

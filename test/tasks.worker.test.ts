@@ -283,69 +283,6 @@ describe("a task's life before its execution", () => {
     await stage.expectVerified(`task:${id}`);
   });
 
-  it("takes in each state what the table of states says, and nothing else", async () => {
-    const stage = new Stage();
-    const { alice, bob, carol, robo } = await stage.cast();
-    const approved = () => stage.approved(alice, [bob], { resources: [{ ...web, id: crypto.randomUUID() }] });
-    const states: Record<string, () => Promise<Task>> = {
-      DRAFT: () => stage.draft(alice),
-      REVIEWING: () => stage.submitted(alice),
-      APPROVED: approved,
-      APPLYING: async () => stage.apply(robo, (await approved()).id),
-      COMPLETED: async () => {
-        const { id } = await stage.apply(robo, (await approved()).id);
-        return ok(await robo.post<Task>(`/tasks/${id}/complete`, { result: "success" }));
-      },
-      REJECTED: async () => {
-        const task = await stage.submitted(alice);
-        ok(await carol.post(`/approvals/${requestOf(carol, task).id}/respond`, { action: "reject", reason: "no" }));
-        return stage.task(task.id);
-      },
-      CANCELLED: async () => {
-        const { id } = await stage.draft(alice);
-        return ok(await alice.post<Task>(`/tasks/${id}/cancel`, { reason: "changed my mind" }));
-      },
-    };
-    const commands: Record<string, (id: string) => Promise<Answer<unknown>>> = {
-      edit: (id) => alice.patch(`/tasks/${id}`, { config: { priority: 1 } }),
-      delete: (id) => alice.delete(`/tasks/${id}`),
-      submit: (id) => alice.post(`/tasks/${id}/submit`),
-      cancel: (id) => alice.post(`/tasks/${id}/cancel`),
-      comment: (id) => alice.post(`/tasks/${id}/comments`, { body: "why?" }),
-      apply: (id) => robo.post(`/tasks/${id}/apply`),
-      heartbeat: (id) => robo.post(`/tasks/${id}/heartbeat`),
-      complete: (id) => robo.post(`/tasks/${id}/complete`, { result: "failure" }),
-    };
-    const taken: Record<string, readonly string[]> = {
-      DRAFT: ["edit", "delete", "submit", "cancel"],
-      REVIEWING: ["edit", "cancel", "comment"],
-      APPROVED: ["cancel", "comment", "apply"],
-      APPLYING: ["comment", "apply", "heartbeat", "complete"],
-      COMPLETED: [],
-      REJECTED: [],
-      CANCELLED: [],
-    };
-    for (const [state, make] of Object.entries(states)) {
-      const { id, state: was } = await make();
-      expect(was).toBe(state);
-      for (const [command, send] of Object.entries(commands)) {
-        if (taken[state]?.includes(command)) continue;
-        const answer = await send(id);
-        expect(refusal(answer), `${command} in ${state}`).toEqual([409, "INVALID_STATE"]);
-        expect(detailsOf(answer)).toMatchObject({ state, allowed: expect.any(Array) });
-      }
-      expect((await stage.task(id)).state).toBe(state);
-      for (const command of taken[state] ?? []) {
-        const fresh = await make();
-        const answer = await commands[command]?.(fresh.id);
-        expect(answer?.status, `${command} in ${state}: ${JSON.stringify(answer?.body)}`).toBeLessThan(300);
-        await robo.post(`/tasks/${fresh.id}/complete`, { result: "cancelled" });
-        await robo.post(`/tasks/${fresh.id}/cancel`);
-      }
-      await robo.post(`/tasks/${id}/complete`, { result: "cancelled" });
-    }
-  });
-
   it("shows its preview, keeps its comments in order, and tells who wrote them", async () => {
     const stage = new Stage();
     const { alice, bob } = await stage.cast();

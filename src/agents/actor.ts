@@ -1,57 +1,21 @@
-/** One agent: when it was last heard of, and its permits (the agent lock, a counting lock of `max_tasks`). */
+/** One agent: its permits (the agent lock, a counting lock of `max_tasks`), what it is commanded, its configuration. */
 import { type Caller, hasRole } from "../actor/caller.ts";
-import { type Commit, housekeeper } from "../actor/commit.ts";
+import type { Commit } from "../actor/commit.ts";
 import type { Entry } from "../actor/journal.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
 import type { Lock } from "../locks/contract.ts";
-import { LockActor } from "../locks/lock-actor.ts";
 import type { AcquireCommand } from "../locks/lock-api.ts";
 import * as rules from "../locks/lock-book.ts";
-import { type LockName, taskOfSession } from "../locks/lock-table.ts";
+import { taskOfSession } from "../locks/lock-table.ts";
 import type { EventBody } from "../realtime/channel-api.ts";
 import { type NotesEffect, noted, noteIn } from "../realtime/notes.ts";
-import type { AgentApi, AgentEffect, AgentPresence, Beat, Beaten, CommandEffect } from "./agent-api.ts";
-import { commanded, due, type Standing, understood } from "./commands.ts";
-import { presenceEventOf } from "./events.ts";
-import { presenceStatus } from "./presence.ts";
+import type { AgentApi, AgentEffect, CommandEffect } from "./agent-api.ts";
+import { type Command, commanded, due, type Standing, understood } from "./commands.ts";
+import { SeenAgent, type Settings } from "./seen-actor.ts";
 
-interface Settings {
-  readonly max_tasks: number;
-  readonly heartbeat_interval_seconds: number;
-  readonly removed: boolean;
-}
+const REMOVED: Settings = { max_tasks: 1, heartbeat_interval_seconds: 1, drain: false, removed: true };
 
-interface LastBeat extends Beat {
-  /** ms */
-  readonly at: number;
-  readonly location?: { readonly colo?: string; readonly country?: string };
-}
-
-export class AgentActor extends LockActor implements AgentApi {
-  async beat(caller: Caller, key: string, beat: Beat): Promise<Result<Beaten>> {
-    if (!this.identify(key)) return fail("AGENT_NOT_FOUND", "there is no such agent");
-    const settings = await this.#settings();
-    if (settings === undefined) return fail("AGENT_NOT_FOUND", "there is no such agent");
-    const { colo, country } = caller.where;
-    const now = Date.now();
-    const last: LastBeat = {
-      at: now,
-      ...(beat.status !== undefined && { status: beat.status }),
-      ...(beat.metrics !== undefined && { metrics: beat.metrics }),
-      location: { ...(colo !== undefined && { colo }), ...(country !== undefined && { country }) },
-    };
-    this.commit(caller, (tx) => tx.store.write("beat", last), now);
-    return ok({ presence: this.#presence(settings, last, now), commands: due(this.#standing(), this.#isOver(now)) });
-  }
-
-  async presence(key: string): Promise<AgentPresence> {
-    const now = Date.now();
-    const nobody = { max_tasks: 0, heartbeat_interval_seconds: 1, removed: true };
-    if (!this.identify(key)) return this.#presence(nobody, undefined, now);
-    const last = this.#lastBeat();
-    return this.#presence((await this.#settings()) ?? nobody, last, now);
-  }
-
+export class AgentActor extends SeenAgent implements AgentApi {
   async activeTasks(key: string): Promise<readonly string[]> {
     if (!this.identify(key)) return [];
     this.settleLock(Date.now());
@@ -68,27 +32,6 @@ export class AgentActor extends LockActor implements AgentApi {
     return beaten;
   }
 
-  async tellReady(key: string, notes: readonly EventBody[]): Promise<boolean> {
-    if (!this.identify(key)) return false;
-    const settings = await this.#settings();
-    if (settings === undefined) return false;
-    const now = Date.now();
-    const last = this.#lastBeat();
-    const { status, active_tasks, max_tasks } = this.#presence(settings, last, now);
-    const isThere = status === "online" || this.isWatched(now);
-    const isIdle = active_tasks < max_tasks && last?.status !== "draining";
-    if (isThere && isIdle) {
-      this.commit(housekeeper(this.place.workspace), (tx) => {
-        for (const note of notes) tx.journal(noted(note));
-      });
-    }
-    return isThere && isIdle;
-  }
-
-  protected override get lockName(): LockName {
-    return { resource_type: "agent", resource_id: this.key.slice("agent:".length) };
-  }
-
   protected override get initialCapacity(): number {
     return 1;
   }
@@ -100,18 +43,18 @@ export class AgentActor extends LockActor implements AgentApi {
     const own = (who.kind === "agent" && who.id === id) || hasRole(who, "admin");
     const forTask = taskOfSession(command.session_id) !== undefined;
     if (!own && !forTask) return fail("FORBIDDEN", "only that agent or an admin may take its permits");
-    const settings = await this.#settings();
+    const settings = await this.settings();
     if (settings === undefined) return fail("AGENT_NOT_FOUND", `there is no agent ${id}`);
     if (this.book.capacity !== settings.max_tasks) this.#resize(caller, settings.max_tasks);
     return ok(null);
   }
 
   protected override eventOf(entry: Entry): EventBody | null {
-    return noteIn(entry) ?? presenceEventOf(entry) ?? super.eventOf(entry);
+    return noteIn(entry) ?? super.eventOf(entry);
   }
 
   protected override async present(): Promise<Result<null>> {
-    const settings = await this.#settings();
+    const settings = await this.settings();
     return settings === undefined
       ? fail("AGENT_NOT_FOUND", `there is no agent ${this.lockName.resource_id}`)
       : ok(null);
@@ -136,14 +79,16 @@ export class AgentActor extends LockActor implements AgentApi {
         return;
       }
       case "configured": {
-        const { max_tasks, heartbeat_interval_seconds } = effect;
-        tx.store.write("settings", { max_tasks, heartbeat_interval_seconds, removed: false } satisfies Settings);
+        const { max_tasks, heartbeat_interval_seconds, drain } = effect;
+        if (drain && !this.store.read<Settings>("settings")?.drain) this.tellDraining(tx);
+        const settings: Settings = { max_tasks, heartbeat_interval_seconds, drain, removed: false };
+        tx.store.write("settings", settings);
         this.applyWithin(tx, rules.setCapacity(this.book, max_tasks, tx.now));
         return;
       }
       case "removed":
-        tx.store.write("settings", { max_tasks: 1, heartbeat_interval_seconds: 1, removed: true } satisfies Settings);
-        tx.store.erase("beat");
+        tx.store.write("settings", REMOVED);
+        this.forget(tx);
         this.#releaseAll(tx);
         return;
       default:
@@ -151,24 +96,8 @@ export class AgentActor extends LockActor implements AgentApi {
     }
   }
 
-  protected override onOtherTimer(name: string): void {
-    throw new Error(`an agent has no timer ${name}`);
-  }
-
-  /** What the configuration says; read from D1 once if the ledger's word has not come yet. Undefined: no such agent. */
-  async #settings(): Promise<Settings | undefined> {
-    const stored = this.exists ? this.store.read<Settings>("settings") : undefined;
-    if (stored !== undefined) return stored.removed ? undefined : stored;
-    const row = await this.env.DB.prepare(
-      "SELECT max_tasks, heartbeat_interval_seconds FROM agents WHERE workspace = ?1 AND id = ?2",
-    )
-      .bind(this.place.workspace, this.lockName.resource_id)
-      .first<{ max_tasks: number; heartbeat_interval_seconds: number }>();
-    return row === null ? undefined : { ...row, removed: false };
-  }
-
-  #lastBeat(): LastBeat | undefined {
-    return this.exists ? this.store.read<LastBeat>("beat") : undefined;
+  protected override commandsDue(now: number): readonly Command[] {
+    return due(this.#standing(), this.#isOver(now));
   }
 
   #standing(): readonly Standing[] {
@@ -199,17 +128,5 @@ export class AgentActor extends LockActor implements AgentApi {
       touched.push(...step.touched);
     }
     this.applyWithin(tx, { book, events, touched, value: undefined });
-  }
-
-  #presence(settings: Settings, last: LastBeat | undefined, now: number): AgentPresence {
-    const version = last?.metrics?.version;
-    return {
-      status: presenceStatus(last?.at, settings.heartbeat_interval_seconds * 1000, now),
-      ...(last !== undefined && { last_heartbeat_at: new Date(last.at).toISOString() }),
-      ...(last?.location !== undefined && { location: last.location }),
-      active_tasks: this.book.holders.filter((lease) => lease.expires_at > now).length,
-      max_tasks: settings.max_tasks,
-      ...(typeof version === "string" && { version }),
-    };
   }
 }

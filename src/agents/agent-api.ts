@@ -28,7 +28,12 @@ export interface Beaten {
 
 /** Effects that the ledger sends when an agent's configuration changed. */
 export type AgentEffect =
-  | { readonly do: "configured"; readonly max_tasks: number; readonly heartbeat_interval_seconds: number }
+  | {
+      readonly do: "configured";
+      readonly max_tasks: number;
+      readonly heartbeat_interval_seconds: number;
+      readonly drain: boolean;
+    }
   | { readonly do: "removed" };
 
 /** An effect by which a task tells its agent what to do, and the agent's channel with it. */
@@ -41,9 +46,11 @@ export interface AgentApi extends LockApi {
   /** Records that the agent is alive. `key` is `agent:{id}`. */
   beat(caller: Caller, key: string, beat: Beat): Promise<Result<Beaten>>;
   presence(key: string): Promise<AgentPresence>;
+  /** Whether it has a permit left and is not draining. */
+  takesWork(key: string): Promise<boolean>;
   /** Ids of the tasks that hold a permit now. */
   activeTasks(key: string): Promise<readonly string[]>;
-  /** Tells the agent's channel of tasks that it could claim; false, and nothing told, if the agent is not idle. */
+  /** Tells the agent's channel of tasks that it could claim; false, and nothing told, if it is not there or takes no work. */
   tellReady(key: string, notes: readonly EventBody[]): Promise<boolean>;
 }
 

@@ -62,7 +62,7 @@ describe("a new agent", () => {
     ]);
     expect(plan.happenings.map(({ action }) => action)).toEqual(["agent.created", "token.created"]);
     expect(plan.effects).toEqual([
-      { target: "agent:robo", body: { do: "configured", max_tasks: 4, heartbeat_interval_seconds: 10 } },
+      { target: "agent:robo", body: { do: "configured", max_tasks: 4, heartbeat_interval_seconds: 10, drain: false } },
     ]);
   });
 
@@ -85,7 +85,7 @@ describe("a new agent", () => {
 describe("a changed agent", () => {
   it("has its actor told only when its permits change", () => {
     expect(planOf(update({ max_tasks: 8 })).effects).toEqual([
-      { target: "agent:robo", body: { do: "configured", max_tasks: 8, heartbeat_interval_seconds: 10 } },
+      { target: "agent:robo", body: { do: "configured", max_tasks: 8, heartbeat_interval_seconds: 10, drain: false } },
     ]);
     expect(planOf(update({ labels: {} })).effects).toEqual([]);
   });
@@ -108,6 +108,15 @@ describe("a changed agent", () => {
     const plan = planOf(update(set, { ...known, agent }));
     expect(plan).toMatchObject({ changes: [], happenings: [], answer: { agent: { updated_at: THEN } } });
     expect(plan.effects ?? []).toEqual([]);
+  });
+
+  it("that is asked to drain, or no longer, hears of it; other labels are nothing to it", () => {
+    const drains = (labels: AgentRow["labels"], before: AgentRow["labels"]) =>
+      planOf(update({ labels }, { ...known, agent: { ...robo, labels: before } })).effects?.map(({ body }) => body);
+    expect(drains({ drain: "true" }, {})).toMatchObject([{ do: "configured", max_tasks: 4, drain: true }]);
+    expect(drains({ zone: "eu" }, { drain: "true" })).toMatchObject([{ do: "configured", drain: false }]);
+    expect(drains({ drain: "false" }, {})).toEqual([]);
+    expect(drains({ drain: "true", zone: "us" }, { drain: "true" })).toEqual([]);
   });
 
   it("that is switched off loses every token", () => {

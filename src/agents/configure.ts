@@ -14,6 +14,7 @@ import {
 } from "../users/principal-ref.ts";
 import { countTokens, type FirstToken, firstToken } from "../users/tokens.ts";
 import type { AgentEffect } from "./agent-api.ts";
+import { isAskedToDrain } from "./drain-label.ts";
 import { agentView, findAgent, maskedConfig } from "./stored-agent.ts";
 
 /** What an admin may change of an agent. */
@@ -103,7 +104,7 @@ function update(
     changes: [{ put: "agents", row }, ...(leaves ? [tokensOf(id)] : [])],
     happenings: [happened("agent.updated", id, details)],
     answer: { agent: agentView(row, "masked") },
-    effects: fields.max_tasks === undefined ? [] : [tell(id, configured(row))],
+    effects: concernsActor(agent, row) ? [tell(id, configured(row))] : [],
   });
 }
 
@@ -124,8 +125,12 @@ function tokensOf(id: string) {
   return { remove: "tokens", principal_kind: "agent", principal_id: id } as const;
 }
 
-function configured({ max_tasks, heartbeat_interval_seconds }: AgentRow): AgentEffect {
-  return { do: "configured", max_tasks, heartbeat_interval_seconds };
+function concernsActor(before: AgentRow, after: AgentRow): boolean {
+  return before.max_tasks !== after.max_tasks || isAskedToDrain(before.labels) !== isAskedToDrain(after.labels);
+}
+
+function configured({ max_tasks, heartbeat_interval_seconds, labels }: AgentRow): AgentEffect {
+  return { do: "configured", max_tasks, heartbeat_interval_seconds, drain: isAskedToDrain(labels) };
 }
 
 function tell(id: string, body: AgentEffect) {

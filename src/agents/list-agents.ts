@@ -1,9 +1,11 @@
 import type { AgentRow } from "../db/configuration.ts";
 import { condition, oneOf, type Page, type PageRequest, paged, type SqlFragment } from "../http/pagination.ts";
 import { matches } from "../pattern.ts";
+import type { AgentPresence } from "./agent-api.ts";
 import { AGENT_COLUMNS, agentOfRow, type StoredAgent } from "./stored-agent.ts";
 
 export interface AgentFilter extends PageRequest {
+  readonly status?: AgentPresence["status"] | undefined;
   /** part of the name; case of ASCII letters aside */
   readonly name?: string | undefined;
   /** a task type that the agent takes */
@@ -12,10 +14,15 @@ export interface AgentFilter extends PageRequest {
   readonly scope?: string | undefined;
 }
 
+const STATUS = `coalesce(
+  (SELECT status FROM agent_presence WHERE agent_presence.workspace = agents.workspace AND agent_presence.id = agents.id),
+  'never_seen')`;
+
 /** Agents by id. An agent without capabilities takes every task type; one without scopes may have every scope. */
 export async function listAgents(db: D1Database, workspace: string, filter: AgentFilter): Promise<Page<AgentRow>> {
   const where: SqlFragment[] = [condition("workspace = ?", workspace)];
   if (filter.name !== undefined) where.push(condition("instr(lower(name), lower(?)) > 0", filter.name));
+  if (filter.status !== undefined) where.push(condition(`${STATUS} = ?`, filter.status));
   if (filter.scope !== undefined) where.push(noneOrOneOf("scopes", [filter.scope]));
   if (filter.capability !== undefined) {
     where.push(noneOrOneOf("capabilities", await capabilitiesFor(db, workspace, filter.capability)));

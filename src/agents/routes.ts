@@ -66,8 +66,8 @@ export function agentRoutes(app: App): void {
       summary: "Agents, by id, with their presence",
       description:
         "`name`: part of it, whatever the case. `capability`: a task type that the agent takes. `scope`: one that its " +
-        "tokens may have. `status` is known to the agents alone, so it thins out a page after it was read: such a page " +
-        "may be shorter than `limit`, even empty, while `has_more` is true, and `total` counts every status.",
+        "tokens may have. `status` and `total` are as the lists know them, normally well under a second behind; an agent " +
+        "whose presence is found to have changed since is left out of the page.",
       access: READ,
       query: AgentQuery,
       answers: { 200: AgentList },

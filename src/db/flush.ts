@@ -71,6 +71,7 @@ const READ_MODELS = {
     key: ["task_id", "attempt"],
     columns: ["task_id", "attempt", "type", "agent_id", "started_at", "completed_at", "result", "duration_seconds"],
   },
+  agent_presence: { key: ["id"], columns: ["id", "status", "since"] },
 } as const;
 
 const CONFIGURATION = {
@@ -262,9 +263,13 @@ function configurationStatements(
   workspace: string,
   change: ConfigurationChange,
 ): D1PreparedStatement[] {
-  return "put" in change
-    ? inserts(db, workspace, { table: change.put, ...CONFIGURATION[change.put] }, [change.row])
-    : [removal(db, workspace, change)];
+  if ("put" in change) return inserts(db, workspace, { table: change.put, ...CONFIGURATION[change.put] }, [change.row]);
+  const removed = [removal(db, workspace, change)];
+  if (change.remove === "agents") {
+    const presence = db.prepare("DELETE FROM agent_presence WHERE workspace = ?1 AND id = ?2");
+    removed.push(presence.bind(workspace, change.id));
+  }
+  return removed;
 }
 
 function removal(

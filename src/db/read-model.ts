@@ -59,10 +59,18 @@ export interface StuckRow {
   readonly requirements: readonly { readonly policy_id: string; readonly why: string }[];
 }
 
+/** Presence of an agent that was heard of, as it was told last. */
+export interface PresenceRow {
+  readonly id: string;
+  readonly status: "online" | "stale" | "offline";
+  readonly since: string;
+}
+
 /** An upsert (row) or a deletion (row: null) of one row; applied in the order shipped, so the last one wins. */
 export type ReadModelChange =
   | { readonly table: "tasks"; readonly id: string; readonly row: TaskRow | null }
   | { readonly table: "stuck_tasks"; readonly id: string; readonly row: StuckRow | null }
   | { readonly table: "approvals"; readonly id: string; readonly row: ApprovalRow | null }
   | { readonly table: "locks"; readonly id: string; readonly row: LockRow | null }
-  | { readonly table: "executions"; readonly id: string; readonly row: ExecutionRow | null };
+  | { readonly table: "executions"; readonly id: string; readonly row: ExecutionRow | null }
+  | { readonly table: "agent_presence"; readonly id: string; readonly row: PresenceRow | null };

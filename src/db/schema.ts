@@ -302,3 +302,15 @@ export const executions = sqliteTable(
     index("executions_type").on(t.workspace, t.type, t.completed_at),
   ],
 );
+
+/** How agents that were heard of stand; it changes when they come, fall silent and go, not with their heartbeats. */
+export const agentPresence = sqliteTable(
+  "agent_presence",
+  {
+    workspace: workspace(),
+    id: text("id").notNull(),
+    status: text("status").notNull(),
+    since: text("since").notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.workspace, t.id] })],
+);

@@ -1,6 +1,5 @@
 /** `GET /stats`: the workspace at a glance (03, "Routes"). */
 import { z } from "@hono/zod-openapi";
-import { agentOf } from "../agents/agent-api.ts";
 import { type Backlog, ledgerOf } from "../audit/ledger-api.ts";
 import type { Env } from "../env.ts";
 import { endpoint } from "../http/endpoint.ts";
@@ -9,8 +8,6 @@ import { TaskState } from "../tasks/contract.ts";
 import { medianOf } from "../tasks/facts.ts";
 import { Timestamp } from "../wire.ts";
 
-/** Agents whose presence is asked of their actors; more would make the answer slow. */
-const MAX_AGENTS = 500;
 /** Decisions that the median looks back on. */
 const MAX_DECISIONS = 1_000;
 
@@ -47,7 +44,10 @@ const DECIDED = `
   SELECT (julianday(responded_at) - julianday(created_at)) * 86400 AS seconds FROM approvals
   WHERE workspace = ?1 AND responded_at IS NOT NULL AND status <> 'DELEGATED' ORDER BY responded_at DESC LIMIT ${MAX_DECISIONS}`;
 const LOCKS = "SELECT status, count(*) AS n FROM locks WHERE workspace = ?1 GROUP BY status";
-const AGENTS = `SELECT id FROM agents WHERE workspace = ?1 AND active = 1 ORDER BY id LIMIT ${MAX_AGENTS}`;
+const AGENTS = `
+  SELECT coalesce(presence.status, 'offline') AS status, count(*) AS n
+  FROM agents LEFT JOIN agent_presence AS presence ON presence.workspace = agents.workspace AND presence.id = agents.id
+  WHERE agents.workspace = ?1 AND active = 1 GROUP BY 1`;
 const ROWS = "SELECT count(*) AS n FROM audit_log WHERE workspace = ?1";
 
 export function statsRoutes(app: App): void {
@@ -76,11 +76,7 @@ async function readStats(env: Env, workspace: string): Promise<z.infer<typeof St
   const decided = rows<{ seconds: number }>(3).map(({ seconds }) => seconds);
   const locks = new Map(rows<{ status: string; n: number }>(4).map(({ status, n }) => [status, n]));
   const states = new Map(rows<{ state: string; n: number }>(0).map(({ state, n }) => [state, n]));
-  const presence = await Promise.all(
-    rows<{ id: string }>(5).map(({ id }) => agentOf(env, workspace, id).presence(`agent:${id}`)),
-  );
-  const present = (status: string) => presence.filter((agent) => agent.status === status).length;
-  const [online, stale] = [present("online"), present("stale")];
+  const agents = new Map(rows<{ status: string; n: number }>(5).map(({ status, n }) => [status, n]));
   return {
     tasks: {
       by_state: Object.fromEntries(TaskState.options.map((state) => [state, states.get(state) ?? 0])) as Record<
@@ -92,7 +88,11 @@ async function readStats(env: Env, workspace: string): Promise<z.infer<typeof St
     approvals: { pending: total(2), median_seconds: Math.round((medianOf(decided) ?? 0) * 1000) / 1000 },
     locks: { held: locks.get("held") ?? 0, queued: locks.get("queued") ?? 0 },
     // One that was never seen is as far away as one that has gone.
-    agents: { online, stale, offline: presence.length - online - stale },
+    agents: {
+      online: agents.get("online") ?? 0,
+      stale: agents.get("stale") ?? 0,
+      offline: agents.get("offline") ?? 0,
+    },
     audit: { rows: total(6), ...waiting(backlog, Date.now()) },
     effects: { parked: backlog.parked },
   };

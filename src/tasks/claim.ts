@@ -29,7 +29,7 @@ export async function claimTask(
       agent_id: who.id,
       capabilities: patterns,
       // What waits for its locks takes up a permit, too.
-      granted_only: await isAtCapacity(env, caller),
+      granted_only: !(await agentOf(env, workspace, who.id).takesWork(`agent:${who.id}`)),
       wait_ms: Math.max(0, deadline - Date.now()),
       after,
     });
@@ -52,11 +52,6 @@ function begin(env: Env, { idempotency: _, ...caller }: Caller, taskId: string):
   const address = parseId(taskId)?.address;
   if (address === undefined) throw new Error(`the dispatch offered ${taskId}, which is no task`);
   return taskAt(env, caller.workspace, address).apply(caller, caller.who.id);
-}
-
-async function isAtCapacity(env: Env, { workspace, who }: Caller): Promise<boolean> {
-  const { active_tasks, max_tasks } = await agentOf(env, workspace, who.id).presence(`agent:${who.id}`);
-  return active_tasks >= max_tasks;
 }
 
 async function registered(env: Env, { workspace, who }: Caller): Promise<readonly string[]> {

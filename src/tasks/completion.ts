@@ -1,6 +1,7 @@
 /** What the agent says of the end: completion, the state to go back to, the rollback it was asked for (03, "Execution"). Pure. */
 import type { Caller } from "../actor/caller.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
+import { rollbackDelivery } from "./delivery.ts";
 import { isTheirs, working } from "./executing.ts";
 import { finish, mutated } from "./finish.ts";
 import { type Execution, invalidState, type TaskRecord } from "./task.ts";
@@ -57,7 +58,12 @@ function failed(before: TaskRecord, execution: Execution, now: number): Transiti
   if (!hasStash) return finish(before, { ...execution, rollback: { status: "unavailable" } }, "failure", ending);
   const task: TaskRecord = {
     ...before,
-    execution: { ...execution, result: "failure", rollback: { status: "requested" } },
+    execution: {
+      ...execution,
+      result: "failure",
+      rollback: { status: "requested" },
+      ...(execution.delivery !== undefined && { delivery: rollbackDelivery(before.id, execution, now) }),
+    },
   };
   const details = { attempt: execution.attempt, resources: Object.keys(before.stash ?? {}).sort() };
   return { task, happenings: [happened(task, "task.rollback_requested", { details })], effects: [] };
@@ -88,7 +94,8 @@ function wasTheirs({ execution, lost_by = [] }: TaskRecord, { who }: Caller): bo
   return same && isTheirs(execution, who);
 }
 
-function isRollingBack({ state, execution }: TaskRecord): boolean {
+/** Whether a failure waits for word of its rollback. */
+export function isRollingBack({ state, execution }: TaskRecord): boolean {
   return state === "APPLYING" && execution?.rollback?.status === "requested";
 }
 

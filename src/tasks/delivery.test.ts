@@ -1,9 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { EXECUTOR } from "../users/principal-ref.ts";
-import { allowedExecutor, delivered, firstDelivery, redeliver } from "./delivery.ts";
-import { applying, approved, begun, change, T0, TASK_ID } from "./task.fixture.ts";
+import { complete } from "./completion.ts";
+import { allowedExecutor, delivered, firstDelivery, redeliver, rollbackDelivery } from "./delivery.ts";
+import { agent, applying, approved, begun, change, done, ORDERS, T0, TASK_ID } from "./task.fixture.ts";
 import type { TaskRecord } from "./task.ts";
+import { nextStepAt } from "./task-timers.ts";
 
 const executor = { kind: "webhook", url: "https://example.com/hook" };
 
@@ -27,6 +29,19 @@ describe("the delivery of an attempt", () => {
       next_at: T0,
     });
     expect(firstDelivery(TASK_ID, 2, T0).webhook_id).not.toBe(firstDelivery(TASK_ID, 1, T0).webhook_id);
+  });
+
+  it("that failed after a stash is followed by the wish of a rollback, under an id of its own, due at once", () => {
+    const stashed = { ...delivering(), stash: { [ORDERS]: { rows: 12 } } };
+    const { task } = done(complete(stashed, { result: "failure" }, agent(EXECUTOR), T0 + 9));
+    expect(task.execution?.delivery).toEqual({
+      webhook_id: `msg_${TASK_ID}_1_rollback`,
+      status: "pending",
+      attempts: 0,
+      next_at: T0 + 9,
+    });
+    expect(nextStepAt(task)).toBe(T0 + 9);
+    expect(rollbackDelivery(TASK_ID, { attempt: 2 }, T0).webhook_id).not.toBe(task.execution?.delivery?.webhook_id);
   });
 
   it("is no matter of a task that an agent applies", () => {

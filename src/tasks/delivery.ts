@@ -27,6 +27,11 @@ export function firstDelivery(taskId: string, attempt: number, now: number): Del
   return { webhook_id: `msg_${taskId}_${attempt}`, status: "pending", attempts: 0, next_at: now };
 }
 
+/** The failure of an attempt asks its executor, if it has one, for a rollback: a message of its own. */
+export function rollbackDelivery(taskId: string, { attempt }: Pick<Execution, "attempt">, now: number): Delivery {
+  return { webhook_id: `msg_${taskId}_${attempt}_rollback`, status: "pending", attempts: 0, next_at: now };
+}
+
 /** The executor took it and will call back: nothing is sent any more. `error` is what was wrong with its answer, if anything. */
 export function delivered(task: TaskRecord, error?: string): Transition | null {
   return withDelivery(task, (delivery) => ({

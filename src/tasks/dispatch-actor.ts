@@ -117,6 +117,13 @@ export class DispatchActor extends Actor implements DispatchApi {
         });
         return;
       }
+      case "agent.draining":
+        tx.afterwards(() => {
+          for (const waiting of [...this.#waiting]) {
+            if (waiting.command.agent_id === effect.agent_id) waiting.give(null);
+          }
+        });
+        return;
       default:
         throw new Error(`the dispatch knows no such effect of ${source}`);
     }

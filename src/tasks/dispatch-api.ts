@@ -21,13 +21,15 @@ export interface ReadyTask {
   readonly resources: TaskRecord["config"]["resources"];
 }
 
-/** What tasks tell the dispatch. */
+/** What tasks and agents tell the dispatch. */
 export type DispatchEffect =
   | { readonly do: "task.ready"; readonly task: ReadyTask }
   /** it is no longer to be claimed: applying, taken by a waiting apply, or over */
   | { readonly do: "task.gone"; readonly task_id: string }
   /** its locks came after a wait: the agent finds it with its next claim */
-  | { readonly do: "task.granted"; readonly task_id: string; readonly agent_id: string };
+  | { readonly do: "task.granted"; readonly task_id: string; readonly agent_id: string }
+  /** the agent takes nothing more: what it was asking for comes to nothing */
+  | { readonly do: "agent.draining"; readonly agent_id: string };
 
 export interface ClaimCommand {
   readonly agent_id: string;
@@ -35,7 +37,7 @@ export interface ClaimCommand {
   readonly capabilities: readonly string[];
   /** How long to hold the call open for a task (ms). */
   readonly wait_ms: number;
-  /** The agent has no permit left: only a task that it waited for, and whose locks came, is for it. */
+  /** The agent takes no new work: only a task that it waited for, and whose locks came, is for it. */
   readonly granted_only: boolean;
   /** What this same claim was offered before and could not begin. */
   readonly after?: string | undefined;
@@ -81,6 +83,11 @@ export function goneEffects({ id, config }: Pick<TaskRecord, "id" | "config">): 
 /** Its agent, who waited, finds it with the next claim. */
 export function grantedEffects({ id, config }: Pick<TaskRecord, "id" | "config">, agentId: string): Effect[] {
   return config.executor === undefined ? [tell({ do: "task.granted", task_id: id, agent_id: agentId })] : [];
+}
+
+/** Its open claims are answered now, with nothing. */
+export function drainingEffect(agentId: string): Effect {
+  return tell({ do: "agent.draining", agent_id: agentId });
 }
 
 function tell(body: DispatchEffect): Effect {

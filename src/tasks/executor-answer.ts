@@ -1,9 +1,15 @@
 /** What an executor's HTTP answer means (issue "executor for people without an agent"). Pure. */
-import { CompleteTask } from "./task-contract.ts";
+import type { z } from "@hono/zod-openapi";
+import { CompleteTask, RollbackReport } from "./task-contract.ts";
+
+/** What an executor is sent: the change, or the wish to take it back after it failed. */
+export type Asked = "task.apply" | "task.rollback";
 
 export type ExecutorAnswer =
   /** it is done, one way or the other */
   | { readonly kind: "completed"; readonly input: CompleteTask }
+  /** it took back what it had done, or could not */
+  | { readonly kind: "rolled_back"; readonly input: RollbackReport }
   /** it works on it and will call /complete */
   | { readonly kind: "accepted" }
   /** it will never do it */
@@ -18,19 +24,28 @@ const PASSING = new Set([408, 425, 429]);
  * 202 accepts. Another 2xx with a result completes; without one it has accepted too: it did take the message, and a second
  * delivery might do the work twice. 408, 425, 429 and 5xx are tried again; anything else is a refusal.
  */
-export function executorAnswer(status: number, body: string): ExecutorAnswer {
-  if (status === 202) return { kind: "accepted" };
-  if (status >= 200 && status < 300) {
-    const input = resultIn(body);
-    return input === undefined ? { kind: "accepted" } : { kind: "completed", input };
-  }
+export function executorAnswer(asked: Asked, status: number, body: string): ExecutorAnswer {
+  if (status === 202) return ACCEPTED;
+  if (status >= 200 && status < 300) return (asked === "task.apply" ? completed(body) : rolledBack(body)) ?? ACCEPTED;
   const error = `the executor answered ${status}`;
   return status >= 500 || PASSING.has(status) ? { kind: "again", error } : { kind: "refused", error };
 }
 
-function resultIn(body: string): CompleteTask | undefined {
+const ACCEPTED = { kind: "accepted" } as const;
+
+function completed(body: string): ExecutorAnswer | undefined {
+  const input = wordIn(CompleteTask, body);
+  return input && { kind: "completed", input };
+}
+
+function rolledBack(body: string): ExecutorAnswer | undefined {
+  const input = wordIn(RollbackReport, body);
+  return input && { kind: "rolled_back", input };
+}
+
+function wordIn<Word>(word: z.ZodType<Word>, body: string): Word | undefined {
   try {
-    return CompleteTask.safeParse(JSON.parse(body)).data;
+    return word.safeParse(JSON.parse(body)).data;
   } catch {
     return undefined;
   }

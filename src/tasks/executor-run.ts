@@ -3,17 +3,17 @@
  * to deliver a run, from the task's alarm; the same `webhook-id` every time. Its dependencies are arguments.
  */
 import type { Caller } from "../actor/caller.ts";
+import type { Result } from "../actor/result.ts";
 import type { Env } from "../env.ts";
 import { causeOf, log } from "../log.ts";
 import { EXECUTOR } from "../users/principal-ref.ts";
 import { webhookAddress } from "../webhooks/address.ts";
 import { executorSecret, signedHeaders } from "../webhooks/signature.ts";
 import { taskToken } from "../webhooks/task-token.ts";
-import { complete } from "./completion.ts";
+import { complete, isRollingBack, reportRollback } from "./completion.ts";
 import { delivered, redeliver } from "./delivery.ts";
-import { type ExecutorAnswer, executorAnswer } from "./executor-answer.ts";
+import { type Asked, type ExecutorAnswer, executorAnswer } from "./executor-answer.ts";
 import { type Execution, type TaskRecord, taskView } from "./task.ts";
-import type { CompleteTask } from "./task-contract.ts";
 import { nextStepAt } from "./task-timers.ts";
 import type { Transition } from "./transition.ts";
 
@@ -44,8 +44,9 @@ export class ExecutorRun {
     if (task?.state !== "APPLYING" || task.execution === undefined || due === undefined || due > now) return;
     const answer = await this.#send(task, task.execution, now);
     const current = this.#deps.task();
-    // Ended meanwhile: the executor's word counts for nothing any more.
-    if (current?.state !== "APPLYING" || current.execution?.session_id !== task.execution.session_id) return;
+    // Ended meanwhile, or a rollback was asked for: what it answers to this message counts for nothing any more.
+    const sent = task.execution.delivery?.webhook_id;
+    if (current?.state !== "APPLYING" || current.execution?.delivery?.webhook_id !== sent) return;
     await this.#act(current, answer);
   }
 
@@ -57,15 +58,19 @@ export class ExecutorRun {
         return this.#deps.settle(self, delivered(task));
       case "again":
         return this.#deps.settle(self, redeliver(task, answer.error, now, Math.random()));
-      case "refused":
-        return this.#end(task, { result: "failure", error: answer.error }, self, now);
+      case "refused": {
+        const failure = { result: "failure", error: answer.error } as const;
+        const end = isRollingBack(task) ? reportRollback : complete;
+        return this.#end(task, end(task, failure, self, now), self);
+      }
       case "completed":
-        return this.#end(task, answer.input, self, now);
+        return this.#end(task, complete(task, answer.input, self, now), self);
+      case "rolled_back":
+        return this.#end(task, reportRollback(task, answer.input, self, now), self);
     }
   }
 
-  async #end(task: TaskRecord, input: CompleteTask, self: Caller, now: number): Promise<void> {
-    const ended = complete(task, input, self, now);
+  async #end(task: TaskRecord, ended: Result<Transition | null>, self: Caller): Promise<void> {
     if (ended.ok) this.#deps.settle(self, ended.value);
     else {
       // Like a 2xx without a result: it took the message, and may say better how it ended at /complete.
@@ -82,8 +87,9 @@ export class ExecutorRun {
       return { kind: "refused", error: "there is no executor" };
     const address = webhookAddress(executor.url, env.WEBHOOK_ALLOW_PRIVATE === "1");
     if (!address.ok) return { kind: "refused", error: address.error.message };
+    const asked: Asked = isRollingBack(task) ? "task.rollback" : "task.apply";
     const payload = JSON.stringify({
-      type: "task.apply",
+      type: asked,
       timestamp: new Date(now).toISOString(),
       data: {
         task: taskView(task),
@@ -104,7 +110,7 @@ export class ExecutorRun {
         redirect: "manual",
         signal: AbortSignal.timeout(PATIENCE_MS),
       });
-      return executorAnswer(response.status, await bounded(response));
+      return executorAnswer(asked, response.status, await bounded(response));
     } catch (thrown) {
       log("warn", "executor.unreachable", { task: task.id, cause: causeOf(thrown) });
       return { kind: "again", error: "the executor could not be reached" };

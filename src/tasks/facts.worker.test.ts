@@ -213,7 +213,7 @@ describe("other tasks on a resource", () => {
 });
 
 describe("past executions", () => {
-  it("count as failed when they failed or timed out, and not at all before they are over", async () => {
+  it("count as failed when they failed or timed out, and not at all before they are over, nor if they lapsed and were tried again", async () => {
     await write({
       changes: [
         execution(1, "success", 10),
@@ -221,6 +221,7 @@ describe("past executions", () => {
         execution(3, "timeout", 60),
         execution(4, "cancelled", null),
         execution(5, null, null),
+        execution(7, null, 30, { completed_at: "2026-11-20T00:07:00.000Z" }),
         execution(6, "failure", 1, { type: "another.type" }),
       ],
     });

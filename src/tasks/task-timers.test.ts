@@ -104,15 +104,15 @@ describe("a task with an executor", () => {
     expect(RENEW_MS * 2).toBeLessThan(30_000);
   });
 
-  it("sends nothing once it was accepted, once it is over, or once a rollback was asked for", () => {
+  it("sends nothing once it was accepted or is over, and the wish of a rollback at once", () => {
     const who = agent(EXECUTOR);
     expect(nextStepAt(delivered(delivering())?.task ?? draft())).toBeUndefined();
     expect(nextStepAt(done(complete(delivering(), { result: "success" }, who, T0)).task)).toBeUndefined();
     const kept = done(stash(delivering(), { resource: ORDERS, data: { size: 1 } }, who)).task;
     const rollingBack = done(complete(kept, { result: "failure" }, who, T0)).task;
     expect(rollingBack.state).toBe("APPLYING");
-    expect(nextStepAt(rollingBack)).toBeUndefined();
-    expect(wanted(rollingBack)).toEqual({ renew: RENEW_MS, lease: 30_000, timeout: 120_000 });
+    expect(nextStepAt(rollingBack)).toBe(T0);
+    expect(wanted(rollingBack)).toEqual({ executor: 5_000, renew: RENEW_MS, lease: 30_000, timeout: 120_000 });
   });
 
   it("is nothing that a task for agents does", () => {

@@ -46,7 +46,6 @@ function executorDueAt(task: TaskRecord, now: number): number | undefined {
 export function nextStepAt({ state, config, saga, retry_at, execution }: TaskRecord): number | undefined {
   if (config.executor === undefined) return undefined;
   if (state === "APPROVED" && saga === undefined) return retry_at ?? 0;
-  // Whoever was asked to roll back did get the message: a second one might do the work twice.
-  const owed = state === "APPLYING" && execution?.delivery?.status === "pending" && execution.rollback === undefined;
+  const owed = state === "APPLYING" && execution?.delivery?.status === "pending";
   return owed ? execution.delivery.next_at : undefined;
 }

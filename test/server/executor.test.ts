@@ -110,7 +110,7 @@ describe.concurrent("an approved change with an executor", () => {
     expect(await resource("reported")).toMatchObject({ revision: 1, attributes: { replicas: 7 } });
   });
 
-  test("accepted with 202 is not sent again; the token opens heartbeat, stash, complete and rollback", async () => {
+  test("accepted with 202 is sent again only to wish a rollback; the token opens heartbeat, stash, complete and rollback", async () => {
     const task = await filed("slow", [accepted]);
     const me = caller(await executor.nth("/slow"));
     const beat = await me.post<{ state: string; leases: Lease[] }>(`/tasks/${task.id}/heartbeat`, 200, {
@@ -125,6 +125,9 @@ describe.concurrent("an approved change with an executor", () => {
       execution: { rollback: { status: "requested", stash: { [key]: { replicas: 1 } } } },
     });
     expect((await resource("slow")).lock).toBeDefined();
+    const wish = await executor.nth("/slow", 2);
+    expect([wish.type, wish.id]).toEqual(["task.rollback", `msg_${task.id}_1_rollback`]);
+    expect(wish.task.execution?.rollback).toEqual({ status: "requested", stash: { [key]: { replicas: 1 } } });
     const over = await me.post<Task>(`/tasks/${task.id}/rollback`, 200, { result: "success" });
     expect(over).toMatchObject({
       state: "COMPLETED",
@@ -134,7 +137,7 @@ describe.concurrent("an approved change with an executor", () => {
     expect(await code(me, "POST", `/tasks/${task.id}/heartbeat`, {})).toEqual([409, "INVALID_STATE"]);
     expect(await resource("slow")).toMatchObject({ revision: 0 });
     expect((await resource("slow")).lock).toBeUndefined();
-    expect(executor.delivered("/slow")).toHaveLength(1);
+    expect(executor.delivered("/slow")).toHaveLength(2);
   });
 
   test("has a token that opens nothing else, and no other task", async () => {
