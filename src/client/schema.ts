@@ -35,7 +35,7 @@ export interface paths {
   "/agents": {
     /**
      * Agents, by id, with their presence
-     * @description `name`: part of it, whatever the case. `capability`: a task type that the agent takes. `scope`: one that its tokens may have. `status` is known to the agents alone, so it thins out a page after it was read: such a page may be shorter than `limit`, even empty, while `has_more` is true, and `total` counts every status.
+     * @description `name`: part of it, whatever the case. `capability`: a task type that the agent takes. `scope`: one that its tokens may have. `status` and `total` are as the lists know them, normally well under a second behind; an agent whose presence is found to have changed since is left out of the page.
      */
     get: operations["getAgents"];
     /** Add an agent, with a first token that is shown once */
@@ -2406,7 +2406,7 @@ export interface operations {
   };
   /**
    * Agents, by id, with their presence
-   * @description `name`: part of it, whatever the case. `capability`: a task type that the agent takes. `scope`: one that its tokens may have. `status` is known to the agents alone, so it thins out a page after it was read: such a page may be shorter than `limit`, even empty, while `has_more` is true, and `total` counts every status.
+   * @description `name`: part of it, whatever the case. `capability`: a task type that the agent takes. `scope`: one that its tokens may have. `status` and `total` are as the lists know them, normally well under a second behind; an agent whose presence is found to have changed since is left out of the page.
    */
   getAgents: {
     parameters: {
