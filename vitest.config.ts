@@ -1,6 +1,9 @@
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-pool-workers";
 import { defineConfig } from "vitest/config";
 
+/** How busy the machine is decides no test; this ends one that hangs. */
+const SLOW_MS = 60_000;
+
 /**
  * Four kinds of tests: `rules` are pure and run in plain Node; `kit` runs the actor kit inside workerd under probes; `workers`
  * (`*.worker.test.ts`) run the product inside workerd with real Durable Objects and D1; `server` (test/server) spawns what `npm start` runs and talks to it over HTTP.
@@ -16,6 +19,7 @@ export default defineConfig({
           environment: "node",
           include: ["src/**/*.test.ts", "bench/**/*.test.ts"],
           exclude: ["src/**/*.worker.test.ts"],
+          testTimeout: SLOW_MS,
         },
       },
       {
@@ -34,7 +38,7 @@ export default defineConfig({
             },
           }),
         ],
-        test: { name: "kit", include: ["src/actor/*.worker.test.ts"] },
+        test: { name: "kit", include: ["src/actor/*.worker.test.ts"], testTimeout: SLOW_MS },
       },
       {
         plugins: [
@@ -55,6 +59,7 @@ export default defineConfig({
           include: ["src/**/*.worker.test.ts", "test/**/*.worker.test.ts"],
           exclude: ["src/actor/**"],
           setupFiles: ["./test/support/migrate.ts"],
+          testTimeout: SLOW_MS,
         },
       },
       {

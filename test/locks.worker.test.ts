@@ -211,6 +211,8 @@ describe("POST /locks/acquire", () => {
     expect((await read(reader, a)).upgrade_pending).toBeUndefined();
     const upgraded = ask(a, {}, prefer);
     await eventually(async () => expect((await read(reader, a)).upgrade_pending).toBe(true));
+    // What it holds already is no reason to wait.
+    expect(ok(await ask(a, { mode: "shared" }, prefer), 201)).toMatchObject({ id: reader.id, reentrant: true });
     await release(other, b);
     expect(ok<Lock>(await upgraded, 201)).toMatchObject({ id: reader.id, mode: "exclusive", fencing_token: 3 });
   });

@@ -32,7 +32,8 @@ export abstract class LockActor extends SuspectLock implements LockApi {
     const admitted = await this.admit(caller, command);
     if (!admitted.ok) return admitted;
     const asked = this.ask(caller, command);
-    if (!asked.ok || !isPending(asked.value) || command.hold_ms <= 0) return asked;
+    // Whoever asks for what it has is answered at once, though it waits for more.
+    if (!asked.ok || asked.value.reentrant || !isPending(asked.value) || command.hold_ms <= 0) return asked;
     const answer = await this.#held(asked.value, command.hold_ms);
     if (answer.ok && caller.idempotency !== undefined) this.commit(caller, (tx) => tx.remember(answer.value));
     return answer;

@@ -33,6 +33,7 @@ interface Dependencies {
   readonly env: Env;
   readonly workspace: string;
   readonly task: () => TaskRecord | undefined;
+  /** `minted`: how many ids the transition has used up; one that is not counted is handed out again. */
   readonly settle: (caller: Caller, transition: Transition | null, minted?: number) => void;
   readonly lockTask: (caller: Caller, command: AcquireCommand) => Result<Lock>;
   readonly reassess: (turn: Turn) => Promise<Result<{ facts: Facts; assessment: Assessment }>>;

@@ -1,4 +1,5 @@
 /** A server in chaos: the same one over all its crashes, told what shall go wrong. */
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { bundle } from "../../src/cli/server/bundle.ts";
@@ -22,7 +23,10 @@ export class ChaosServer {
   }
 
   static async start(): Promise<ChaosServer> {
-    const built = join(PROJECT, "dist/chaos");
+    mkdirSync(join(PROJECT, "dist"), { recursive: true });
+    // Inside the project: workerd takes modules from nowhere else.
+    const built = mkdtempSync(join(PROJECT, "dist/chaos-"));
+    process.once("exit", () => rmSync(built, { recursive: true, force: true }));
     await bundle(PROJECT, built, "test/chaos/worker.ts");
     return new ChaosServer(await startServer({ CHAOS_WORKER: join(built, "worker.js") }, "test/chaos/serve.ts"));
   }
@@ -66,7 +70,9 @@ export class ChaosServer {
   }
 
   async #tell<Answer>(method: string, body: unknown): Promise<Answer> {
-    const answer = await fetch(`${this.url}${CHAOS_PATH}`, { method, body: JSON.stringify(body) });
+    const tell = () => fetch(`${this.url}${CHAOS_PATH}`, { method, body: JSON.stringify(body) });
+    // A connection that was kept from an earlier life may turn out to be dead.
+    const answer = await tell().catch(tell).catch(tell);
     if (!answer.ok) throw new Error(`${method} ${CHAOS_PATH} answered ${answer.status}: ${await answer.text()}`);
     return (await answer.json()) as Answer;
   }

@@ -5,8 +5,6 @@ import { type Faults, type Mishaps, NO_FAULTS } from "./faults.ts";
 
 let faults = NO_FAULTS;
 const counts: Record<string, number> = {};
-/** The ledger's present life. */
-let ledger: DurableObjectState | undefined;
 
 /** From now on; answers what went wrong so far. */
 export function beset(by: Faults): Mishaps {
@@ -76,12 +74,25 @@ around(Actor.prototype, "alarm", (alarm) => {
 
 around(LedgerActor.prototype, "accept", (accept) => {
   return async function (...given) {
-    ledger = this.ctx;
     const receipt = await accept.apply(this, given);
     if (strikes(faults.shipment, "shipments")) throw new Error("the acknowledgement was lost");
     return receipt;
   };
 });
+
+/** A database under which whoever uses it dies: before it has what was sent, or before the sender knows. */
+export function deadlyDatabase(ctx: DurableObjectState, database: D1Database): D1Database {
+  const perhaps = () => strikes(faults.flush, "flushes") && ctx.abort("chaos");
+  const prepare: D1Database["prepare"] = (query) => database.prepare(query);
+  const batch: D1Database["batch"] = async <Row>(statements: D1PreparedStatement[]) => {
+    perhaps();
+    const results = await database.batch<Row>(statements);
+    perhaps();
+    return results;
+  };
+  // All that the ledger uses of one.
+  return { prepare, batch } as D1Database;
+}
 
 /** Once there is a database to take hold of: all of them are of one class. */
 export function disturbDatabase(database: D1Database): void {
@@ -90,10 +101,7 @@ export function disturbDatabase(database: D1Database): void {
   around(Object.getPrototypeOf(database), "batch", (batch) => {
     return async function (...given) {
       await trouble();
-      if (strikes(faults.flush, "flushes")) ledger?.abort("chaos");
-      const results = await batch.apply(this, given);
-      if (strikes(faults.flush, "flushes")) ledger?.abort("chaos");
-      return results;
+      return batch.apply(this, given);
     };
   });
   for (const name of ["first", "all", "run", "raw"]) {

@@ -7,7 +7,7 @@ import { ChaosServer } from "./chaos-server.ts";
 import { NO_FAULTS } from "./faults.ts";
 import { type Checked, checked, type Finding } from "./invariants.ts";
 import { keyOf, Load, RESOURCES } from "./load.ts";
-import { programOf } from "./program.ts";
+import { type Program, programOf } from "./program.ts";
 import { PollingSubscriber, SocketSubscriber } from "./subscriber.ts";
 
 export interface Outcome {
@@ -19,10 +19,10 @@ export interface Outcome {
   readonly trail: readonly AuditRow[];
 }
 
-/** @param ms how long things go wrong */
-export async function run(seed: number, ms: number): Promise<Outcome> {
+/** Plays a program of faults, by default one of so many `ms` that follows from the seed. */
+export async function run(seed: number, ms: number, given?: Program): Promise<Outcome> {
   const random = new Random(seed);
-  const program = programOf(random, ms);
+  const program = given ?? programOf(random, ms);
   const server = await ChaosServer.start();
   const cast = await castOf(server.url);
   const { root, author, reviewers, agent, heir } = cast;
@@ -41,6 +41,7 @@ export async function run(seed: number, ms: number): Promise<Outcome> {
     await pause(step.for_ms);
   }
   await server.beset(NO_FAULTS);
+  const stopped_at = Date.now();
   load.stop();
   await working;
   const calm_at = Date.now();
@@ -73,6 +74,7 @@ export async function run(seed: number, ms: number): Promise<Outcome> {
       ...load.unavailable,
       connections: subscribers.reduce((sum, { connections }) => sum + connections, 0),
       ...figures,
+      ended_ms: calm_at - stopped_at,
     },
     log,
     trail,

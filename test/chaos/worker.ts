@@ -4,7 +4,7 @@ import { actorOf } from "../../src/actor/remote.ts";
 import type { Env } from "../../src/env.ts";
 import worker, * as actors from "../../src/worker.ts";
 import { CHAOS_PATH, type Debt, type Faults } from "./faults.ts";
-import { beset, disturbDatabase, skewAlarms } from "./mishaps.ts";
+import { beset, deadlyDatabase, disturbDatabase, skewAlarms } from "./mishaps.ts";
 
 const WORKSPACE = "default";
 
@@ -13,12 +13,14 @@ interface Indebted {
   readonly debt: (actor: string) => Debt;
 }
 
-function inChaos(Base: abstract new (ctx: DurableObjectState, env: Env) => Actor) {
+function inChaos(
+  Base: abstract new (ctx: DurableObjectState, env: Env) => Actor,
+  envOf: (ctx: DurableObjectState, env: Env) => Env = (_, env) => env,
+) {
   abstract class InChaos extends Base {
     constructor(ctx: DurableObjectState, env: Env) {
       skewAlarms(ctx.storage);
-      disturbDatabase(env.DB);
-      super(ctx, env);
+      super(ctx, envOf(ctx, env));
     }
 
     /** Straight from the tables of the kit: what memory believes makes no difference. */
@@ -39,7 +41,7 @@ export const AgentActor = inChaos(actors.AgentActor);
 export const InboxActor = inChaos(actors.InboxActor);
 export const CoordinatorActor = inChaos(actors.CoordinatorActor);
 export const DispatchActor = inChaos(actors.DispatchActor);
-export const LedgerActor = inChaos(actors.LedgerActor);
+export const LedgerActor = inChaos(actors.LedgerActor, (ctx, env) => ({ ...env, DB: deadlyDatabase(ctx, env.DB) }));
 export const HubActor = inChaos(actors.HubActor);
 
 export default {

@@ -90,7 +90,8 @@ function ends({ template }: Operation): boolean {
   return !template.endsWith("/ws") && !template.endsWith("/stream");
 }
 
-const FUZZ_MS = 10_000;
+/** Requests that the fuzz makes, in as many turns as it takes. */
+const FUZZED = 2_004;
 /** Requests under way at once. */
 const TOGETHER = 12;
 
@@ -584,10 +585,9 @@ test("no request at all makes the server fail, and refused ones store nothing", 
       requests += batch.length;
       await Promise.all(batch.map(async (sent) => learn(sent, await inspected.send(sent))));
     }),
-    { seed, numRuns: 1_000_000, interruptAfterTimeLimit: FUZZ_MS, endOnFailure: true },
+    { seed, numRuns: FUZZED / TOGETHER, endOnFailure: true },
   );
-  console.log(`fuzzed requests: ${requests} in ${FUZZ_MS} ms`);
-  expect(requests).toBeGreaterThan(500);
+  expect(requests).toBeGreaterThanOrEqual(FUZZED);
 
   const after = await settledTotals();
   const gained = Object.fromEntries(Object.keys(made).map((list) => [list, (after[list] ?? 0) - (before[list] ?? 0)]));

@@ -97,13 +97,18 @@ test("kill -9 at random instants, twice in a row and during a start: whatever cl
   console.log(`crash traffic: SEED=${seed}`);
   const random = new Random(seed);
   const moment = (most: number) => pause(random.between(0, most));
+  /** However fast the machine is: so much happens before the next crash. */
+  const acknowledgements = (most: number) => {
+    const enough = traffic.acknowledged.size + random.between(10, most);
+    return until(() => traffic.acknowledged.size >= enough);
+  };
   let server = await startServer();
   const cast = await castOf(server.url);
   const traffic = new Traffic(cast, random);
   let lastCrash = 0;
 
   const crashes = async () => {
-    await moment(1_500);
+    await acknowledgements(100);
     await crash(server);
     server = await server.restart();
     await moment(200);
@@ -111,11 +116,11 @@ test("kill -9 at random instants, twice in a row and during a start: whatever cl
     const { port } = new URL(server.url);
     await crashWhileStarting({ STATE_DIR: server.stateDir, PORT: port }, random.between(0, 600));
     server = await server.restart();
-    await moment(1_500);
+    await acknowledgements(100);
     lastCrash = Date.now();
     await crash(server);
     server = await server.restart();
-    await pause(300);
+    await acknowledgements(40);
   };
   await Promise.all([traffic.run(), crashes().finally(() => traffic.stop())]);
   busy = { server, cast, traffic, lastCrash };

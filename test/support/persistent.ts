@@ -1,6 +1,10 @@
 import { randomUUID } from "node:crypto";
+import { setTimeout as pause } from "node:timers/promises";
 import { until } from "./server.ts";
 import { type Answer, type Session, send } from "./wire.ts";
+
+/** Who answers that it cannot is not asked again at once. */
+const AGAIN_MS = 100;
 
 /**
  * A client that gives up no request: when the server dies before it answers, the same request is sent again, with the same
@@ -41,6 +45,7 @@ export class Persistent {
       const answer = await attempt().catch(() => undefined);
       if (answer !== undefined && !this.#isLost(answer)) return answer;
       this.lost += 1;
+      if (answer !== undefined) await pause(AGAIN_MS);
       await until(() => isReady(this.session.url));
     }
   }

@@ -1,6 +1,6 @@
 /** `countersign policy …` */
 import type { Command } from "commander";
-import type { Schema } from "../../client/index.ts";
+import { type Countersign, isCountersignError, type Schema } from "../../client/index.ts";
 import { type Column, table } from "../terminal/table.ts";
 import { usage } from "../terminal/told-failure.ts";
 import { listed } from "../views/page-note.ts";
@@ -49,13 +49,22 @@ export function policyCommands(program: Command, cli: Cli): void {
       await cli.working(`applying ${policies.length} policies`, async (tell) => {
         for (const { id, ...rest } of policies) {
           tell(`${id} (${applied.length + 1} of ${policies.length})`);
-          applied.push(await client.policies.put(id, rest));
+          applied.push(await putOrCreate(client, id, rest));
         }
       });
       cli.show({ policies: applied }, ({ paint }) =>
         applied.map(({ id, name }) => `${paint("green", "✓")} ${id}  ${name}`).join("\n"),
       );
     });
+}
+
+async function putOrCreate(client: Countersign, id: string, policy: Schema<"ReviewerPolicyInput">): Promise<Policy> {
+  try {
+    return await client.policies.put(id, policy);
+  } catch (thrown) {
+    if (!isCountersignError(thrown, "POLICY_NOT_FOUND")) throw thrown;
+    return client.policies.create({ id, ...policy });
+  }
 }
 
 type Identified = Schema<"ReviewerPolicyInput"> & { readonly id: string };

@@ -2,7 +2,7 @@
 import { plainLine } from "../terminal/plain-text.ts";
 import { type Look, table } from "../terminal/table.ts";
 import { fitted } from "../terminal/text-width.ts";
-import { APPROVAL_COLUMNS, approvalView } from "../views/approval-view.ts";
+import { approvalView, INBOX_COLUMNS } from "../views/approval-view.ts";
 import type { InboxState } from "./inbox-state.ts";
 
 const KEYS = "a approve  r reject  c request changes  d delegate  n next  o open  g reload  q quit";
@@ -16,7 +16,7 @@ const FRAME_LINES = 6;
 
 /** @param height lines; no more are drawn */
 export function inboxScreen(state: InboxState, look: Look, height: number): string[] {
-  const room = Math.max(1, height - FRAME_LINES);
+  const room = Math.max(2, height - FRAME_LINES);
   const count = state.entries.length;
   const title = `${look.paint("bold", "Inbox")}  ${look.paint("dim", count === 0 ? "nothing waits for you" : `${state.at + 1} of ${count}`)}`;
   const body = state.detail === undefined ? listLines(state, look, room) : approvalView(state.detail, look).split("\n");
@@ -32,14 +32,15 @@ export function inboxScreen(state: InboxState, look: Look, height: number): stri
 
 function listLines(state: InboxState, look: Look, room: number): string[] {
   if (state.entries.length === 0) return [];
-  const [head = "", ...rows] = table(APPROVAL_COLUMNS(look.now), state.entries, {
+  const [head = "", ...rows] = table(INBOX_COLUMNS(look.now), state.entries, {
     ...look,
     width: look.width - 2,
   }).split("\n");
   // The head line stays; the rows scroll so that the cursor is among them.
-  const first = Math.max(0, Math.min(state.at - Math.floor(room / 2), rows.length - (room - 1)));
+  const visible = room - 1;
+  const first = Math.max(0, Math.min(state.at - Math.floor(visible / 2), rows.length - visible));
   const shown = rows.map((row, at) => (at === state.at ? `${look.paint("cyan", "›")} ${row}` : `  ${row}`));
-  return [`  ${head}`, ...shown.slice(first, first + room - 1)];
+  return [`  ${head}`, ...shown.slice(first, first + visible)];
 }
 
 function clipped(lines: readonly string[], room: number, look: Look): string[] {

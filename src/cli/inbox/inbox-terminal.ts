@@ -6,9 +6,9 @@ import { toldFailure } from "../terminal/told-failure.ts";
 import { inboxScreen } from "./inbox-screen.ts";
 import { type InboxEffect, type InboxNews, openInbox, step } from "./inbox-state.ts";
 
-/** The other screen of a terminal, so that what was there before is there afterwards; no cursor. */
-const ENTER = "\x1b[?1049h\x1b[?25l";
-const LEAVE = "\x1b[?25h\x1b[?1049l";
+/** The other screen of a terminal, so that what was there before is there afterwards; no cursor, and long lines are cut. */
+const ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l";
+const LEAVE = "\x1b[?7h\x1b[?25h\x1b[?1049l";
 const HOME = "\x1b[H";
 const CLEAR_TO_END = "\x1b[J";
 const CLEAR_LINE = "\x1b[K";

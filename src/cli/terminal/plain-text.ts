@@ -1,7 +1,6 @@
 /** Text of others, made fit for a terminal: what a task is called must not move the cursor or hide what stands beside it. */
 
 const UNSAFE = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu;
-const UNSAFE_IN_LINES = /[^\S\n\t ]|[\p{Cc}\p{Bidi_Control}]/gu;
 
 /** One line: every control character is shown as its picture (`␛`), none is obeyed. */
 export function plainLine(text: string): string {
@@ -10,7 +9,7 @@ export function plainLine(text: string): string {
 
 /** As {@link plainLine}, but line feeds and tabs stay: for diffs and comments. */
 export function plainLines(text: string): string {
-  return text.replaceAll(UNSAFE_IN_LINES, (found) => (found === "\n" || found === "\t" ? found : picture(found)));
+  return text.replaceAll(UNSAFE, (found) => (found === "\n" || found === "\t" ? found : picture(found)));
 }
 
 function picture(character: string): string {

@@ -3,7 +3,8 @@
 const GRAPHEMES = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 const WIDE =
   /\p{Emoji_Presentation}|\ufe0f|[\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Script=Katakana}\u3000-\u303e\uff01-\uff60\uffe0-\uffe6]/u;
-const NARROW = /^[\uff61-\uffdc]/;
+/** Half-width kana: a sound mark after one is a column of its own. */
+const HALF = /^[\uff61-\uffdc]/;
 const INVISIBLE = /^[\p{Mn}\p{Me}\p{Cf}]+$/u;
 const ASCII = /^[\x20-\x7e]*$/;
 
@@ -17,7 +18,8 @@ export function widthOf(text: string): number {
 
 function graphemeWidth(grapheme: string): number {
   if (INVISIBLE.test(grapheme)) return 0;
-  return WIDE.test(grapheme) && !NARROW.test(grapheme) ? 2 : 1;
+  if (HALF.test(grapheme)) return grapheme.length;
+  return WIDE.test(grapheme) ? 2 : 1;
 }
 
 /** Cut to so many columns; what was cut off is a `…`, which counts. */

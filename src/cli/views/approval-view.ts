@@ -3,23 +3,29 @@ import type { AnswerOf, Schema } from "../../client/index.ts";
 import { elapsed } from "../terminal/elapsed.ts";
 import { plainLine } from "../terminal/plain-text.ts";
 import { type Column, type Look, table } from "../terminal/table.ts";
-import { stateInk } from "./inks.ts";
+import { riskInk, stateInk } from "./inks.ts";
 import { previewLines, riskLines } from "./task-view.ts";
 
 export type InboxEntry = AnswerOf<"GET /approvals">["approvals"][number];
 export type ApprovalDetail = Schema<"ApprovalDetail">;
 
-export const APPROVAL_COLUMNS = (now: number): readonly Column<InboxEntry>[] => [
-  { title: "APPROVAL", text: ({ id }) => id },
-  { title: "STATUS", text: ({ status }) => status, ink: ({ status }) => stateInk(status) },
+/** In the interactive inbox, where nobody types an id. */
+export const INBOX_COLUMNS = (now: number): readonly Column<InboxEntry>[] => [
   {
     title: "PRIORITY",
     text: ({ priority }) => priority,
     ink: ({ priority }) => (priority === "URGENT" ? "red" : undefined),
   },
+  { title: "RISK", text: ({ task }) => task.risk_level, ink: ({ task }) => riskInk(task.risk_level) },
   { title: "CHANGE", text: ({ task }) => task.description, flexible: true },
   { title: "AUTHOR", text: ({ task }) => task.author_id, flexible: true },
   { title: "DUE", text: ({ due_at }) => elapsed(due_at, now) },
+];
+
+const APPROVAL_COLUMNS = (now: number): readonly Column<InboxEntry>[] => [
+  { title: "APPROVAL", text: ({ id }) => id },
+  { title: "STATUS", text: ({ status }) => status, ink: ({ status }) => stateInk(status) },
+  ...INBOX_COLUMNS(now),
 ];
 
 export function approvalTable(approvals: readonly InboxEntry[], look: Look): string {

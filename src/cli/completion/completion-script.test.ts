@@ -1,0 +1,36 @@
+import { Command, Option } from "commander";
+import { describe, expect, it } from "vitest";
+import { commandTree } from "./command-tree.ts";
+import { completionScript, SHELLS } from "./completion-script.ts";
+
+const program = new Command("cs");
+const lock = program.command("lock").description("locks");
+lock
+  .command("ls")
+  .description("who's there")
+  .addOption(new Option("--mode <mode>", "how").choices(["one", "all"]));
+lock.command("run").option("--ttl <seconds>", "how long").option("--now");
+const tree = commandTree(program);
+
+describe("completion", () => {
+  it("knows every command with its options, out of the program itself", () => {
+    expect(tree.map(({ path }) => path.join(" "))).toEqual(["", "lock", "lock ls", "lock run"]);
+    expect(tree[2]?.options).toEqual([{ name: "--mode", summary: "how", takesValue: true, choices: ["one", "all"] }]);
+  });
+
+  it.each(SHELLS)("for %s offers each of them", (shell) => {
+    const script = completionScript(shell, "cs", tree);
+    for (const word of ["lock", "ls", "run", "mode", "ttl", "one all"]) expect(script).toContain(word);
+  });
+
+  it("quotes for fish what people write, and offers nothing below a command that is not there yet", () => {
+    const lines = completionScript("fish", "cs", tree).split("\n");
+    expect(lines).toContain("complete -c cs -f -n 'not __fish_seen_subcommand_from lock' -a lock -d 'locks'");
+    expect(lines).toContain(
+      "complete -c cs -f -n '__fish_seen_subcommand_from lock; and not __fish_seen_subcommand_from ls run' -a ls -d 'who\\'s there'",
+    );
+    expect(lines).toContain(
+      "complete -c cs -n '__fish_seen_subcommand_from lock; and __fish_seen_subcommand_from run' -l now -d ''",
+    );
+  });
+});
