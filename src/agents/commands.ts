@@ -4,7 +4,7 @@ import { Lease } from "../locks/contract.ts";
 
 export const Command = z
   .strictObject({
-    command: z.enum(["task:apply", "drain"]),
+    command: z.enum(["task:apply", "cancel", "drain"]),
     task_id: z.uuid().optional(),
     leases: z.array(Lease).optional(),
   })
