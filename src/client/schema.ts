@@ -750,7 +750,7 @@ export interface components {
     };
     readonly AgentCommand: {
       /** @enum {string} */
-      readonly command: "task:apply" | "drain";
+      readonly command: "task:apply" | "cancel" | "drain";
       /** Format: uuid */
       readonly task_id?: string;
       readonly leases?: readonly components["schemas"]["Lease"][];
