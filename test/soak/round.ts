@@ -46,7 +46,7 @@ const RESOLVED_AFTER_CRASH_MS = 10_000;
 const CLOCKS = { tolerance_ms: 200, patience_ms: 3_000 };
 const WIDE_PERMITS = 2;
 /** How long everything may take to come to rest at the end (ms). */
-const PATIENCE_MS = 45_000;
+const PATIENCE_MS = 180_000;
 
 /** What a round is played on. */
 interface Stage {
@@ -210,7 +210,9 @@ async function settledTrail(
     ...locks.map((lock) => ({ lock, by: narrow })),
     ...[narrow, wide, applier].map((by) => ({ lock: `agent:${by.id}`, by })),
   ];
-  const last = await Promise.all(probes.map(async ({ lock, by }) => [lock, await probed(server, lock, by)] as const));
+  const last = await Promise.all(
+    probes.map(async ({ lock, by }, at) => [lock, await probed(server, lock, by, `probe-${at}`)] as const),
+  );
   const rows = await Promise.all(last.map(([lock, id]) => rowsUntil(root, lock, id)));
   const all = rows.flat();
   const aborted = all.some(({ action }) => action === "lock.aborted");
@@ -219,16 +221,28 @@ async function settledTrail(
 }
 
 /** Takes a lock when everybody before is done, and frees it: the id of that lease. */
-async function probed(server: SoakServer, lock: LockKey, by: Session): Promise<string> {
+async function probed(server: SoakServer, lock: LockKey, by: Session, session_id: string): Promise<string> {
   const send = server.sending(by);
-  const body = { ...lockName(lock), session_id: "probe", max_wait_seconds: 60 };
-  const answer = await send({ method: "POST", path: "/locks/acquire", body, prefer: "wait=45" });
-  const lease = answer?.body as Partial<Lock> | undefined;
-  if (lease?.id === undefined || lease.status !== "held") {
+  const body = { ...lockName(lock), session_id, max_wait_seconds: 300 };
+  const ask = () => answered(() => send({ method: "POST", path: "/locks/acquire", body, prefer: "wait=45" }));
+  let lease: Partial<Lock> = {};
+  for (const end = Date.now() + PATIENCE_MS; lease.status !== "held" && Date.now() < end; ) {
+    lease = (await ask()).body as Partial<Lock>;
+  }
+  if (lease.id === undefined || lease.status !== "held") {
     throw new Error(`${lock} was never free again: ${JSON.stringify(lease)}`);
   }
-  await send({ method: "POST", path: "/locks/release", body: { lock_id: lease.id } });
-  return lease.id;
+  const { id } = lease;
+  await answered(() => send({ method: "POST", path: "/locks/release", body: { lock_id: id } }));
+  return id;
+}
+
+/** Makes a call again until it is answered; all of these may be repeated. */
+async function answered<T>(call: () => Promise<T | undefined>): Promise<T> {
+  let answer: T | undefined;
+  do answer = await call();
+  while (answer === undefined);
+  return answer;
 }
 
 interface Paged {
@@ -267,7 +281,8 @@ async function everyPage<Page, Row>(root: Session, path: string, rowsOf: (page: 
   const rows: Row[] = [];
   for (let cursor: string | undefined = ""; cursor !== undefined; ) {
     const from: string = cursor === "" ? "" : `&cursor=${encodeURIComponent(cursor)}`;
-    const page: Page & Paged = await root.get<Page & Paged>(`${path}&limit=100${from}`);
+    const read = () => root.get<Page & Paged>(`${path}&limit=100${from}`);
+    const page: Page & Paged = await read().catch(read);
     rows.push(...rowsOf(page));
     cursor = page.pagination.next_cursor;
   }
