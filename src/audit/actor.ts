@@ -1,7 +1,7 @@
 /** The ledger of a workspace: takes journals in, brings them to D1 in order, and keeps the head of every chain. */
 import type { Caller } from "../actor/caller.ts";
 import { type Commit, housekeeper } from "../actor/commit.ts";
-import { type ChainedEntry, GENESIS } from "../actor/journal.ts";
+import { GENESIS } from "../actor/journal.ts";
 import type { Shipment } from "../actor/ledger-api.ts";
 import type { ActorKey } from "../actor/remote.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
@@ -18,6 +18,7 @@ import type { Backlog, ChainHead, LedgerApi } from "./ledger-api.ts";
 import type { Pending } from "./ledger-core.ts";
 import { OPERATIONS_MIGRATION, OperatedLedger } from "./operated-ledger.ts";
 import type { News } from "./plan.ts";
+import { type Lost, withRestored } from "./restored.ts";
 
 const FLUSH_TIMER = "flush";
 /** After a crash between acceptance and flush nothing else would wake the ledger. */
@@ -146,7 +147,8 @@ export class LedgerActor extends OperatedLedger implements LedgerApi {
       const batch = this.#nextBatch();
       if (batch === undefined) return true;
       try {
-        await this.env.DB.batch(flushStatements(this.env.DB, this.place.workspace, batch.flush));
+        const flush = await withRestored(this.env.DB, batch.flush, batch.lost);
+        await this.env.DB.batch(flushStatements(this.env.DB, this.place.workspace, flush));
       } catch (thrown) {
         return this.#failed(thrown);
       }
@@ -159,11 +161,11 @@ export class LedgerActor extends OperatedLedger implements LedgerApi {
         if (!this.#owes()) tx.timer(FLUSH_TIMER, undefined);
         this.keepPushed(tx);
       });
-      this.publishFlushed(batch.fresh);
+      this.publishFlushed(batch.flush.entries);
     }
   }
 
-  #nextBatch(): { numbers: number[]; flush: Flush; fresh: ChainedEntry[]; news: readonly News[] } | undefined {
+  #nextBatch(): { numbers: number[]; flush: Flush; lost: Lost; news: readonly News[] } | undefined {
     if (!this.exists) return undefined;
     const waiting = this.#rows<{ n: number; chars: number }>("SELECT n, chars FROM pending ORDER BY n LIMIT 1000");
     const numbers: number[] = [];
@@ -181,10 +183,13 @@ export class LedgerActor extends OperatedLedger implements LedgerApi {
     });
     return {
       numbers,
-      fresh: owed.filter((pending) => pending.again !== true).flatMap((pending) => pending.entries),
+      lost: {
+        entries: owed.flatMap(({ again, entries }) => (again === undefined ? [] : entries)),
+        told: Math.max(0, ...owed.map(({ again }) => again?.told ?? 0)),
+      },
       news: owed.flatMap(({ news = [] }) => news),
       flush: {
-        entries: owed.flatMap((pending) => pending.entries),
+        entries: owed.flatMap(({ again, entries }) => (again === undefined ? entries : [])),
         changes: owed.flatMap((pending) => pending.changes),
         configuration: owed.flatMap((pending) => pending.configuration),
       },

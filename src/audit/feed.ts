@@ -34,13 +34,22 @@ export async function headOfFeed(db: D1Database, workspace: string, channel: Fee
   return idIn(head);
 }
 
-/** Has D1 number its rows above `id`: a new one in place of one that was lost would begin at 1, and who follows a feed wait for what was. */
+/** Has D1 number new rows above `id`: one in place of a lost one would begin at 1, and who follows a feed wait for what was. */
 export async function numberAbove(db: D1Database, id: number): Promise<void> {
   const known = "SELECT 1 FROM sqlite_sequence WHERE name = 'audit_log'";
   await db.batch([
     db.prepare(`INSERT INTO sqlite_sequence (name, seq) SELECT 'audit_log', 0 WHERE NOT EXISTS (${known})`),
     db.prepare("UPDATE sqlite_sequence SET seq = max(seq, ?1) WHERE name = 'audit_log'").bind(id),
   ]);
+}
+
+/** The highest id up to `id` that D1 has given out; 0 if there is none. */
+export async function lastUpTo(db: D1Database, id: number): Promise<number> {
+  const row = await db
+    .prepare("SELECT max(id) AS id FROM audit_log WHERE id <= ?1")
+    .bind(id)
+    .first<{ id: number | null }>();
+  return row?.id ?? 0;
 }
 
 function eventOf(row: StoredAuditRow, channel: Feed, prev: number): Event {

@@ -9,7 +9,7 @@ import { Turns } from "../actor/turns.ts";
 import type { Env } from "../env.ts";
 import { causeOf, log } from "../log.ts";
 import type { ChannelApi, EventsPage, EventsQuery, HubApi } from "../realtime/channel-api.ts";
-import { headOfFeed, numberAbove, readFeed } from "./feed.ts";
+import { headOfFeed, readFeed } from "./feed.ts";
 import { FEEDS, type Feed, isFeed, tells } from "./feed-events.ts";
 
 /** Events read and pushed at a time. */
@@ -85,10 +85,9 @@ export abstract class FeedingActor extends Actor implements ChannelApi {
     this.ctx.waitUntil(this.#publishAll(touched));
   }
 
-  /** Call before a lost D1 is written to again: what comes is newer than what was told. Throws while D1 does not answer. */
-  protected async renumber(): Promise<void> {
-    const told = Math.max(0, ...Object.values(this.#reached()));
-    if (told > 0) await numberAbove(this.env.DB, told);
+  /** The id up to which hubs and webhooks were told of D1's rows; 0 if nobody was. */
+  protected get told(): number {
+    return Math.max(0, ...Object.values(this.#reached()));
   }
 
   // --- internals

@@ -16,8 +16,8 @@ export interface Pending {
   readonly configuration: readonly ConfigurationChange[];
   /** To be told once D1 has it. */
   readonly news?: readonly News[];
-  /** Went to D1 before and does so again after a loss: it is no news to any channel. */
-  readonly again?: true;
+  /** Went to D1 before and does so again after a loss: no news to whoever follows a feed up to this id (0: nobody does). */
+  readonly again?: { readonly told: number };
 }
 
 export interface LedgerCore {
@@ -29,8 +29,8 @@ export interface LedgerCore {
   /** Journals in the ledger's own chain; the rows go to D1 in one batch with the configuration that they tell of. */
   readonly record: (tx: Commit, happenings: readonly Happening[], changes?: readonly ConfigurationChange[]) => void;
   readonly owe: (tx: Commit, pending: Pending) => void;
-  /** Has a D1 that was lost number its rows above what followers know. */
-  readonly renumber: () => Promise<void>;
+  /** The id up to which somebody was told of D1's rows; 0 if nobody was. */
+  readonly told: () => number;
   /** Brings what is owed to D1; false when D1 does not take it now. */
   readonly flush: () => Promise<boolean>;
   readonly headOf: (source: string) => ChainHead | null;

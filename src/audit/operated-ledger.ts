@@ -181,7 +181,7 @@ export abstract class OperatedLedger extends FeedingActor implements LedgerOpera
       commit: (caller, work) => this.commit(caller, work),
       record: (tx, happenings, changes) => this.record(tx, happenings, changes),
       owe: (tx, pending) => this.owe(tx, pending),
-      renumber: () => this.renumber(),
+      told: () => this.told,
       flush: () => this.flush(),
       headOf: (source) => this.headOf(source),
       heads: (after, limit) => this.heads(after, limit),

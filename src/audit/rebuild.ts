@@ -13,6 +13,7 @@ import { CALL_CHARS } from "../actor/storage.ts";
 import { causeOf, log } from "../log.ts";
 import { beginAt, beginningOf, beginnings } from "./beginnings.ts";
 import { copiedConfiguration, countCopies } from "./configuration-copy.ts";
+import { numberAbove } from "./feed.ts";
 import type { ChainHead } from "./ledger-api.ts";
 import { type LedgerCore, rowsOf } from "./ledger-core.ts";
 import { retireRows } from "./retire-rows.ts";
@@ -33,6 +34,8 @@ const MAX_NAMED = 20;
 
 interface Progress {
   readonly chains: number;
+  /** The id up to which followers of the feeds had been told when D1 was lost. */
+  readonly told: number;
   readonly done: number;
   readonly entries: number;
   /** Place in the copy of the configuration; null once all of it is back. */
@@ -77,7 +80,7 @@ export class Rebuild {
       // Counted with the chain that this note stands in.
       const chains = rowsOf<{ n: number }>(sql, "SELECT count(*) AS n FROM heads")[0]?.n ?? 0;
       const none = { done: 0, entries: 0, seq: 0, tries: 0, shortened: 0, failed: 0, failed_chains: [] };
-      this.#save(tx, { chains, copied: 0, after: "", ...none });
+      this.#save(tx, { chains, told: this.#core.told(), copied: 0, after: "", ...none });
       tx.remember({ chains });
       return { chains };
     });
@@ -87,7 +90,7 @@ export class Rebuild {
   async run(): Promise<void> {
     for (let state = this.#progress; state !== undefined; state = this.#progress) {
       try {
-        if (state.copied === 0) await this.#core.renumber();
+        if (state.copied === 0 && state.told > 0) await numberAbove(this.#core.env.DB, state.told);
         if (!(await this.#core.flush())) return this.#later();
         if (state.copied === null) await this.#nextPage(state);
         else await this.#nextCopies(state, state.copied);
@@ -103,7 +106,7 @@ export class Rebuild {
     if (copied === 0) await this.#retireAgain();
     const { puts, last } = copiedConfiguration(this.#core.sql, copied);
     this.#step((tx) => {
-      this.#core.owe(tx, { entries: [], changes: [], configuration: puts, again: true });
+      this.#core.owe(tx, { entries: [], changes: [], configuration: puts, again: { told: state.told } });
       this.#save(tx, { ...state, copied: puts.length > 0 ? last : null });
     });
   }
@@ -148,7 +151,7 @@ export class Rebuild {
       if (first !== undefined && lost) {
         beginAt(this.#core.sql, head.source, { seq: first.entry.seq - 1, hash: first.prev_hash });
       }
-      this.#core.owe(tx, { entries: page, changes, configuration: [], again: true });
+      this.#core.owe(tx, { entries: page, changes, configuration: [], again: { told: state.told } });
       const reached = page.at(-1)?.entry.seq ?? head.seq;
       const whole = reached >= head.seq;
       const done = state.done + Number(whole);

@@ -8,6 +8,8 @@ import type { ReadModelChange } from "./read-model.ts";
 
 export interface Flush {
   readonly entries: readonly ChainedEntry[];
+  /** Entries that D1 lost, with the ids that they get: no higher than what followers of the feeds know already. */
+  readonly restored?: readonly (ChainedEntry & { readonly id: number })[];
   readonly changes: readonly ReadModelChange[];
   readonly configuration: readonly ConfigurationChange[];
 }
@@ -130,6 +132,7 @@ export function flushStatements(db: D1Database, workspace: string, flush: Flush)
     ...flush.configuration.flatMap((change) => configurationStatements(db, workspace, change)),
     ...readModelStatements(db, workspace, flush.changes),
     ...auditStatements(db, workspace, flush.entries),
+    ...auditStatements(db, workspace, flush.restored ?? [], ["id", ...AUDIT_COLUMNS]),
   ];
 }
 
@@ -199,9 +202,14 @@ function flat(row: object): Record<string, string | number | null> {
   );
 }
 
-function auditStatements(db: D1Database, workspace: string, entries: readonly ChainedEntry[]): D1PreparedStatement[] {
-  const rows = entries.map(({ entry, prev_hash, hash }) => ({ ...entry, prev_hash, hash }));
-  return inserts(db, workspace, { table: "audit_log", columns: AUDIT_COLUMNS }, rows);
+function auditStatements(
+  db: D1Database,
+  workspace: string,
+  entries: readonly ChainedEntry[],
+  columns: readonly string[] = AUDIT_COLUMNS,
+): D1PreparedStatement[] {
+  const rows = entries.map(({ entry, ...links }) => ({ ...entry, ...links }));
+  return inserts(db, workspace, { table: "audit_log", columns }, rows);
 }
 
 function readModelStatements(
