@@ -35,6 +35,7 @@ describe("a subscriber", () => {
     const { alice, robo } = await stage.cast();
     await cycle(robo);
     const socket = await Listener.open(alice.token);
+    expect(ok(await alice.get("/stats"))).toMatchObject({ sockets: 1 });
     const heads = await socket.subscribe([CHANNEL]);
     expect(heads).toEqual({ [CHANNEL]: expect.any(Number) });
     await cycle(robo);

@@ -328,6 +328,7 @@ describe("GET /stats", () => {
       agents: { online: 0, stale: 0, offline: 0 },
       audit: { rows: 0, unshipped: 0, lag_ms: 0 },
       effects: { parked: 0 },
+      sockets: 0,
     });
   });
 

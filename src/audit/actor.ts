@@ -86,13 +86,14 @@ export class LedgerActor extends OperatedLedger implements LedgerApi {
   }
 
   backlog(): Backlog {
-    if (!this.exists) return { unshipped: 0, parked: 0 };
+    if (!this.exists) return { unshipped: 0, parked: 0, hubs: [] };
     const parked = this.parkedEffects;
     const [sum] = this.#rows<{ n: number; first: number | null }>(
       "SELECT coalesce(sum(rows), 0) AS n, min(n) FILTER (WHERE rows > 0) AS first FROM pending",
     );
     const oldest = sum?.first == null ? undefined : this.store.read<Pending>(`pending:${sum.first}`)?.entries[0];
-    return { unshipped: sum?.n ?? 0, ...(oldest !== undefined && { oldest: oldest.entry.at }), parked };
+    const hubs = this.#hubs.keys();
+    return { unshipped: sum?.n ?? 0, ...(oldest !== undefined && { oldest: oldest.entry.at }), parked, hubs };
   }
 
   // --- configuration

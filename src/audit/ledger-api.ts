@@ -31,6 +31,8 @@ export interface Backlog {
   readonly oldest?: string;
   /** pairs of actors whose effects are held up for good */
   readonly parked: number;
+  /** the hubs that ever had a socket of this workspace */
+  readonly hubs: readonly ActorKey[];
 }
 
 /** What operators and the edge ask of a ledger besides. */

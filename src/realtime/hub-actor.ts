@@ -109,6 +109,10 @@ export class HubActor extends Actor implements HubDoor {
     return holder;
   }
 
+  async openSockets(key: ActorKey): Promise<number> {
+    return this.identify(key) ? this.#sockets.size : 0;
+  }
+
   override async fetch(request: Request): Promise<Response> {
     const { key, entry } = readUpgrade(request);
     if (!this.identify(key)) return refusal(mistaken().error);

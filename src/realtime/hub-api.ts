@@ -17,6 +17,8 @@ export interface HubDoor extends HubApi, ActorApi {
   issue(caller: Caller, key: ActorKey, hash: string, holder: Holder): Promise<Result<{ readonly expires_at: number }>>;
   /** Whom a ticket was made for; with `take` it is used up. */
   ticketHolder(key: ActorKey, hash: string, take: boolean): Promise<Result<Holder>>;
+  /** How many sockets it has right now. */
+  openSockets(key: ActorKey): Promise<number>;
   /** An upgrade as {@link upgradeRequest} makes it: 101 with the client's end of the socket, or a {@link Failure} as JSON. */
   fetch(request: Request): Promise<Response>;
 }

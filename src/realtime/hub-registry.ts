@@ -17,6 +17,13 @@ export class HubRegistry {
     this.#sql.exec("INSERT OR IGNORE INTO hubs VALUES (?)", hub);
   }
 
+  keys(): ActorKey[] {
+    return this.#sql
+      .exec<{ key: ActorKey }>("SELECT key FROM hubs")
+      .toArray()
+      .map(({ key }) => key);
+  }
+
   /** What has to be told to whom about these changes. */
   noticesOf(
     changes: readonly ConfigurationChange[],
@@ -24,10 +31,7 @@ export class HubRegistry {
   ): { readonly target: ActorKey; readonly body: HubNotice }[] {
     const notices = noticesOf(changes);
     if (notices.length === 0) return [];
-    const hubs = this.#sql
-      .exec<{ key: ActorKey }>("SELECT key FROM hubs")
-      .toArray()
-      .map(({ key }) => key);
+    const hubs = this.keys();
     return notices.flatMap((body) => hubsConcerned(body, hubs, shards).map((target) => ({ target, body })));
   }
 }

@@ -1,9 +1,12 @@
 /** `GET /stats`: the workspace at a glance (03, "Routes"). */
 import { z } from "@hono/zod-openapi";
+import { actorOf } from "../actor/remote.ts";
 import { type Backlog, ledgerOf } from "../audit/ledger-api.ts";
 import type { Env } from "../env.ts";
 import { endpoint } from "../http/endpoint.ts";
 import type { App } from "../http/endpoint-spec.ts";
+import { causeOf, log } from "../log.ts";
+import type { HubDoor } from "../realtime/hub-api.ts";
 import { TaskState } from "../tasks/contract.ts";
 import { medianOf } from "../tasks/facts.ts";
 import { Timestamp } from "../wire.ts";
@@ -95,7 +98,19 @@ async function readStats(env: Env, workspace: string): Promise<z.infer<typeof St
     },
     audit: { rows: total(6), ...waiting(backlog, Date.now()) },
     effects: { parked: backlog.parked },
+    ...(await openSockets(env, workspace, backlog.hubs)),
   };
+}
+
+/** Left out while a hub does not answer: a number that is too low would say that people went away. */
+async function openSockets(env: Env, workspace: string, hubs: Backlog["hubs"]): Promise<{ sockets?: number }> {
+  try {
+    const counts = await Promise.all(hubs.map((hub) => actorOf<HubDoor>(env, workspace, hub).openSockets(hub)));
+    return { sockets: counts.reduce((sum, n) => sum + n, 0) };
+  } catch (thrown) {
+    log("warn", "stats.hub_silent", { cause: causeOf(thrown) });
+    return {};
+  }
 }
 
 function waiting({ unshipped, oldest }: Backlog, now: number): Omit<z.infer<typeof Stats>["audit"], "rows"> {

@@ -43,6 +43,7 @@ export const CoordinatorActor = inChaos(actors.CoordinatorActor);
 export const DispatchActor = inChaos(actors.DispatchActor);
 export const LedgerActor = inChaos(actors.LedgerActor, (ctx, env) => ({ ...env, DB: deadlyDatabase(ctx, env.DB) }));
 export const HubActor = inChaos(actors.HubActor);
+export const WebhookActor = inChaos(actors.WebhookActor);
 
 export default {
   async fetch(request: Request, env: Env, ctx: ExecutionContext): Promise<Response> {
