@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import type { Result } from "../actor/result.ts";
 import type { Facts } from "../tasks/assess.ts";
-import { draft, editing, minter, person, submitting, T0, world } from "../tasks/task.fixture.ts";
+import { draft, editing, person, submitting, turn, world } from "../tasks/task.fixture.ts";
 import type { Request, TaskRecord } from "../tasks/task.ts";
 import { RespondInput } from "../tasks/task-contract.ts";
 import type { Transition } from "../tasks/transition.ts";
@@ -82,7 +82,6 @@ export class Review {
   /** Whoever wrote or edited it. */
   readonly authors = new Set(["alice"]);
   readonly trail: string[] = [];
-  readonly #mint = minter();
   readonly #policies: readonly ReviewerPolicy[];
   readonly #delegations: readonly DelegationPolicy[];
   readonly #roles: Record<string, readonly string[]>;
@@ -135,8 +134,7 @@ export class Review {
     let task = this.task;
     for (const { id, reviewer_id } of this.open()) {
       const caller = person(reviewer_id, "reviewer", "dba");
-      const turn = { caller, now: T0, mint: this.#mint };
-      const result = respond(task, id, RespondInput.parse({ action: "approve" }), turn);
+      const result = respond(task, id, RespondInput.parse({ action: "approve" }), turn(caller));
       if (result.ok) task = result.value.task;
     }
     return task;
@@ -218,9 +216,8 @@ export class Review {
       ...(more.length > 0 && { options: { require_additional_approvals: more } }),
     });
     const held = this.#roles[id] ?? [];
-    const turn = { caller: person(id, ...held), now: T0, mint: this.#mint };
     const active = PEOPLE.filter((one) => !this.#left.has(one)).map((one) => ({ id: one, name: one }));
-    const result = respond(this.task, request.id, input, turn, active);
+    const result = respond(this.task, request.id, input, turn(person(id, ...held)), active);
     if (result.ok && given.do === "approve") {
       const { revision } = this.task;
       const others = open.filter((one) => one.id !== request.id);

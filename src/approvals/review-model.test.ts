@@ -4,6 +4,13 @@ import { command, opening, Review } from "./review-model.fixture.ts";
 
 const script = fc.array(command, { minLength: 4, maxLength: 25, size: "max" });
 
+test("the model gives a delegate a request of their own, in nobody else's place", () => {
+  const review = new Review({ policies: 0, delegations: [], dbas: ["ann"] });
+  expect(review.open().map((one) => one.reviewer_id)).toEqual(["ann", "bob", "cid"]);
+  review.give({ do: "delegate", nth: 1, to: "dan", admin: false });
+  expect(review.open().map((one) => one.reviewer_id)).toEqual(["ann", "cid", "dan"]);
+});
+
 describe("no sequence of decisions, delegations, additional approvers, edits, lost roles and departures", () => {
   test("approves a change but by distinct eligible people who are no authors, nor leaves it where nobody can", () => {
     const seen = new Map<string, number>();
@@ -22,6 +29,9 @@ describe("no sequence of decisions, delegations, additional approvers, edits, lo
             expect(request.revision).toBe(task.revision);
             expect(review.authors).not.toContain(request.reviewer_id);
             expect(request.on_behalf_of).not.toBe(request.reviewer_id);
+          }
+          for (const { id, reviewer_id } of before.requests) {
+            expect(task.requests.find((request) => request.id === id)?.reviewer_id).toBe(reviewer_id);
           }
           expect(new Set(task.requests.map(({ id }) => id)).size).toBe(task.requests.length);
           expect(new Set(task.decisions.map(({ id }) => id)).size).toBe(task.decisions.length);
