@@ -82,6 +82,17 @@ describe("task:ready", () => {
     expect(told.size).toBe(1);
   });
 
+  it("of a task that pauses anew meanwhile is told once, when the last pause is over", async () => {
+    const pausing = (ms: number) => task("a", "db.resize", Date.now() + ms);
+    const last = pausing(20_000);
+    const { ready, told } = news([last], agents(1));
+    for (const one of [pausing(10_000), pausing(30_000), last]) ready.add(one);
+    await vi.advanceTimersByTimeAsync(19_999);
+    expect(told.size).toBe(0);
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect([...told.values()]).toEqual([["a"]]);
+  });
+
   it("asks no more than thirty agents where all are busy", async () => {
     const { ready, asked } = news([task("a")], agents(500), () => false);
     ready.add(task("a"));

@@ -31,6 +31,8 @@ interface Dependencies {
 export class ReadyNews {
   readonly #deps: Dependencies;
   readonly #fresh = new Set<string>();
+  /** By task, what ends its pause: the last one counts. */
+  readonly #pauses = new Map<string, ReturnType<typeof setTimeout>>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(deps: Dependencies) {
@@ -39,11 +41,18 @@ export class ReadyNews {
 
   /** What may not be claimed yet is told of when it may. */
   add(task: Pick<ReadyTask, "task_id" | "not_before">, now = Date.now()): void {
-    if (task.not_before > now) {
-      setTimeout(() => this.add(task), task.not_before - now);
+    const { task_id, not_before } = task;
+    clearTimeout(this.#pauses.get(task_id));
+    this.#pauses.delete(task_id);
+    if (not_before > now) {
+      this.#fresh.delete(task_id);
+      this.#pauses.set(
+        task_id,
+        setTimeout(() => this.add(task), not_before - now),
+      );
       return;
     }
-    this.#fresh.add(task.task_id);
+    this.#fresh.add(task_id);
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
       this.tell().catch((thrown: unknown) => log("warn", "ready.not_told", { cause: causeOf(thrown) }));
