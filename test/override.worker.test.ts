@@ -3,7 +3,19 @@ import type { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { hashedAddress, idOf } from "../src/actor/ids.ts";
 import type { Task } from "../src/tasks/task-contract.ts";
-import { approve, detailsOf, filed, ok, orders, type Person, refusal, requestOf, Stage, web } from "./support/stage.ts";
+import {
+  approve,
+  detailsOf,
+  eventually,
+  filed,
+  ok,
+  orders,
+  type Person,
+  refusal,
+  requestOf,
+  Stage,
+  web,
+} from "./support/stage.ts";
 
 const why = { reason: "The shop is down", incident_ticket: "INC-7" };
 
@@ -193,6 +205,9 @@ it("a backlog raises new requests one step, and approves what is LOW only where 
   const { stage, alice, bob } = await people();
   await stage.submitted(alice);
   ok(await stage.root.patch("/users/carol", { roles: [] }));
+  // How many wait is counted in D1, and what was just submitted comes there a moment later.
+  const pending = async () => ok<{ approvals: { pending: number } }>(await stage.root.get("/stats")).approvals.pending;
+  await eventually(async () => expect(await pending()).toBeGreaterThan(0));
   const limited = async (config: object) => {
     const task = await stage.draft(alice, { parameters: {}, ...config });
 

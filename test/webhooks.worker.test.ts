@@ -86,10 +86,11 @@ describe("a webhook", () => {
     await stage.user("two", "author");
     await stage.abort(`webhook:${webhook.id}`);
     await stage.user("three", "author");
-    expect(receiver.received).toHaveLength(1);
+    expect(receiver.received.every(({ message }) => message.data.subject_id === "one")).toBe(true);
     await stage.ring(`webhook:${webhook.id}`);
-    await receiver.has(3);
-    expect(receiver.received.map(({ message }) => message.data.subject_id)).toEqual(["one", "two", "three"]);
+    // A death may come before an outcome is noted: then that one is sent again.
+    const heard = () => [...new Set(receiver.received.map(({ message }) => message.data.subject_id))];
+    await eventually(async () => expect(heard()).toEqual(["one", "two", "three"]));
   });
 
   it("that is disabled is sent nothing, and not told of it later", async () => {
