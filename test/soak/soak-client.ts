@@ -116,7 +116,7 @@ export class SoakClient {
     this.#sets += 1;
     const by = { ...this.#deps.by, session_id: `${this.#deps.by.session_id}-set-${this.#sets}` };
     const calls = new Map(
-      [...modes].map(([lock, mode]): [LockKey, LockCall] => {
+      [...modes].map(([lock, mode]): [LockKey, Acquire] => {
         return [lock, { do: "acquire", by, mode, ttl_ms: SET_TTL_MS, wait_ms: 0, hold_ms: 0 }];
       }),
     );

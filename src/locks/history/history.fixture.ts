@@ -9,7 +9,7 @@ export const ada: Session = { agent_id: "ada", session_id: "ada" };
 export const bob: Session = { agent_id: "bob", session_id: "bob" };
 export const eve: Session = { agent_id: "eve", session_id: "eve" };
 
-export type Asking = { mode?: LockMode; wait_ms?: number; hold_ms?: number; until?: number };
+export type Asking = { mode?: LockMode; wait_ms?: number; hold_ms?: number; until?: number; together?: true };
 
 /** A call made at `at` and answered 1 ms later, unless told otherwise. */
 export function call(at: number, what: LockCall, answer?: LockAnswer, until = at + 1): RecordedCall {

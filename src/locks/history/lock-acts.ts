@@ -56,7 +56,7 @@ export type Act = { readonly seen?: Sighting } & (
   | { readonly do: "deny"; readonly id: string; readonly agent: string }
   /** ended by somebody who needs not own it: an admin, or the coordinator that ends a deadlock */
   | { readonly do: "abort"; readonly id: string }
-  /** The session gives back what it may have got; it gets nothing after that. */
+  /** What the session may have got is given back; it gets nothing after that. */
   | { readonly do: "undo"; readonly session: string }
   | { readonly do: "look"; readonly id: string }
   | { readonly do: "gone"; readonly id: string; readonly isExpired: boolean }
@@ -69,7 +69,7 @@ export interface ActsOfLock {
   readonly tokens: ReadonlySet<number>;
   /**
    * Those that can have waited before they were held, and until when (ms of the clients' clock). Sessions whose only asking
-   * was undone are in it under their own names, until they were told.
+   * was undone, or may have been, are in it under their own names, until they were told or it was over.
    */
   readonly waiting: ReadonlyMap<string, number>;
   /** The session of each lease and claim. */
@@ -98,8 +98,8 @@ export function actsOf(calls: readonly RecordedCall[], patience_ms: number): Act
       if (answer !== undefined && !(call.do === "acquire" && answer.kind === "gone")) {
         return acts.map((act) => ({ act, from, until: one.answered }));
       }
-      const lost = from + patience_ms + (call.do === "acquire" ? call.wait_ms : 0);
-      return acts.map((act) => ({ act, from, until: Math.min(one.answered, lost), isOptional: true }));
+      const until = Math.min(one.answered, lostBy(one, patience_ms));
+      return acts.map((act) => ({ act, from, until, isOptional: true }));
     });
   const all = [...lives.values()];
   return {
@@ -107,15 +107,24 @@ export function actsOf(calls: readonly RecordedCall[], patience_ms: number): Act
     tokens: new Set(all.flatMap((life) => [...life.tokens.keys()])),
     waiting: new Map([
       ...all.filter(({ waits }) => waits > 0).map((life) => [life.id, overAt(life)] as const),
-      ...calls.filter(isUndone).map(({ call, answered }) => [sessionName(call.by), answered] as const),
+      ...calls.filter(mayBeUndone).map((one) => {
+        const until = one.answer === undefined ? lostBy(one, patience_ms) : one.answered;
+        return [sessionName(one.call.by), until] as const;
+      }),
     ]),
     sessions: new Map(all.map(({ id, session }) => [id, session])),
     slack: slackOf(calls, lives),
   };
 }
 
-function isUndone({ answer }: RecordedCall): boolean {
-  return answer?.kind === "undone";
+/** Whether what it got can have been taken back by itself. Nobody who lost the answer knows whether the others were free. */
+function mayBeUndone({ call, answer }: RecordedCall): boolean {
+  return answer?.kind === "undone" || (answer === undefined && call.do === "acquire" && call.together === true);
+}
+
+/** Nothing came of a call without an answer after that. */
+function lostBy({ call, invoked }: RecordedCall, patience_ms: number): number {
+  return invoked + patience_ms + (call.do === "acquire" ? call.wait_ms : 0);
 }
 
 /** Nobody knows whether it was granted; that it holds nothing afterwards is sure. */
@@ -192,7 +201,7 @@ function actsOfAcquire(one: RecordedCall & { readonly call: Acquire }, lives: Li
   }
   const grant = { do: "grant", session, id: null, modes: [mode], ttl_ms } as const;
   const unseen: Act = { ...grant, token: undefined, isFresh: true, at: undefined };
-  return answer?.kind === "undone" ? [unseen, { do: "undo", session }] : [unseen];
+  return mayBeUndone(one) ? [unseen, { do: "undo", session }] : [unseen];
 }
 
 function refusalOf(

@@ -2,7 +2,10 @@
 import type { Lock } from "../contract.ts";
 import type { LockMode, Session } from "../lock-types.ts";
 
-/** All spans in ms. `hold_ms` is how long the call is held open for the grant (`Prefer: wait`), 0 = not at all. */
+/**
+ * All spans in ms. `hold_ms` is how long the call is held open for the grant (`Prefer: wait`), 0 = not at all. `together`:
+ * one of several that are taken or none of them, by a session that asks for nothing else.
+ */
 export type LockCall = { readonly by: Session } & (
   | {
       readonly do: "acquire";
@@ -10,6 +13,7 @@ export type LockCall = { readonly by: Session } & (
       readonly ttl_ms: number;
       readonly wait_ms: number;
       readonly hold_ms: number;
+      readonly together?: boolean;
     }
   | { readonly do: "heartbeat"; readonly id: string; readonly ttl_ms: number }
   /** `force`: by an admin, whoever holds it */
@@ -105,15 +109,17 @@ export class LockHistories {
   }
 
   /**
-   * Makes one call that concerns several locks, and notes for each what came of it there; undefined from `make` says that
-   * the answer was lost.
+   * Makes one call that asks for several locks together, and notes for each what came of it there; undefined from `make`
+   * says that the answer was lost.
    */
   async recordAll(
-    calls: ReadonlyMap<string, LockCall>,
+    calls: ReadonlyMap<string, Extract<LockCall, { do: "acquire" }>>,
     make: () => Promise<ReadonlyMap<string, LockAnswer> | undefined>,
   ): Promise<ReadonlyMap<string, LockAnswer> | undefined> {
     const answers = make();
-    const noted = [...calls].map(([lock, call]) => this.record(lock, call, async () => (await answers)?.get(lock)));
+    const noted = [...calls].map(([lock, call]) =>
+      this.record(lock, { ...call, together: true }, async () => (await answers)?.get(lock)),
+    );
     await Promise.all(noted);
     return answers;
   }

@@ -9,6 +9,7 @@ import {
   denied,
   eve,
   lock,
+  queued,
   refused,
   reject,
   release,
@@ -27,6 +28,8 @@ describe("one of several locks that were wanted together", () => {
     accept([tried(0), took(20, bob, "b", 2)]);
     accept([tried(0), refused(5, ada, eve, "e"), took(20, bob, "b", 2)]);
     accept([tried(0), took(5, ada, "a", 2), release(8, ada, "a"), took(20, bob, "b", 3)]);
+    const seen = call(40, { do: "read", by: bob, id: "b" }, lock("b", { token: 3 }));
+    accept([took(0, ada, "a", 1), queued(2, bob, "b"), tried(5, 100), release(8, ada, "a"), seen]);
   });
 
   it("is free again when that is answered: nobody is kept out by it any more, and nobody let in beside it before", () => {
@@ -43,6 +46,48 @@ describe("one of several locks that were wanted together", () => {
   it("cannot have been taken while somebody else held it", () => {
     reject([took(0, ada, "a", 1), tried(20), release(40, ada, "a"), took(50, bob, "b", 3)]);
     accept([took(0, ada, "a", 1), tried(20), release(40, ada, "a"), took(50, bob, "b", 2)]);
+  });
+
+  describe("whose answer was lost", () => {
+    const lost = (at: number, by = eve) => acquire(at, by, undefined, { together: true });
+    const queue = { wait_ms: 2_000, hold_ms: 0 };
+    const seen = (at: number, token: number) => call(at, { do: "read", by: bob, id: "b" }, lock("b", { token }));
+
+    it("may have been taken and given back, and then the next in the queue was let in", () => {
+      const waited = (token: number) => [
+        took(0, ada, "a", 81),
+        queued(2, bob, "b", queue),
+        lost(5),
+        release(8, ada, "a"),
+        seen(40, token),
+      ];
+      for (const token of [82, 83]) accept(waited(token), { token: 80 });
+      reject(waited(84), { token: 80 });
+      accept([lost(0), took(20, bob, "b", 2)]);
+    });
+
+    it("may have been taken and kept, or not taken at all", () => {
+      accept([lost(0), refused(20, bob, eve, "e")]);
+      accept([lost(0), took(20, bob, "b", 1)]);
+      accept([lost(0), refused(20, bob, eve, "e"), took(TTL + 30, bob, "b", 2)]);
+    });
+
+    it("may have kept somebody out before it was given back, but nobody afterwards", () => {
+      accept([lost(0), refused(10, bob, eve, "e"), took(20, bob, "b", 2)]);
+      reject([lost(0), refused(10, bob, eve, "e"), took(20, bob, "b", 1)]);
+      reject([lost(0), took(20, bob, "b", 2), release(30, bob, "b"), refused(40, ada, eve, "e")]);
+    });
+
+    it("was given back in time or never: later on only its lapse frees it", () => {
+      const kept = [lost(0), refused(20, bob, eve, "e")];
+      reject([...kept, refused(60, bob, eve, "e"), took(70, bob, "b", 2)], { patience_ms: 40 });
+      accept([...kept, took(70, bob, "b", 2)], { patience_ms: 40 });
+    });
+
+    it("is no excuse for one that was wanted alone: that is never given back by itself", () => {
+      reject([acquire(0, eve), refused(10, bob, eve, "e"), took(20, bob, "b", 2)]);
+      reject([took(0, ada, "a", 1), lost(5), took(20, bob, "b", 3)]);
+    });
   });
 
   it("is held like any other when all of them were free", () => {
