@@ -41,11 +41,12 @@ export function createApp(
   api.openAPIRegistry.registerComponent("securitySchemes", "bearer", {
     type: "http",
     scheme: "bearer",
-    description: "an API token (cs_…), or the bootstrap ROOT_TOKEN",
+    description:
+      "an API token (cs_…), or the bootstrap ROOT_TOKEN; a JWT of the identity provider, where one is set up",
   });
   // Public, without a token; also below the base path, where generic clients look.
   for (const base of ["", API]) {
-    app.get(`${base}/healthz`, (c) => c.json({ status: "ok" }));
+    app.get(`${base}/healthz`, (c) => c.json({ status: "ok", timestamp: new Date().toISOString() }));
     app.get(`${base}/readyz`, async (c) => {
       const { ready, checks } = await readiness(c.env);
       if (ready) return c.json({ status: "ready", checks });
