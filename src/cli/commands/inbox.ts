@@ -22,7 +22,8 @@ export function inboxCommands(program: Command, cli: Cli): void {
     .action(async (flags: InboxFlags) => {
       const client = cli.client();
       const filtered = flags.list ?? flags.status ?? flags.task ?? flags.reviewer;
-      if (cli.isInteractive && process.stdout.isTTY && filtered === undefined) return runInbox(client, () => cli.look);
+      if (cli.isInteractive && cli.streams.stdout.isTTY && filtered === undefined)
+        return runInbox(client, () => cli.look);
       const status = flags.status ?? ["PENDING"];
       const query = given({ ...paging(flags), status, task_id: flags.task, reviewer_id: flags.reviewer });
       const answer = await client.approvals.list(query);
