@@ -77,7 +77,7 @@ async function decide(cli: Cli, id: string, action: Decision["action"], flags: D
 }
 
 /** An approval's own id, or that of its task: then what waits there for the caller (01, "Ids": member 0 is the task itself). */
-async function approvalOf(client: Countersign, id: string): Promise<string> {
+export async function approvalOf(client: Countersign, id: string): Promise<string> {
   if (!namesActor(id)) return id;
   const { approvals } = await client.approvals.list({ task_id: id, status: ["PENDING"] });
   const [only, ...others] = approvals;
