@@ -1,5 +1,4 @@
 /** `countersign` from a shell, against the server. */
-import { execFileSync } from "node:child_process";
 import { statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
@@ -167,25 +166,4 @@ test("the doctor finds everything in order, or says what to do", async () => {
   expect(findings.filter(({ status }) => status === "failed" || status === "skipped")).toEqual([]);
   expect(ill.code).toBe(1);
   expect(ill.stdout).toMatch(/✗ health.*\n.*npm start/);
-});
-
-test("bash completes commands, options and choices with the script", async () => {
-  const { stdout: script } = await run(["completion", "bash"], alice);
-  const folder = temporaryFolder();
-  writeFileSync(join(folder, "complete.bash"), script);
-  const complete = (...words: string[]) =>
-    execFileSync("bash", [
-      "-c",
-      `source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _countersign; echo "\${COMPREPLY[*]}"`,
-      "bash",
-      join(folder, "complete.bash"),
-      "countersign",
-      ...words,
-    ])
-      .toString()
-      .trim();
-  expect(complete("ta")).toBe("task");
-  expect(complete("lock", "r")).toBe("run release");
-  expect(complete("task", "ls", "--js")).toBe("--json");
-  expect(complete("task", "watch", "some-id", "--until", "")).toBe("decided ended");
 });
