@@ -39,7 +39,7 @@ function simulated(answer: Schema<"Simulation">, look: Look): string {
   const { paint } = look;
   const needed = answer.auto_approvable
     ? paint("green", "It would be approved by itself.")
-    : `It would need ${answer.required_approvals} approvals, and ask ${answer.reviewers.map(({ id }) => plainLine(id)).join(", ") || "nobody"}.`;
+    : `It would need ${answer.required_approvals} ${answer.required_approvals === 1 ? "approval" : "approvals"}, and ask ${answer.reviewers.map(({ id }) => plainLine(id)).join(", ") || "nobody"}.`;
   return [
     needed,
     ...answer.reasons.map((reason) => paint("dim", `  ${plainLine(reason)}`)),
