@@ -34,8 +34,8 @@ export async function verifyFile(
   { stdin, tell }: Reading = { stdin: process.stdin, tell: () => undefined },
 ): Promise<OfflineVerdict> {
   const check = new OfflineCheck(options);
-  const input = file === "-" ? stdin : createReadStream(file, { highWaterMark: 1 << 20 });
   const size = file === "-" ? 0 : (await stat(file)).size;
+  const input = file === "-" ? stdin : createReadStream(file, { highWaterMark: 1 << 20 });
   for await (const line of linesOf(input.setEncoding("utf8"))) {
     check.take(line);
     if (input instanceof ReadStream) tell(input.bytesRead / size);
