@@ -1,4 +1,6 @@
-import { existsSync, statfsSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, statfsSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-pool-workers";
 import { defineConfig } from "vitest/config";
 
@@ -6,15 +8,19 @@ import { defineConfig } from "vitest/config";
 const SLOW_MS = 60_000;
 
 /**
- * What the tests store lies in memory where the machine has room for it there: a death of a process, which is what they are
- * about, loses nothing in it either, and no commit waits for a disk that others use.
+ * What the tests store lies in one folder that goes with them, in memory where the machine has room for it there: a death of a
+ * process, which is what they are about, loses nothing in it either, and no commit waits for a disk that others use.
  */
 const MEMORY = "/dev/shm";
 const ROOM_BYTES = 2 ** 31;
-if (existsSync(MEMORY) && free(MEMORY) > ROOM_BYTES) process.env.TMPDIR ??= MEMORY;
+const folder = mkdtempSync(
+  join(existsSync(MEMORY) && free(MEMORY) > ROOM_BYTES ? MEMORY : tmpdir(), "countersign-tests-"),
+);
+process.env.TMPDIR = folder;
+process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
 
-function free(folder: string): number {
-  const { bavail, bsize } = statfsSync(folder);
+function free(place: string): number {
+  const { bavail, bsize } = statfsSync(place);
   return bavail * bsize;
 }
 
