@@ -11,7 +11,10 @@ const declared = readWorkerDeclaration(join(import.meta.dirname, "../.."));
 const vars = overrideVars(declared.vars, process.env);
 const state = await takeStateDirectory(resolve(settings.stateDir));
 const script = process.env.CHAOS_WORKER ?? "";
-const runtime = await startRuntime(script, { ...declared, vars }, settings, state, reportFailure);
+// By which it evicts.
+const compatibilityFlags = [...(declared.options.compatibilityFlags ?? []), "unsafe_module"];
+const options = { ...declared.options, compatibilityFlags };
+const runtime = await startRuntime(script, { ...declared, options, vars }, settings, state, reportFailure);
 process.once("SIGTERM", () => runtime.stop().then(() => process.exit(0), reportFailure));
 // Ends with the tests that started it.
 const parent = process.ppid;
