@@ -39,7 +39,7 @@ export class Socket {
   }
 
   /** What was agreed on beyond plain frames. */
-  get extensions(): string {
+  get extensions(): string | null {
     return this.#socket.extensions;
   }
 
