@@ -19,7 +19,18 @@ import type { Assessment, Facts } from "./assess.ts";
 import type { Turn } from "./drafting.ts";
 import { beginExecution, drifted } from "./executing.ts";
 import { computePreview, sameChanges } from "./preview.ts";
-import { abandons, beginSaga, LEASE_MS, queueOf, releaseSaga, rests, type Step, stepsOf, waitsFor } from "./saga.ts";
+import {
+  abandons,
+  beginSaga,
+  LEASE_MS,
+  lockKeys,
+  queueOf,
+  releaseSaga,
+  rests,
+  type Step,
+  stepsOf,
+  waitsFor,
+} from "./saga.ts";
 import { type Execution, invalidState, type Saga, type TaskRecord, taskView } from "./task.ts";
 import type { ApplyAnswer } from "./task-api.ts";
 import type { Transition } from "./transition.ts";
@@ -246,7 +257,7 @@ export class SagaRun {
 
   /** Whether what an earlier try of this session held is free: else its release would still hit the new claims. */
   #isLetGo(task: TaskRecord, saga: Saga): Promise<boolean> {
-    return this.#deps.delivered(releaseSaga(task, saga).map(({ target }) => target));
+    return this.#deps.delivered(lockKeys(task, saga));
   }
 
   /** The task, if this very try is still under way. */
