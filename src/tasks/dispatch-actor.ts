@@ -130,9 +130,10 @@ export class DispatchActor extends Actor implements DispatchApi {
     }
   }
 
-  /** A task that is gone makes nobody begin anything, and refuses whoever comes before the dispatch knows. */
+  /** Whoever claims takes in what waits; one that is gone refuses whoever comes before the dispatch knows. */
   protected override mayWait(body: unknown): boolean {
-    return (body as DispatchEffect).do === "task.gone";
+    const effect = body as DispatchEffect;
+    return effect.do === "task.gone" || (effect.do === "task.ready" && this.#waiting.size === 0);
   }
 
   protected override onTimer(name: string): void {

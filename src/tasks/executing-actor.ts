@@ -37,7 +37,9 @@ export abstract class ExecutingTask extends TaskShell {
       workspace,
       task,
       settle: (caller, transition, minted) => this.settle(caller, transition, minted),
-      lockTask: (caller, command) => this.ask(caller, command),
+      lockTask: (caller, command, along) =>
+        this.ask(caller, command, along && ((tx, lock) => this.write(tx, along(lock)))),
+      isFree: (command) => this.isFree(housekeeper(workspace), command),
       reassess: (turn) => this.#reassess(turn),
       turn: (caller) => this.turn(caller),
       delivered: (targets) => this.deliverEffects(targets),
