@@ -45,7 +45,7 @@ export class Commit {
   /** What the actor runs once the commit stands. */
   readonly followUps: (() => void)[] = [];
   readonly #workspace: string;
-  readonly #caller: Caller;
+  #caller: Caller;
   #transaction: Transaction | undefined;
 
   constructor(workspace: string, caller: Caller, now: number, transaction: Transaction) {
@@ -149,6 +149,11 @@ export class Commit {
     if (key === undefined) return;
     store.dropReplaysBefore(this.now - REPLAY_MS);
     store.saveReplay(key.scope, key.hash, this.now, value);
+  }
+
+  /** What follows is on behalf of this caller: effects of several may be taken in together. */
+  actFor(caller: Caller): void {
+    this.#caller = caller;
   }
 
   /** Runs `work` once the commit stands: where memory follows storage. */

@@ -1,4 +1,4 @@
-/** Who a bearer token stands for: its form first, then the isolate's cache, then D1 (02, "Authentication"). */
+/** Who a bearer token stands for: the isolate's cache first, then its form, then D1 (02, "Authentication"). */
 import { timingSafeEqual } from "node:crypto";
 import type { Env } from "../env.ts";
 import { isWellFormedToken } from "../users/token-text.ts";
@@ -45,11 +45,11 @@ async function holderOf(
   after: (work: Promise<unknown>) => void,
 ): Promise<Principal> {
   const now = Date.now();
-  const ofProvider = isIdentityToken(token, env);
-  if (!ofProvider && !isWellFormedToken(token)) return unauthenticated("this is not a valid token");
-  const found = await knownBearer(token, access, now, () =>
-    ofProvider ? vouchedPerson(token, env, now) : tokenHolder(token, env, now, after),
-  );
+  const found = await knownBearer(token, access, now, async () => {
+    if (isIdentityToken(token, env)) return vouchedPerson(token, env, now);
+    if (!isWellFormedToken(token)) return unauthenticated("this is not a valid token");
+    return tokenHolder(token, env, now, after);
+  });
   if (!("dead" in found)) return found.principal;
   countFailedLogin(env, request, found.dead, after, found.workspace);
   return unauthenticated(found.message);
@@ -95,6 +95,7 @@ function executorPrincipal(rootToken: string, token: string): Principal {
 
 /** Takes as long for any two texts of one length; that the length shows gives nothing away. */
 function sameText(a: string, b: string): boolean {
+  if (a.length !== b.length) return false;
   const [left, right] = [Buffer.from(a), Buffer.from(b)];
   return left.byteLength === right.byteLength && timingSafeEqual(left, right);
 }

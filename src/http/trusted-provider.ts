@@ -16,7 +16,7 @@ export async function trustedProvider(env: Env): Promise<Trust | undefined> {
   if (!issuer || !audience) return undefined;
   const keys = keySets.get(issuer) ?? createRemoteJWKSet(await keysUrl(issuer), { timeoutDuration: PATIENCE_MS });
   keySets.set(issuer, keys);
-  return { issuer, audience, keys };
+  return { issuer, audience, keys, verifiesEmail: isAccess(issuer) };
 }
 
 const Discovery = z.object({ issuer: z.string(), jwks_uri: z.url() });
@@ -24,7 +24,7 @@ const Discovery = z.object({ issuer: z.string(), jwks_uri: z.url() });
 /** Cloudflare Access has its keys at one place; everybody else tells theirs (OpenID Connect Discovery 1.0, section 4). */
 async function keysUrl(issuer: string): Promise<URL> {
   const base = issuer.replace(/\/$/, "");
-  if (new URL(issuer).hostname.endsWith(".cloudflareaccess.com")) return new URL(`${base}/cdn-cgi/access/certs`);
+  if (isAccess(issuer)) return new URL(`${base}/cdn-cgi/access/certs`);
   const response = await fetch(`${base}/.well-known/openid-configuration`, {
     signal: AbortSignal.timeout(PATIENCE_MS),
   });
@@ -32,4 +32,8 @@ async function keysUrl(issuer: string): Promise<URL> {
   const found = Discovery.parse(await response.json());
   if (found.issuer !== issuer) throw new Error(`OIDC_ISSUER is ${issuer}, but it calls itself ${found.issuer}`);
   return new URL(found.jwks_uri);
+}
+
+function isAccess(issuer: string): boolean {
+  return new URL(issuer).hostname.endsWith(".cloudflareaccess.com");
 }

@@ -33,6 +33,14 @@ describe("a token of the identity provider", () => {
     }
   });
 
+  it("of a provider that verifies every address needs not say so, and may say that it did not", async () => {
+    const access = { ...trust, verifiesEmail: true };
+    const known = { ...claims, email: "ada@example.com" };
+    const subjects = async (payload: JWTPayload) => readIdentityToken(await signed(payload), access, NOW);
+    expect(await subjects(known)).toMatchObject({ subjects: ["u-1", "ada@example.com"] });
+    expect(await subjects({ ...known, email_verified: false })).toMatchObject({ subjects: ["u-1"] });
+  });
+
   it.each<[string, object]>([
     ["from another issuer", { iss: "https://id.example" }],
     ["for another audience", { aud: "somebody-else" }],

@@ -8,6 +8,8 @@ export interface Trust {
   readonly audience: string;
   /** Finds the issuer's key for a token's header. */
   readonly keys: JWTVerifyGetKey;
+  /** Lets nobody in whose address it did not verify, and does not say so in each token. */
+  readonly verifiesEmail?: boolean;
 }
 
 export type Reading =
@@ -39,7 +41,7 @@ export function looksLikeIdentityToken(text: string): boolean {
 /** Signature, algorithm, issuer, audience and times, in this order. @param now ms @throws whatever `keys` throws when the issuer does not answer */
 export async function readIdentityToken(
   token: string,
-  { issuer, audience, keys }: Trust,
+  { issuer, audience, keys, verifiesEmail = false }: Trust,
   now: number,
 ): Promise<Reading> {
   try {
@@ -50,7 +52,7 @@ export async function readIdentityToken(
       requiredClaims: ["sub", "exp"],
       currentDate: new Date(now),
     });
-    const subjects = subjectsOf(payload);
+    const subjects = subjectsOf(payload, verifiesEmail);
     return subjects.length === 0
       ? { is: "refused" }
       : { is: "vouched", subjects, expires_at: (payload.exp ?? 0) * 1000 };
@@ -62,8 +64,8 @@ export async function readIdentityToken(
 }
 
 /** An address that the issuer did not verify may be anybody's. */
-function subjectsOf({ sub, email, email_verified }: JWTPayload): string[] {
-  return [sub, email_verified === true ? email : undefined].filter(
+function subjectsOf({ sub, email, email_verified }: JWTPayload, verifiesEmail: boolean): string[] {
+  return [sub, (email_verified ?? verifiesEmail) === true ? email : undefined].filter(
     (subject): subject is string => typeof subject === "string" && subject !== "",
   );
 }
