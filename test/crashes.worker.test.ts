@@ -326,3 +326,24 @@ it("a lock that is granted to an apply after its cancellation was told to let go
   await run.stage.expectFree(["robo"], run.keys);
   expect((await run.stage.task(run.id)).state).toBe("CANCELLED");
 });
+
+it("a task's own lock that somebody takes while its apply takes the others is waited for, and then the apply goes on", async () => {
+  const run = await approvedRun(await cast());
+  const { take } = ResourceActor.prototype;
+  let rival: Lock | undefined;
+  vi.spyOn(ResourceActor.prototype, "take").mockImplementation(async function (this: ResourceActor, ...given) {
+    const wanted = { resource_type: "task", resource_id: run.id, wait_for_available: false };
+    rival ??= ok<Lock>(await run.other.post("/locks/acquire", wanted), 201);
+    return take.apply(this, given);
+  });
+  const { queue } = ok<{ queue: unknown[] }>(await run.robo.post(`/tasks/${run.id}/apply`), 202);
+  vi.restoreAllMocks();
+  expect(queue).toEqual([{ resource_type: "task", resource_id: run.id, queue_position: 1 }]);
+  ok(await run.other.post("/locks/release", { lock_id: rival?.id }), 204);
+  await run.stage.becomes(run.id, "APPLYING");
+  const { leases } = await run.stage.apply(run.robo, run.id);
+  const held = leases.map(({ resource_type, resource_id }) => `${resource_type}:${resource_id}`);
+  expect(held).toEqual(["agent:robo", `task:${run.id}`, ...run.keys.map((key) => `resource:${key}`)]);
+  ok(await run.robo.post(`/tasks/${run.id}/complete`, { result: "success" }));
+  await expectClean(run);
+});

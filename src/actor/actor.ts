@@ -158,7 +158,7 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
     this.#outbox?.settled();
     if (done.tx.audited) this.#ships().poke();
     if (done.tx.events.length > 0) this.publish(done.tx.events);
-    if (done.tx.effectTargets.size > 0) this.ctx.waitUntil(this.#effects().drain(now, done.tx.effectTargets));
+    if (done.tx.effectTargets.size > 0) this.ctx.waitUntil(this.#effects().enqueued(now, done.tx.effectTargets));
     return done.value;
   }
 

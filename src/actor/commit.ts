@@ -41,7 +41,8 @@ export class Commit {
   readonly entries: Entry[] = [];
   /** What of it the actor's channel tells. */
   readonly events: MadeEvent[] = [];
-  readonly effectTargets = new Set<ActorKey>();
+  /** By target: the number of the last effect for it. */
+  readonly effectTargets = new Map<ActorKey, number>();
   /** What the actor runs once the commit stands. */
   readonly followUps: (() => void)[] = [];
   readonly #workspace: string;
@@ -98,7 +99,7 @@ export class Commit {
     const { idempotency: _, ...caller } = this.#caller;
     const envelope: Envelope = { caller, body };
     store.enqueue(counters.effects, target, JSON.stringify(envelope));
-    this.effectTargets.add(target);
+    this.effectTargets.set(target, counters.effects);
   }
 
   /** Sets a named timer to `dueAt` (ms), or clears it. */

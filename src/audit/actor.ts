@@ -238,14 +238,14 @@ export class LedgerActor extends OperatedLedger implements LedgerApi {
   protected override owe(tx: Commit, pending: Pending): void {
     // D1 takes no batch without a statement: this one would hold up all that come after it.
     if (pending.entries.length + pending.changes.length + pending.configuration.length === 0) return;
-    const chars = JSON.stringify(pending).length;
+    const text = JSON.stringify(pending);
     const [row] = this.#rows<{ n: number }>(
       "INSERT INTO pending (chars, rows) VALUES (?, ?) RETURNING n",
-      chars,
+      text.length,
       pending.entries.length,
     );
     if (row === undefined) throw new Error("pending got no number");
-    tx.store.write(`pending:${row.n}`, pending);
+    tx.store.writeJson(`pending:${row.n}`, text);
     tx.timerBy(FLUSH_TIMER, tx.now + FLUSH_SWEEP_MS);
   }
 

@@ -35,7 +35,8 @@ export function searchFrom(root: SessionNode, budget: number): Searched {
   }
 }
 
-function lookAhead(root: SessionNode, budget: number): Searched {
+/** Depth-first through whatever the root waits for, directly or not. Decides alone, if `budget` steps suffice. */
+export function lookAhead(root: SessionNode, budget: number): Searched {
   lastStamp += 1;
   const stamp = lastStamp;
   root.from = undefined;
@@ -63,7 +64,8 @@ function lookAhead(root: SessionNode, budget: number): Searched {
   return { kind: "none", steps };
 }
 
-function lookBack(root: SessionNode, budget: number): Searched {
+/** Breadth-first through all who wait for the root, directly or not. Decides alone, if `budget` steps suffice. */
+export function lookBack(root: SessionNode, budget: number): Searched {
   lastStamp += 1;
   const stamp = lastStamp;
   const behind = [root];
