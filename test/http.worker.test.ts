@@ -267,7 +267,7 @@ describe("public routes", () => {
   const open = (path: string) => served(new Request(ORIGIN + path));
 
   it("are health and readiness", async () => {
-    expect(await (await open("/healthz")).json()).toEqual({ status: "ok" });
+    expect(await (await open("/healthz")).json()).toEqual({ status: "ok", timestamp: expect.stringMatching(/Z$/) });
     const ready = await open("/readyz");
     expect([ready.status, await ready.json()]).toEqual([
       200,
