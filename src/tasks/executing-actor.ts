@@ -36,7 +36,7 @@ export abstract class ExecutingTask extends TaskShell {
       env,
       workspace,
       task,
-      settle: (caller, transition, minted) => this.settle(caller, transition, minted),
+      settle: (caller, transition) => this.settle(caller, transition),
       lockTask: (caller, command) => this.ask(caller, command),
       reassess: (turn) => this.#reassess(turn),
       turn: (caller) => this.turn(caller),
