@@ -161,6 +161,44 @@ describe("a request that nobody answers", () => {
   });
 });
 
+describe("a review in which whoever was asked has answered, and it was not enough", () => {
+  it("is listed as stuck for as long as one that nobody answers; then its timer ends it, approval_timeout", async () => {
+    const people = await firm();
+    const { stage, alice, ann } = people;
+    await stage.user("bob", "reviewer");
+    ok(await stage.root.patch("/users/bob", { manager_id: "ann" }));
+    const two = { id: "two", name: "Two of them", min_approvers: 2, approval_timeout_seconds: 3600 };
+    ok(await stage.root.post("/policies", two), 201);
+    const task = await stage.submitted(alice);
+    ok(await approve(ann, task));
+    ok(await stage.root.patch("/users/bob", { active: false }));
+    const moved = await eventually(async () => {
+      const now = await ringAfter(people, task, 0);
+      expect(open(now)).toEqual(["ann 0"]);
+      return now;
+    });
+    const instead = moved.approval_requests.find(({ status }) => status === "PENDING");
+    ok(await ann.post(`/approvals/${instead?.id}/respond`, { action: "approve" }));
+    await stage.ring(`task:${task.id}`);
+    await eventually(async () => {
+      const { tasks } = ok<{ tasks: object[] }>(await stage.root.get("/approvals/stuck"));
+      expect(tasks).toMatchObject([{ task_id: task.id, policy_id: "two" }]);
+    });
+
+    expect(await ringAfter(people, task, 4 * HOUR - 60_000)).toMatchObject({
+      state: "REVIEWING",
+      current_approvals: 1,
+    });
+    pass(60_000);
+    await stage.ring(`task:${task.id}`);
+    const { entries } = ok<{ entries: object[] }>(await alice.get(`/tasks/${task.id}/audit`));
+    expect(entries.at(-1)).toMatchObject({ action: "task.cancelled", why: { reason: "approval_timeout" } });
+    await eventually(async () => {
+      expect(ok<{ tasks: object[] }>(await stage.root.get("/approvals/stuck")).tasks).toEqual([]);
+    });
+  });
+});
+
 describe("reminders", () => {
   it("come once per open request, when half of its time is over, and stand in no trail", async () => {
     const people = await firm();
