@@ -1,8 +1,10 @@
 /** Who a bearer token stands for: checksum first, then the isolate's cache, then D1 (02, "Authentication"). */
 import { timingSafeEqual } from "node:crypto";
 import type { DeadToken } from "../audit/failed-logins.ts";
+import { ledgerOf } from "../audit/ledger-api.ts";
 import type { Env } from "../env.ts";
 import { causeOf, log } from "../log.ts";
+import { readTokenHolder, type TokenHolder } from "../users/token-holder.ts";
 import { isWellFormedToken, tokenHash } from "../users/token-text.ts";
 import { looksLikeTaskToken, readTaskToken } from "../webhooks/task-token.ts";
 import type { Access, Principal } from "./access.ts";
@@ -25,31 +27,8 @@ interface Known {
   readonly validated_at: number;
 }
 
-/** Per isolate. Only ever holds principals that D1 confirmed. */
+/** Per isolate. Only ever holds principals that D1 confirmed, or the configuration journal after it. */
 const cache = new Map<string, Known>();
-
-interface TokenHolder {
-  workspace: string;
-  token_id: string;
-  kind: "user" | "agent";
-  id: string;
-  name: string;
-  roles: string;
-  active: number;
-  scopes: string | null;
-  agent_scopes: string | null;
-  expires_at: string | null;
-  last_used_at: string | null;
-}
-
-const HOLDER_OF_TOKEN = `
-  SELECT t.workspace, t.token_id, t.principal_kind AS kind, t.principal_id AS id, t.scopes, t.expires_at, t.last_used_at,
-         coalesce(u.name, a.name) AS name, coalesce(u.roles, a.roles) AS roles, coalesce(u.active, a.active) AS active,
-         a.scopes AS agent_scopes
-  FROM tokens t
-  LEFT JOIN users u ON t.principal_kind = 'user' AND u.workspace = t.workspace AND u.id = t.principal_id
-  LEFT JOIN agents a ON t.principal_kind = 'agent' AND a.workspace = t.workspace AND a.id = t.principal_id
-  WHERE t.hash = ?1`;
 
 /** Ends a request whose token is of the right form and no good; `workspace` is its holder's, if it has one. */
 type DeadEnd = (reason: DeadToken, message: string, workspace?: string) => never;
@@ -136,13 +115,14 @@ async function principalOf(
   if (known !== undefined && !access.fresh && now - known.validated_at < CACHE_MS) return known.principal;
   let holder: TokenHolder | null;
   try {
-    holder = await env.DB.prepare(HOLDER_OF_TOKEN).bind(hash).first<TokenHolder>();
+    holder = await readTokenHolder(env.DB, hash);
   } catch (thrown) {
     if (access.survivesOutage && known !== undefined && now - known.validated_at < OUTAGE_MS) return known.principal;
     log("error", "principal.unreadable", { cause: causeOf(thrown) });
-    return refuse("UNAVAILABLE", "the database does not answer", { retry_after_seconds: 2 });
+    if (!access.needsNoDatabase || known === undefined) return unavailable();
+    holder = await holderInJournal(env, known.principal, hash);
   }
-  if (holder === null || holder.active !== 1) {
+  if (holder === null || !holder.active) {
     cache.delete(hash);
     // Which of both it is, is for the trail alone.
     return dead(
@@ -161,22 +141,26 @@ async function principalOf(
   return principal;
 }
 
-function principalFrom(holder: TokenHolder): Principal {
-  return {
-    workspace: holder.workspace,
-    who: { id: holder.id, kind: holder.kind, roles: parseList(holder.roles) ?? [], token_id: holder.token_id },
-    name: holder.name,
-    scopes: narrowed(parseList(holder.scopes), parseList(holder.agent_scopes)),
-    root: false,
-  };
+/**
+ * Whom the configuration journal says that a token belongs to which D1 has told of before: a change is in the journal before it
+ * is in D1, so that nobody gets in here whom D1 would refuse.
+ */
+async function holderInJournal(env: Env, { workspace, who }: Principal, hash: string): Promise<TokenHolder | null> {
+  try {
+    return await ledgerOf(env, workspace).tokenHolder(who.token_id ?? "", hash);
+  } catch (thrown) {
+    log("error", "principal.unconfirmed", { cause: causeOf(thrown) });
+    return unavailable();
+  }
 }
 
-function parseList(text: string | null): string[] | null {
-  return text === null ? null : (JSON.parse(text) as string[]);
+function principalFrom(holder: TokenHolder): Principal {
+  const { workspace, id, kind, roles, token_id, name, scopes, agent_scopes } = holder;
+  return { workspace, who: { id, kind, roles, token_id }, name, scopes: narrowed(scopes, agent_scopes), root: false };
 }
 
 /** A token's scopes within its agent's; an empty list narrows nothing. */
-function narrowed(token: string[] | null, agent: string[] | null): readonly string[] | null {
+function narrowed(token: readonly string[] | null, agent: readonly string[] | null): readonly string[] | null {
   const own = token === null || token.length === 0 ? null : token;
   const all = agent === null || agent.length === 0 ? null : agent;
   if (own === null) return all;
@@ -185,7 +169,9 @@ function narrowed(token: string[] | null, agent: string[] | null): readonly stri
 
 /** Telemetry, not configuration: written straight to D1, seldom, after the answer, and not in the trail. */
 function noteUse(holder: TokenHolder, env: Env, now: number, after: (work: Promise<unknown>) => void): void {
-  if (holder.last_used_at !== null && now - Date.parse(holder.last_used_at) < USED_EVERY_MS) return;
+  const { last_used_at } = holder;
+  if (last_used_at === undefined) return;
+  if (last_used_at !== null && now - Date.parse(last_used_at) < USED_EVERY_MS) return;
   const write = env.DB.prepare("UPDATE tokens SET last_used_at = ?1 WHERE workspace = ?2 AND token_id = ?3")
     .bind(new Date(now).toISOString(), holder.workspace, holder.token_id)
     .run()
@@ -197,6 +183,10 @@ function noteUse(holder: TokenHolder, env: Env, now: number, after: (work: Promi
 function sameText(a: string, b: string): boolean {
   const [left, right] = [Buffer.from(a), Buffer.from(b)];
   return left.byteLength === right.byteLength && timingSafeEqual(left, right);
+}
+
+function unavailable(): never {
+  return refuse("UNAVAILABLE", "the database does not answer", { retry_after_seconds: 2 });
 }
 
 function unauthenticated(message: string): never {
