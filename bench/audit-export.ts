@@ -3,13 +3,13 @@
  * `node bench/audit-export.ts [rows]`. Rows go straight into D1's file while the server is down; the export is read over HTTP
  * and checked by the offline verifier on the way.
  */
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import { performance } from "node:perf_hooks";
 import { DatabaseSync } from "node:sqlite";
 import { canonicalJson, GENESIS, linkHash } from "../src/actor/journal.ts";
 import { OfflineCheck } from "../src/audit/offline-check.ts";
 import { ROOT_TOKEN, type Server, startServer } from "../test/support/server.ts";
+import { d1File } from "./d1-file.ts";
 
 const ROWS = Number(process.argv[2] ?? 1_000_000);
 const CHAINS = 1_000;
@@ -18,7 +18,7 @@ const empty = await startServer();
 await call(empty, "/api/v1/me");
 await empty.end();
 const seeded = performance.now();
-seed(databaseIn(empty.stateDir));
+seed(d1File(empty.stateDir));
 console.log(`${ROWS} rows in ${CHAINS} chains written in ${seconds(seeded)} s`);
 
 const server = await empty.restart();
@@ -115,23 +115,6 @@ function seed(file: string): void {
   }
   database.exec("COMMIT");
   database.close();
-}
-
-/** The one database of the state directory that has the trail. */
-function databaseIn(stateDir: string): string {
-  const files = readdirSync(stateDir, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".sqlite"));
-  const found = files
-    .map((name) => join(stateDir, name))
-    .find((path) => {
-      const database = new DatabaseSync(path, { readOnly: true });
-      try {
-        return database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'audit_log'").get() !== undefined;
-      } finally {
-        database.close();
-      }
-    });
-  if (found === undefined) throw new Error("there is no database with a trail");
-  return found;
 }
 
 /** Resident memory in MiB. */

@@ -1,12 +1,16 @@
 /** Programs that the benchmarks start, with a folder of their own, and end again. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { accessSync, constants, mkdtempSync, rmSync } from "node:fs";
+import { accessSync, constants, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 
+/** USER_HZ: the same on every Linux. */
+const TICKS_PER_SECOND = 100;
+
 export interface Started {
+  readonly pid: number;
   /** Ends the program; what it stored stays. */
   readonly end: () => Promise<void>;
   /** Ends it and removes its folder. */
@@ -56,7 +60,7 @@ export async function start(
   for (;;) {
     try {
       await answers();
-      return { end: () => end(child), stop };
+      return { pid: child.pid ?? 0, end: () => end(child), stop };
     } catch (thrown) {
       if (child.exitCode === null && Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 50));
       else {
@@ -65,6 +69,25 @@ export async function start(
       }
     }
   }
+}
+
+/** CPU seconds, user and system, that a process and all its descendants have used so far (Linux: /proc). */
+export function cpuSeconds(pid: number): number {
+  const processes = readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => {
+      try {
+        // The program's name, in parentheses, may hold anything.
+        const fields = readFileSync(`/proc/${name}/stat`, "utf8").split(") ").at(-1)?.split(" ") ?? [];
+        return [{ pid: Number(name), parent: Number(fields[1]), ticks: Number(fields[11]) + Number(fields[12]) }];
+      } catch {
+        return [];
+      }
+    });
+  const used = (root: number): number =>
+    processes.filter(({ parent }) => parent === root).reduce((sum, child) => sum + used(child.pid), 0) +
+    (processes.find((one) => one.pid === root)?.ticks ?? 0);
+  return used(pid) / TICKS_PER_SECOND;
 }
 
 async function end(child: ChildProcess): Promise<void> {

@@ -4,9 +4,8 @@
  */
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { BASE, type Countersign, startCountersign } from "./contestants/countersign.ts";
-import { closedLoop } from "./load.ts";
-import { fullTask } from "./measures/task-life.ts";
+import { startCountersign } from "./contestants/countersign.ts";
+import { loadNamed } from "./loads.ts";
 import { freePort } from "./process.ts";
 
 const SECONDS = 8;
@@ -20,44 +19,15 @@ interface Profile {
   readonly samples: readonly number[];
 }
 
-const LOADS: Readonly<Record<string, (server: Countersign) => Promise<unknown>>> = {
-  heartbeat: async (server) => {
-    const agent = server.as(server.tokens.agent);
-    const body = { resource_type: "resource", resource_id: "database:bench/profile", ttl_seconds: 300 };
-    const { id } = await agent.expect<{ id: string }>(201, "POST", `${BASE}/locks/acquire`, body);
-    return closedLoop(1, SECONDS, () => agent.expect(200, "POST", `${BASE}/locks/heartbeat`, { lock_id: id }));
-  },
-  pair: async (server) => {
-    const client = await server.client(0);
-    return closedLoop(1, SECONDS, () => client.pair("database:bench/profile"));
-  },
-  tasks: async (server) => {
-    const { author, reviewer, agent } = server.tokens;
-    const people = Array.from({ length: 8 }, () => ({
-      author: server.as(author),
-      reviewer: server.as(reviewer),
-      agent: server.as(agent),
-    }));
-    return closedLoop(people.length, SECONDS, async (driver) => {
-      const who = people[driver];
-      if (who !== undefined) await fullTask(who, `of-${driver}`);
-    });
-  },
-};
-
 const [name = "heartbeat"] = process.argv.slice(2);
-const load = LOADS[name];
-if (load === undefined) {
-  console.error(`no such load: ${name}; there are ${Object.keys(LOADS).join(", ")}`);
-  process.exit(2);
-}
+const load = loadNamed(name);
 const inspectorPort = await freePort();
 const server = await startCountersign(undefined, { INSPECTOR_PORT: String(inspectorPort) });
 const inspector = await inspect(inspectorPort);
 await inspector.send("Profiler.enable");
 await inspector.send("Profiler.setSamplingInterval", { interval: 200 });
 await inspector.send("Profiler.start");
-await load(server);
+await load(server, SECONDS);
 const { profile } = (await inspector.send("Profiler.stop")) as { profile: Profile };
 inspector.close();
 await server.stop();

@@ -2,6 +2,8 @@
  * An agent that deploys approved changes of services, and goes back to what ran before if that fails.
  *
  *   COUNTERSIGN_URL=http://127.0.0.1:8787 COUNTERSIGN_TOKEN=cs_… node examples/agent-worker.ts
+ *
+ * In a checkout of Countersign itself `npm run build` makes `countersign/client`, and `npx node` is a Node that runs TypeScript.
  */
 import { Countersign } from "countersign/client";
 

@@ -5,6 +5,7 @@
 #
 # Ends with 0 if it was approved, 7 if people said no or asked for changes, 8 if nobody decided in time.
 set -euo pipefail
+: "${1:?usage: $0 CHANGE.json}"
 : "${COUNTERSIGN:=npx countersign}" "${APPROVAL_TIMEOUT:=3600}"
 
 # shellcheck disable=SC2086 # it may be a command with arguments

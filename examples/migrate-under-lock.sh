@@ -6,6 +6,7 @@
 # The lock is kept alive while the migration runs. If it is lost (the network is cut, an admin takes it away) the migration is
 # killed before somebody else can begin; what it ended with is what this script ends with.
 set -euo pipefail
+: "${1:?usage: $0 FILE.sql…}"
 : "${DATABASE:=prod/orders}" "${COUNTERSIGN:=npx countersign}"
 
 # shellcheck disable=SC2016,SC2086 # expanded inside, where the fencing token is known

@@ -20,6 +20,11 @@ export interface Env {
   readonly APPROVAL_BACKLOG: string;
   readonly HUB_SHARDS: string;
   readonly WEBHOOK_ALLOW_PRIVATE: string;
+  /** Origins whose pages may call the API, with commas between; `*`: all, empty: none. */
+  readonly CORS_ORIGINS: string;
+  /** The identity provider whose tokens are taken, and for whom they must be; one of both empty: none are. */
+  readonly OIDC_ISSUER: string;
+  readonly OIDC_AUDIENCE: string;
   /** At least 32 characters; the worker answers 503 without it. */
   readonly ROOT_TOKEN?: string;
 }

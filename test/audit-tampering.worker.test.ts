@@ -1,9 +1,9 @@
 import { env } from "cloudflare:workers";
-import { beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { freshTaskAddress, idOf } from "../src/actor/ids.ts";
 import { canonicalJson, linkHash } from "../src/actor/journal.ts";
 import { chain } from "../src/audit/chain.fixture.ts";
-import { entryOf, type StoredAuditRow } from "../src/audit/query.ts";
+import { AUDIT_COLUMNS, entryOf, type StoredAuditRow } from "../src/audit/query.ts";
 import { root } from "./support/api.ts";
 import {
   freshWorkspace,
@@ -16,24 +16,29 @@ import {
   write,
 } from "./support/trail.ts";
 
-beforeEach(freshWorkspace);
-
 describe("tampering with the trail", () => {
   const key = "database:prod/orders";
   const subject = `resource:${key}`;
   const TRIGGERS = ["audit_log_no_update", "audit_log_no_delete", "audit_log_insert_once"];
 
   beforeAll(async () => {
-    for (const trigger of TRIGGERS) await env.DB.prepare(`DROP TRIGGER ${trigger}`).run();
-  });
-
-  /** Six entries of a real chain and one of a bystander's, proved. */
-  async function honest(): Promise<StoredAuditRow[]> {
+    freshWorkspace();
+    await env.DB.batch(TRIGGERS.map((trigger) => env.DB.prepare(`DROP TRIGGER ${trigger}`)));
     await lockAndRelease(key, 3);
     await lockAndRelease("service:bystander");
     expect(await verify(subject)).toMatchObject({ valid: true, checked: 6 });
     expect(await verify("resource:service:bystander")).toMatchObject({ valid: true });
-    expect(await verifyAll()).toMatchObject({ valid: true, chains: 2 });
+    await env.DB.prepare(`CREATE TABLE as_written AS SELECT ${AUDIT_COLUMNS} FROM audit_log`).run();
+  });
+
+  afterEach(async () => {
+    const restore = `INSERT INTO audit_log (${AUDIT_COLUMNS}) SELECT ${AUDIT_COLUMNS} FROM as_written`;
+    await env.DB.batch([env.DB.prepare("DELETE FROM audit_log"), env.DB.prepare(restore)]);
+  });
+
+  /** Six entries of a real chain, beside a bystander's, proved. */
+  async function honest(): Promise<StoredAuditRow[]> {
+    expect(await verifyAll()).toMatchObject({ valid: true, chains: 2, checked: 8 });
     return stored(subject);
   }
 
@@ -171,14 +176,6 @@ describe("tampering with the trail", () => {
     });
   });
 
-  it("is found in the configuration's chain as in any other", async () => {
-    for (const id of ["a", "b"]) await root.post("/policies", { id, name: id }, inWorkspace());
-    const rows = await stored("config");
-    await change(rows[0], "details = json_set(details, '$.policy.min_approvers', 10)");
-    expect(await verify("config")).toMatchObject({ valid: false, first_bad: { seq: 1, problem: "altered" } });
-    expect((await verifyAll()).bad).toMatchObject([{ subject: "config" }]);
-  });
-
   it("is not seen in a row that was removed and put back as it was", async () => {
     const rows = await honest();
     const [row] = rows;
@@ -189,5 +186,14 @@ describe("tampering with the trail", () => {
     await write([{ entry, prev_hash: row.prev_hash, hash: row.hash }]);
     expect(await verify(subject)).toMatchObject({ valid: true, checked: 6 });
     expect((await stored(subject)).map(({ id: _, ...put }) => put)).toEqual(rows.map(({ id: _, ...kept }) => kept));
+  });
+
+  it("is found in the configuration's chain as in any other", async () => {
+    freshWorkspace();
+    for (const id of ["a", "b"]) await root.post("/policies", { id, name: id }, inWorkspace());
+    const rows = await stored("config");
+    await change(rows[0], "details = json_set(details, '$.policy.min_approvers', 10)");
+    expect(await verify("config")).toMatchObject({ valid: false, first_bad: { seq: 1, problem: "altered" } });
+    expect((await verifyAll()).bad).toMatchObject([{ subject: "config" }]);
   });
 });

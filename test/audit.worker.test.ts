@@ -69,6 +69,13 @@ describe("GET /audit/verify of one subject", () => {
     expect(await verifyAll()).toMatchObject({ valid: true, bad: [] });
   });
 
+  it("proves the chain of whatever can be locked, be it a resource key or not", async () => {
+    for (const name of ["a nightly job", "pod:x", "/", "é".repeat(512)]) {
+      await lockAndRelease(name);
+      expect(await verify(`resource:${name}`), name).toMatchObject({ valid: true, checked: 2 });
+    }
+  });
+
   it("reads a chain of several pages to its end", async () => {
     const seqs = Array.from({ length: 2_500 }, (_, at) => at + 1);
     const entries = chain(workspace, "agent:many", seqs);
@@ -101,7 +108,7 @@ describe("GET /audit/verify of one subject", () => {
     for (const subject of [`task:${lease}`, "task:6f2b1f6e-6a34-4c56-9a53-d3c1b0f3f2a1"]) {
       expect((await root.get(`/audit/verify?subject=${subject}`, inWorkspace())).status).toBe(404);
     }
-    for (const subject of ["task:1", "resource:pod:x", "resource:database", "agent:A", "inbox:ann", "x", ""]) {
+    for (const subject of ["task:1", "resource:", `resource:${"x".repeat(513)}`, "agent:A", "inbox:ann", "x", ""]) {
       const answer = await root.get(`/audit/verify?subject=${subject}`, inWorkspace());
       expect(codeOf(answer), subject).toEqual([400, "VALIDATION_ERROR"]);
     }

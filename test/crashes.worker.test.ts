@@ -7,7 +7,7 @@ import type { Lock } from "../src/locks/contract.ts";
 import { ResourceActor } from "../src/locks/resource-actor.ts";
 import type { Task } from "../src/tasks/task-contract.ts";
 import type { Answer } from "./support/api.ts";
-import { type Committed, onCommits } from "./support/commits.ts";
+import type { Committed } from "./support/commits.ts";
 import { type Death, killAt } from "./support/deaths.ts";
 import { approve, eventually, ok, type Person, pass, refusal, Stage, stopClock, web } from "./support/stage.ts";
 
@@ -327,44 +327,23 @@ it("a lock that is granted to an apply after its cancellation was told to let go
   expect((await run.stage.task(run.id)).state).toBe("CANCELLED");
 });
 
-/**
- * What a life of one approval costs once its objects are there (06-performance.md aims at 12 in all): create, submit, respond,
- * the saga's intent, the task's lock, APPLYING and COMPLETED in the task; the permit and the resource taken and freed; ready and
- * gone in the dispatch; asked and closed in the reviewer's inbox; and in the author's what `user:{author}` tells of submission,
- * answer, beginning and end (05, "Who gets what").
- */
-const WORK = { task: 7, agent: 2, resource: 2, dispatch: 2, inbox: 6 };
-
-it("a full task costs nineteen commits over all actors, besides housekeeping", async () => {
-  const stage = new Stage();
-  const [alice, bob, robo] = [
-    await stage.user("alice", "author"),
-    await stage.user("bob", "reviewer"),
-    await stage.agent("robo"),
-  ];
-  const work: Record<string, number> = {};
-  let housekeeping = 0;
-  const life = async () => {
-    const task = await stage.submitted(alice, { parameters: { round: crypto.randomUUID() } });
-    ok(await approve(bob, task));
-    ok(await robo.post(`/tasks/${task.id}/apply`));
-    ok(await robo.post(`/tasks/${task.id}/complete`, { result: "success" }));
-    await eventually(async () => {
-      const { entries } = ok<{ entries: { id?: number }[] }>(await alice.get(`/tasks/${task.id}/audit`));
-      expect(entries.at(-1)?.id).toBeGreaterThan(0);
-      // Of permit, task and resource: all of it has arrived.
-      const { pagination } = ok<{ pagination: { total: number } }>(await alice.get("/audit?action=lock.released"));
-      expect(pagination.total % 3).toBe(0);
-    });
-  };
-  // The first one creates its objects.
-  await life();
-  onCommits(stage.workspace, ({ place: { kind } }, { who }) => {
-    if (who.kind === "system") housekeeping += 1;
-    else work[kind] = (work[kind] ?? 0) + 1;
+it("a task's own lock that somebody takes while its apply takes the others is waited for, and then the apply goes on", async () => {
+  const run = await approvedRun(await cast());
+  const { take } = ResourceActor.prototype;
+  let rival: Lock | undefined;
+  vi.spyOn(ResourceActor.prototype, "take").mockImplementation(async function (this: ResourceActor, ...given) {
+    const wanted = { resource_type: "task", resource_id: run.id, wait_for_available: false };
+    rival ??= ok<Lock>(await run.other.post("/locks/acquire", wanted), 201);
+    return take.apply(this, given);
   });
-  await life();
-  expect(work).toEqual(WORK);
-  // How many of these there are depends on how the lingers fall together, that is, on how busy the machine is.
-  expect(housekeeping).toBeGreaterThan(0);
+  const { queue } = ok<{ queue: unknown[] }>(await run.robo.post(`/tasks/${run.id}/apply`), 202);
+  vi.restoreAllMocks();
+  expect(queue).toEqual([{ resource_type: "task", resource_id: run.id, queue_position: 1 }]);
+  ok(await run.other.post("/locks/release", { lock_id: rival?.id }), 204);
+  await run.stage.becomes(run.id, "APPLYING");
+  const { leases } = await run.stage.apply(run.robo, run.id);
+  const held = leases.map(({ resource_type, resource_id }) => `${resource_type}:${resource_id}`);
+  expect(held).toEqual(["agent:robo", `task:${run.id}`, ...run.keys.map((key) => `resource:${key}`)]);
+  ok(await run.robo.post(`/tasks/${run.id}/complete`, { result: "success" }));
+  await expectClean(run);
 });

@@ -1,23 +1,33 @@
 /** What becomes of victims that come again (04-locks-and-deadlocks, "Resolution" 3 to 5). */
+import { runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { DeadlockInfo } from "../src/deadlocks/contract.ts";
 import type { Lock } from "../src/locks/contract.ts";
 import type { Answer } from "./support/api.ts";
-import { detailsOf, eventually, ok, type Person, pass, refusal, Stage, stopClock } from "./support/stage.ts";
+import { ask, COORDINATOR, held, read, release, resolved, waits } from "./support/deadlocks.ts";
+import { detailsOf, eventually, ok, type Person, pass, refusal, Stage, stopClock, WEB, web } from "./support/stage.ts";
 
 const TEN_MINUTES_MS = 10 * 60_000;
 
-function ask(agent: Person, resource_id: string, headers = {}): Promise<Answer<Lock>> {
-  const body = { resource_type: "resource", resource_id, ttl_seconds: 300, max_wait_seconds: 300 };
-  return agent.post<Lock>("/locks/acquire", body, headers);
+/** The read model does not answer until the mock is restored. */
+async function spiedLocks(stage: Stage) {
+  return runInDurableObject(stage.stub(COORDINATOR), (actor) => {
+    const { DB } = (actor as unknown as { env: { DB: D1Database } }).env;
+    const plain = DB.prepare.bind(DB);
+    return vi.spyOn(DB, "prepare").mockImplementation((query) => {
+      // Reads only: a ledger whose flush failed would wait for a clock that stands still.
+      if (/^\s*SELECT[^;]*FROM locks/.test(query)) throw new Error("D1 is away, for a test");
+      return plain(query);
+    });
+  });
 }
 
-async function held(agent: Person, key: string): Promise<Lock> {
-  return ok(await ask(agent, key), 201);
-}
-
-async function release(agent: Person, ...locks: Lock[]): Promise<void> {
-  for (const { id } of locks) ok(await agent.post("/locks/release", { lock_id: id }), 204);
+async function knownLocks(stage: Stage, agent_id: string): Promise<string[]> {
+  const { results } = await env.DB.prepare("SELECT resource_id FROM locks WHERE workspace = ?1 AND agent_id = ?2")
+    .bind(stage.workspace, agent_id)
+    .all<{ resource_id: string }>();
+  return results.map(({ resource_id }) => resource_id);
 }
 
 /** Both hold a lock, `older` since longer, and each waits for the other's. Who gave way, and with which answer. */
@@ -30,11 +40,7 @@ async function crossing(
   pass(1_000);
   const two = await held(younger, `db:two-${round}`);
   pass(1_000);
-  const prefer = { Prefer: "wait=30" };
-  const [first, second] = await Promise.all([
-    ask(older, `db:two-${round}`, prefer),
-    ask(younger, `db:one-${round}`, prefer),
-  ]);
+  const [first, second] = await Promise.all([waits(older, `db:two-${round}`), waits(younger, `db:one-${round}`)]);
   const [lost, won, winner, own] = first.status === 423 ? [first, second, younger, two] : [second, first, older, one];
   expect(refusal(lost)).toEqual([423, "DEADLOCK_DETECTED"]);
   await release(winner, ok<Lock>(won, 201), own);
@@ -96,8 +102,7 @@ describe("a session that was a deadlock's victim", () => {
       pass(1_000);
       await held(b, `db:${round}`);
       pass(1_000);
-      const prefer = { Prefer: "wait=30" };
-      const [won, lost] = await Promise.all([ask(a, `db:${round}`, prefer), ask(b, "db:kept", prefer)]);
+      const [won, lost] = await Promise.all([waits(a, `db:${round}`), waits(b, "db:kept")]);
       expect(refusal(lost)).toEqual([423, "DEADLOCK_DETECTED"]);
       hints.push([detailsOf(lost).retry_after_ms, lost.headers.get("Retry-After")]);
       await release(a, ok<Lock>(won, 201));
@@ -118,5 +123,58 @@ describe("a session that was a deadlock's victim", () => {
     stopClock();
     vi.spyOn(Math, "random").mockReturnValue(0);
     expect(detailsOf((await crossing(a, b, 1)).lost).retry_after_ms).toBe(100);
+  });
+});
+
+describe("the second sweep", () => {
+  it("ends what the read model did not know in time, and spares what the victim asked for since", async () => {
+    const { stage, a, b } = await agents();
+    const unknown = await spiedLocks(stage);
+    stopClock();
+    await held(a, "db:one");
+    await held(b, "db:two");
+    const aside = await held(b, "db:aside");
+    pass(10);
+    ok(await ask(a, "db:two"), 202);
+    expect(refusal(await waits(b, "db:one"))).toEqual([423, "DEADLOCK_DETECTED"]);
+    ok(await read(b, aside));
+    const retried = await held(b, "db:new");
+    const again = ok<Lock>(await ask(b, "db:one"), 202);
+    unknown.mockRestore();
+    // Not before it is there to be found.
+    await eventually(async () => expect(await knownLocks(stage, "b")).toContain("db:aside"));
+    pass(1_000);
+    await stage.ring(COORDINATOR);
+    await eventually(async () => expect(refusal(await read(b, aside))).toEqual([423, "DEADLOCK_DETECTED"]));
+    ok(await read(b, retried));
+    ok(await read(b, again));
+    await eventually(() =>
+      runInDurableObject(stage.stub(COORDINATOR), (_, state) => {
+        expect(state.storage.sql.exec("SELECT id FROM sweeps").toArray()).toEqual([]);
+      }),
+    );
+  });
+});
+
+describe("a task's saga", () => {
+  it("gives way as a victim, comes again and completes; no attempt is counted", async () => {
+    const stage = new Stage();
+    const { alice, bob, robo } = await stage.cast();
+    const other = await stage.agent("other");
+    const api = { ...web, id: "api" };
+    const task = await stage.approved(alice, [bob], { resources: [api, web] });
+    const mine = await held(other, WEB);
+    ok(await robo.post(`/tasks/${task.id}/apply`), 202);
+    const theirs = ok<Lock>(await waits(other, "service:prod/api"), 201);
+    const [deadlock] = await resolved(stage);
+    expect(deadlock?.resolution).toMatchObject({ victim_agent_id: "robo" });
+    expect(deadlock?.resolution.victim_session_id).toMatch(`task:${task.id}:`);
+    expect((await stage.task(task.id)).state).toBe("APPROVED");
+    await release(other, mine, theirs);
+    const applying = await stage.becomes(task.id, "APPLYING");
+    expect(applying.execution?.attempt).toBe(1);
+    ok(await robo.post(`/tasks/${task.id}/complete`, { result: "success" }), 200);
+    await stage.becomes(task.id, "COMPLETED");
+    await stage.expectFree(["robo"], [WEB, "service:prod/api"]);
   });
 });

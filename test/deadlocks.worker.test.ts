@@ -1,110 +1,24 @@
 import { abortAllDurableObjects, evictDurableObject, runInDurableObject } from "cloudflare:test";
-import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import type { DeadlockInfo, GraphView } from "../src/deadlocks/contract.ts";
+import type { DeadlockInfo } from "../src/deadlocks/contract.ts";
 import type { Lock } from "../src/locks/contract.ts";
-import type { Answer } from "./support/api.ts";
-import { detailsOf, eventually, ok, type Person, pass, refusal, Stage, stopClock, WEB, web } from "./support/stage.ts";
-
-type Loose = Record<string, unknown>;
-interface History {
-  readonly deadlocks: readonly DeadlockInfo[];
-  readonly pagination: { readonly total: number; readonly has_more: boolean; readonly next_cursor?: string };
-}
-
-const COORDINATOR = "coordinator";
-const HELD_OPEN = { Prefer: "wait=30" };
-const FOR_SESSIONS = { resource_type: "resource", ttl_seconds: 300, max_wait_seconds: 300 };
-
-function ask(agent: Person, resource_id: string, more: Loose = {}, headers = {}): Promise<Answer<Lock>> {
-  return agent.post<Lock>("/locks/acquire", { ...FOR_SESSIONS, resource_id, ...more }, headers);
-}
-
-async function held(agent: Person, key: string, more: Loose = {}): Promise<Lock> {
-  return ok(await ask(agent, key, more), 201);
-}
-
-/** Asks, held open until the outcome. */
-function waits(agent: Person, key: string, more: Loose = {}): Promise<Answer<Lock>> {
-  return ask(agent, key, more, HELD_OPEN);
-}
-
-async function release(agent: Person, ...locks: Lock[]): Promise<void> {
-  for (const { id } of locks) ok(await agent.post("/locks/release", { lock_id: id }), 204);
-}
-
-async function read(agent: Person, { id }: Lock): Promise<Answer<Lock>> {
-  return agent.get<Lock>(`/locks/${id}`);
-}
-
-function deadlocks(stage: Stage, query = ""): Promise<History> {
-  return stage.root.get<History>(`/locks/deadlocks${query}`).then((answer) => ok<History>(answer));
-}
-
-async function resolved(stage: Stage, count = 1): Promise<readonly DeadlockInfo[]> {
-  return eventually(async () => {
-    const found = await deadlocks(stage);
-    expect(found.pagination.total).toBe(count);
-    return found.deadlocks;
-  });
-}
-
-async function graph(stage: Stage): Promise<GraphView> {
-  return ok<GraphView>(await stage.root.get("/locks/graph"));
-}
-
-async function agents(count = 2): Promise<{ stage: Stage; cast: Person[]; a: Person; b: Person }> {
-  const stage = new Stage();
-  const names = [..."abcdefgh"].slice(0, count);
-  const cast = await Promise.all(names.map((name) => stage.agent(name)));
-  const [a, b] = cast;
-  if (a === undefined || b === undefined) throw new Error("a deadlock takes two");
-  return { stage, cast, a, b };
-}
-
-/**
- * a holds one, b holds two, a waits for two; b's wait for one would close the cycle. b's lease is the younger one or, within
- * one millisecond, b's the greater session id.
- */
-async function crossing(a: Person, b: Person) {
-  const one = await held(a, "db:one");
-  const two = await held(b, "db:two");
-  const forTwo = waits(a, "db:two");
-  return { one, two, forTwo };
-}
-
-/** How often an actor's method was called, counted from inside. */
-async function counted(stage: Stage, key: string, method: string): Promise<() => number> {
-  const { actor, spy } = await spied(stage, key, method);
-  return () => spy.mock.contexts.filter((context) => context === actor).length;
-}
-
-async function spied(stage: Stage, key: string, method: string) {
-  return runInDurableObject(stage.stub(key), (actor) => {
-    const prototype: Record<string, () => Promise<unknown>> = Object.getPrototypeOf(actor);
-    return { actor, spy: vi.spyOn(prototype, method) };
-  });
-}
-
-/** The read model does not answer until the mock is restored. */
-async function spiedLocks(stage: Stage) {
-  return runInDurableObject(stage.stub(COORDINATOR), (actor) => {
-    const { DB } = (actor as unknown as { env: { DB: D1Database } }).env;
-    const plain = DB.prepare.bind(DB);
-    return vi.spyOn(DB, "prepare").mockImplementation((query) => {
-      // Reads only: a ledger whose flush failed would wait for a clock that stands still.
-      if (/^\s*SELECT[^;]*FROM locks/.test(query)) throw new Error("D1 is away, for a test");
-      return plain(query);
-    });
-  });
-}
-
-async function knownLocks(stage: Stage, agent_id: string): Promise<string[]> {
-  const { results } = await env.DB.prepare("SELECT resource_id FROM locks WHERE workspace = ?1 AND agent_id = ?2")
-    .bind(stage.workspace, agent_id)
-    .all<{ resource_id: string }>();
-  return results.map(({ resource_id }) => resource_id);
-}
+import {
+  agents,
+  ask,
+  COORDINATOR,
+  counted,
+  crossing,
+  deadlocks,
+  graph,
+  held,
+  type Loose,
+  read,
+  release,
+  resolved,
+  spied,
+  waits,
+} from "./support/deadlocks.ts";
+import { detailsOf, eventually, ok, type Person, pass, refusal, Stage, stopClock } from "./support/stage.ts";
 
 afterEach(() => {
   vi.useRealTimers();
@@ -224,36 +138,6 @@ describe("two agents that cross two locks", () => {
   });
 });
 
-describe("the second sweep", () => {
-  it("ends what the read model did not know in time, and spares what the victim asked for since", async () => {
-    const { stage, a, b } = await agents();
-    const unknown = await spiedLocks(stage);
-    stopClock();
-    await held(a, "db:one");
-    await held(b, "db:two");
-    const aside = await held(b, "db:aside");
-    pass(10);
-    ok(await ask(a, "db:two"), 202);
-    expect(refusal(await waits(b, "db:one"))).toEqual([423, "DEADLOCK_DETECTED"]);
-    ok(await read(b, aside));
-    const retried = await held(b, "db:new");
-    const again = ok<Lock>(await ask(b, "db:one"), 202);
-    unknown.mockRestore();
-    // Not before it is there to be found.
-    await eventually(async () => expect(await knownLocks(stage, "b")).toContain("db:aside"));
-    pass(1_000);
-    await stage.ring(COORDINATOR);
-    await eventually(async () => expect(refusal(await read(b, aside))).toEqual([423, "DEADLOCK_DETECTED"]));
-    ok(await read(b, retried));
-    ok(await read(b, again));
-    await eventually(() =>
-      runInDurableObject(stage.stub(COORDINATOR), (_, state) => {
-        expect(state.storage.sql.exec("SELECT id FROM sweeps").toArray()).toEqual([]);
-      }),
-    );
-  });
-});
-
 describe("other cycles", () => {
   it("of five: one victim, and everybody else is served", async () => {
     const { stage, cast } = await agents(5);
@@ -310,29 +194,6 @@ describe("other cycles", () => {
       const rows = ok<Loose>(await stage.root.get("/audit?action=lock.reordered"));
       expect(JSON.stringify(rows)).toContain(reader.id);
     });
-  });
-});
-
-describe("a task's saga", () => {
-  it("gives way as a victim, comes again and completes; no attempt is counted", async () => {
-    const stage = new Stage();
-    const { alice, bob, robo } = await stage.cast();
-    const other = await stage.agent("other");
-    const api = { ...web, id: "api" };
-    const task = await stage.approved(alice, [bob], { resources: [api, web] });
-    const mine = await held(other, WEB);
-    ok(await robo.post(`/tasks/${task.id}/apply`), 202);
-    const theirs = ok<Lock>(await waits(other, "service:prod/api"), 201);
-    const [deadlock] = await resolved(stage);
-    expect(deadlock?.resolution).toMatchObject({ victim_agent_id: "robo" });
-    expect(deadlock?.resolution.victim_session_id).toMatch(`task:${task.id}:`);
-    expect((await stage.task(task.id)).state).toBe("APPROVED");
-    await release(other, mine, theirs);
-    const applying = await stage.becomes(task.id, "APPLYING");
-    expect(applying.execution?.attempt).toBe(1);
-    ok(await robo.post(`/tasks/${task.id}/complete`, { result: "success" }), 200);
-    await stage.becomes(task.id, "COMPLETED");
-    await stage.expectFree(["robo"], [WEB, "service:prod/api"]);
   });
 });
 

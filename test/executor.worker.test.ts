@@ -44,14 +44,10 @@ function says(body: object): Response {
   return Response.json(body);
 }
 
-/** An answer that comes when it is let through. It looks by itself: what one request resolves, another one cannot await. */
+/** An answer that comes when it is let through. */
 function held(): { readonly answer: Answer; readonly release: (answer: () => Response) => void } {
-  let released: (() => Response) | undefined;
-  const answer = async () => {
-    while (released === undefined) await scheduler.wait(5);
-    return released();
-  };
-  return { answer, release: (given) => (released = given) };
+  const { promise, resolve } = Promise.withResolvers<() => Response>();
+  return { answer: async () => (await promise)(), release: resolve };
 }
 
 beforeEach(stopClock);

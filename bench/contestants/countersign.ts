@@ -1,4 +1,5 @@
 /** Countersign as `npm start` runs it: the built worker on workerd, storage on disk. */
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Connection } from "../connection.ts";
 import { freePort, start, temporaryFolder } from "../process.ts";
@@ -10,6 +11,8 @@ export const BASE = "/api/v1";
 
 /** A running server, with somebody of every kind on it. */
 export interface Countersign extends Contestant {
+  /** of the program that was started; workerd is its child */
+  readonly pid: number;
   readonly url: string;
   readonly stateDir: string;
   /** A connection with the token of a principal made by `cast`. */
@@ -24,10 +27,11 @@ export interface Countersign extends Contestant {
   end(): Promise<void>;
 }
 
-/** @param kept the state of an earlier run, with the tokens that it gave out; @param more environment of the server */
+/** @param kept the state of an earlier run, with the tokens that it gave out; @param more environment of the server; @param project whose build is served: a checkout, built */
 export async function startCountersign(
   kept?: { readonly stateDir: string; readonly tokens: Countersign["tokens"] },
   more: Readonly<Record<string, string>> = {},
+  project = PROJECT,
 ): Promise<Countersign> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
@@ -40,14 +44,19 @@ export async function startCountersign(
     RATE_LIMIT_WRITES: "0",
     ...more,
   };
-  const running = await start([process.execPath, `${PROJECT}src/cli/serve.ts`], { folder: stateDir, env }, async () => {
-    if (!(await fetch(`${url}/readyz`)).ok) throw new Error("not ready");
-  });
+  const running = await start(
+    [process.execPath, join(project, "src/cli/serve.ts")],
+    { folder: stateDir, env },
+    async () => {
+      if (!(await fetch(`${url}/readyz`)).ok) throw new Error("not ready");
+    },
+  );
   const as = (token: string) => new Connection(url, { Authorization: `Bearer ${token}` });
   const tokens = kept?.tokens ?? (await cast(as(ROOT_TOKEN)));
   return {
     name: "countersign",
     settings: "built worker on workerd, SQLite on disk, rate limits off",
+    pid: running.pid,
     url,
     stateDir,
     as,

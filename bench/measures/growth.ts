@@ -2,10 +2,9 @@
  * Whether anything slows down as history grows: tasks, held locks and audit rows are seeded straight into D1's file, copied
  * from real ones (through HTTP a million would take hours), and the server is asked the same questions at each size.
  */
-import { readdirSync } from "node:fs";
-import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { BASE, type Countersign, startCountersign } from "../contestants/countersign.ts";
+import { d1File } from "../d1-file.ts";
 import { median } from "../statistics.ts";
 import type { Measure } from "./measure.ts";
 import { fullTask, type People, submitted } from "./task-life.ts";
@@ -138,20 +137,4 @@ function seed(stateDir: string, size: number): void {
   }
   database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
   database.close();
-}
-
-function d1File(stateDir: string): string {
-  const files = readdirSync(stateDir, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".sqlite"));
-  const found = files
-    .map((name) => join(stateDir, name))
-    .find((path) => {
-      const database = new DatabaseSync(path, { readOnly: true });
-      try {
-        return database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'audit_log'").get() !== undefined;
-      } finally {
-        database.close();
-      }
-    });
-  if (found === undefined) throw new Error(`D1's file is not under ${stateDir}`);
-  return found;
 }

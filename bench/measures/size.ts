@@ -21,7 +21,7 @@ export const bundle: Measure = async () => {
 /** From the start of workerd to the first answer, less that of a worker with the same bindings that only says hello. */
 export const coldStart: Measure = async ({ rounds }) => {
   const { options, vars, rateLimits, databases } = readWorkerDeclaration(PROJECT);
-  const d1Databases = Object.fromEntries([...databases.keys()].map((binding) => [binding, binding]));
+  const d1Databases = Object.fromEntries(Object.keys(databases).map((binding) => [binding, binding]));
   const ours = { ...options, name: "ours", modules: true, bindings: vars, ratelimits: rateLimits, d1Databases };
   const samples: { ours: number; hello: number }[] = [];
   for (let round = 0; round < Math.max(5, rounds); round += 1) {

@@ -6,8 +6,9 @@ import { causeOf, log } from "../log.ts";
 import type { EventBody } from "../realtime/channel-api.ts";
 import { Alarm } from "./alarm.ts";
 import type { Caller } from "./caller.ts";
-import { Commit, type Envelope, housekeeper, type MadeEvent, REPLAY_MS } from "./commit.ts";
+import { Commit, housekeeper, type MadeEvent, REPLAY_MS } from "./commit.ts";
 import { type ActorPlace, placeOf } from "./ids.ts";
+import { Intake } from "./intake.ts";
 import type { ChainedEntry, Entry } from "./journal.ts";
 import type { LedgerIntake, Shipment } from "./ledger-api.ts";
 import { EFFECTS_SWEEP_MS, EFFECTS_TIMER, type EffectRow, Outbox, type Receipt } from "./outbox.ts";
@@ -50,6 +51,7 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
   /** The last member that was handed out since this object woke, whether or not a commit has counted it yet. */
   #handedOut = 0;
   #committing = false;
+  #intake: Intake | undefined;
   #outbox: Outbox | undefined;
   #shipping: Shipping | undefined;
 
@@ -98,6 +100,11 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
 
   protected sendShipment(shipment: Shipment): Promise<{ readonly acknowledged: number }> {
     return actorOf<LedgerIntake>(this.env, this.place.workspace, "config").accept(shipment);
+  }
+
+  /** Whether an effect asks nobody to do anything: it may wait for others to be applied in one commit, by storage alone. */
+  protected mayWait(_body: unknown): boolean {
+    return false;
   }
 
   // --- identity
@@ -161,7 +168,7 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
     this.#outbox?.settled();
     if (done.tx.audited) this.#ships().poke();
     if (done.tx.events.length > 0) this.publish(done.tx.events);
-    if (done.tx.effectTargets.size > 0) this.ctx.waitUntil(this.#effects().drain(now, done.tx.effectTargets));
+    if (done.tx.effectTargets.size > 0) this.ctx.waitUntil(this.#effects().enqueued(now, done.tx.effectTargets));
     return done.value;
   }
 
@@ -211,26 +218,16 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
     return this.#effects().drain(Date.now(), targets);
   }
 
+  /** Applies the effects that wait for others: for whoever reads what they are about. */
+  protected takeIn(): void {
+    this.#intake?.flush();
+  }
+
   // --- RPC of every actor
 
   async deliver(to: ActorKey, source: ActorKey, rows: readonly EffectRow[]): Promise<Receipt> {
     if (!this.identify(to)) return { acked: 0, failed: "the address belongs to another key" };
-    let acked = this.exists ? this.store.markOf(source) : 0;
-    for (const row of rows) {
-      if (row.n <= acked) continue;
-      const { caller, body } = JSON.parse(row.message) as Envelope;
-      try {
-        this.commit(caller, (tx) => {
-          this.receive(tx, caller, source, body);
-          tx.store.dropMarksBefore(tx.now - MARK_MS);
-          tx.store.saveMark(source, row.n, tx.now);
-        });
-      } catch (thrown) {
-        return { acked, failed: causeOf(thrown) };
-      }
-      acked = row.n;
-    }
-    return { acked };
+    return this.#takes().take(source, rows);
   }
 
   head(): { readonly seq: number; readonly hash: string } | null {
@@ -337,6 +334,17 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
 
   #waiting(): number {
     return this.#counters === undefined ? 0 : Math.max(0, this.#counters.head_seq - this.#shipped);
+  }
+
+  #takes(): Intake {
+    this.#intake ??= new Intake({
+      commit: (caller, work) => this.commit(caller, work),
+      receive: (tx, caller, source, body) => this.receive(tx, caller, source, body),
+      mayWait: (body) => this.mayWait(body),
+      markOf: (source) => (this.exists ? this.store.markOf(source) : 0),
+      keepMarksFor: MARK_MS,
+    });
+    return this.#intake;
   }
 
   #effects(): Outbox {

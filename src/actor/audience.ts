@@ -41,6 +41,11 @@ export class Audience {
     return hubsOf(this.#subscribers, channel, now).length > 0;
   }
 
+  /** Whether anybody hears of this channel's events as they happen: a hub, or a long poll. */
+  isHeard(channel: string, now: number): boolean {
+    return this.#polls.has(channel) || this.isWatched(channel, now);
+  }
+
   /** Pushes to the hubs of this channel; nobody has to wait for it. `events` is only called if there is such a hub. */
   async push(channel: string, events: () => readonly Event[], now: number): Promise<void> {
     const hubs = hubsOf(this.#subscribers, channel, now);

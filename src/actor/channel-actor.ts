@@ -43,11 +43,17 @@ export abstract class ChannelActor extends Actor implements ChannelApi {
     return this.#audience.isWatched(this.channel, now);
   }
 
+  /** Whether anybody hears of this channel's events as they happen. */
+  protected isHeard(now: number): boolean {
+    return this.#audience.isHeard(this.channel, now);
+  }
+
   // --- RPC
 
   async subscribe(key: ActorKey, channel: string, hub: ActorKey): Promise<Result<{ readonly head: number }>> {
     const may = this.#named(key, channel);
     if (!may.ok) return may;
+    this.takeIn();
     this.#audience.subscribe(channel, hub, Date.now());
     return ok({ head: this.lastEvent });
   }
@@ -60,6 +66,7 @@ export abstract class ChannelActor extends Actor implements ChannelApi {
     const may = this.#named(key, query.channel);
     if (!may.ok) return may;
     const { wait_ms = 0 } = query;
+    this.takeIn();
     const page = this.#page(query);
     if (page.events.length > 0 || page.reset || wait_ms <= 0) return ok(page);
     await this.#audience.waitFor(query.channel, wait_ms);

@@ -42,11 +42,12 @@ export class Commit {
   readonly entries: Entry[] = [];
   /** What of it the actor's channel tells. */
   readonly events: MadeEvent[] = [];
-  readonly effectTargets = new Set<ActorKey>();
+  /** By target: the number of the last effect for it. */
+  readonly effectTargets = new Map<ActorKey, number>();
   /** What the actor runs once the commit stands. */
   readonly followUps: (() => void)[] = [];
   readonly #workspace: string;
-  readonly #caller: Caller;
+  #caller: Caller;
   #transaction: Transaction | undefined;
 
   constructor(workspace: string, caller: Caller, now: number, transaction: Transaction) {
@@ -99,7 +100,7 @@ export class Commit {
     const { idempotency: _, ...caller } = this.#caller;
     const envelope: Envelope = { caller, body };
     store.enqueue(counters.effects, target, JSON.stringify(envelope));
-    this.effectTargets.add(target);
+    this.effectTargets.set(target, counters.effects);
   }
 
   /** Sets a named timer to `dueAt` (ms), or clears it. */
@@ -148,6 +149,11 @@ export class Commit {
     if (key === undefined) return;
     store.dropReplaysBefore(this.now - REPLAY_MS);
     store.saveReplay(key.scope, key.hash, this.now, value);
+  }
+
+  /** What follows is on behalf of this caller: effects of several may be taken in together. */
+  actFor(caller: Caller): void {
+    this.#caller = caller;
   }
 
   /** Runs `work` once the commit stands: where memory follows storage. */

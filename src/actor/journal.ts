@@ -61,7 +61,7 @@ export function canonicalJson(value: unknown): string {
 
 /** `hex SHA-256(prev_hash + "\n" + JCS(entry))`. */
 export function linkHash(prevHash: string, canonicalEntry: string): string {
-  return createHash("sha256").update(prevHash).update("\n").update(canonicalEntry).digest("hex");
+  return createHash("sha256").update(`${prevHash}\n${canonicalEntry}`).digest("hex");
 }
 
 /**

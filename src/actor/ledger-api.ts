@@ -7,6 +7,8 @@ export interface Shipment {
   readonly source: ActorKey;
   readonly entries: readonly ChainedEntry[];
   readonly changes: readonly ReadModelChange[];
+  /** Nobody waits for it: the ledger may take it in together with others. */
+  readonly lingered?: true;
 }
 
 /** What every actor needs of the ledger. */

@@ -41,6 +41,8 @@ interface Dependencies {
 }
 
 interface Pair {
+  /** the last effect that this life of the actor made for the target; undefined if it made none */
+  last: number | undefined;
   /** everything up to this n was done by the target */
   acked: number;
   /** everything up to this n is deleted here */
@@ -82,6 +84,12 @@ export class Outbox {
     return Math.min(...targets.map((target) => Math.max(this.#pairs.get(target)?.notBefore ?? 0, now + FIRST_LOOK_MS)));
   }
 
+  /** Delivers what a commit has just added, after what it finds owed to the same targets; `last` by target. */
+  enqueued(now: number, last: ReadonlyMap<ActorKey, number>): Promise<boolean> {
+    for (const [target, n] of last) this.#pair(target).last = n;
+    return this.drain(now, last.keys());
+  }
+
   /** Delivers what is owed to `targets` and not waiting for a retry. True if nothing is owed to them afterwards. */
   async drain(now: number, targets: Iterable<ActorKey> = this.#deps.store.targets()): Promise<boolean> {
     const results = await Promise.all(
@@ -96,6 +104,7 @@ export class Outbox {
   async #run(target: ActorKey, pair: Pair, now: number): Promise<boolean> {
     if (pair.notBefore > now) return false;
     for (;;) {
+      if (pair.last !== undefined && pair.acked >= pair.last) return true;
       const rows = this.#deps.store.owedTo(target, pair.acked, BATCH);
       const first = rows[0];
       if (first === undefined) return true;
@@ -135,7 +144,7 @@ export class Outbox {
   #pair(target: ActorKey): Pair {
     let pair = this.#pairs.get(target);
     if (pair === undefined) {
-      pair = { acked: 0, deleted: 0, failures: 0, refusals: 0, notBefore: 0, turns: new Turns() };
+      pair = { last: undefined, acked: 0, deleted: 0, failures: 0, refusals: 0, notBefore: 0, turns: new Turns() };
       this.#pairs.set(target, pair);
     }
     return pair;

@@ -23,8 +23,26 @@ export function remote<Api>(
  * `hub:{continent}/{shard}`, `webhook:{id}`, `dispatch`, `coordinator`, `config` (the ledger). */
 export type ActorKey = string;
 
+interface Place {
+  readonly kind: ActorKind;
+  readonly address: Address;
+}
+
+/** Each message asks twice where its target lives: an answer costs a hash. Per isolate. */
+const places = new Map<ActorKey, Place>();
+const MOST_PLACES = 10_000;
+
 /** Where the actor of a key lives. Throws on an unknown kind: keys are made by our own code only. */
-export function addressOfKey(key: ActorKey): { kind: ActorKind; address: Address } {
+export function addressOfKey(key: ActorKey): Place {
+  const known = places.get(key);
+  if (known !== undefined) return known;
+  const place = placeOfKey(key);
+  if (places.size >= MOST_PLACES) places.clear();
+  places.set(key, place);
+  return place;
+}
+
+function placeOfKey(key: ActorKey): Place {
   const colon = key.indexOf(":");
   const kind = colon < 0 ? key : key.slice(0, colon);
   const name = colon < 0 ? "" : key.slice(colon + 1);

@@ -67,7 +67,8 @@ export class Shipping {
       try {
         const shipment = this.#deps.next(FULL);
         if (shipment === undefined) return true;
-        const { acknowledged } = await this.#deps.send(shipment);
+        const asked = enough === 1;
+        const { acknowledged } = await this.#deps.send(asked ? shipment : { ...shipment, lingered: true });
         // Would loop for ever: a ledger that is behind what it once acknowledged has lost something.
         if (acknowledged < (shipment.entries[0]?.entry.seq ?? 0))
           throw new Error(`the ledger stands at ${acknowledged}`);

@@ -247,6 +247,11 @@ export class Storage {
   write(key: string, value: unknown): void {
     const text: string | undefined = JSON.stringify(value);
     if (text === undefined) throw new Error(`document ${key} is no JSON value`);
+    this.writeJson(key, text);
+  }
+
+  /** Writes a document that is JSON text already. */
+  writeJson(key: string, text: string): void {
     const parts = partsOf(text, PART_CHARS);
     parts.forEach((body, part) => {
       this.#sql.exec("INSERT OR REPLACE INTO documents VALUES (?, ?, ?)", key, part, body);

@@ -18,6 +18,11 @@ export class Waiters<Key> {
     });
   }
 
+  /** Whether some call waits for this key. */
+  has(key: Key): boolean {
+    return this.#open.has(key);
+  }
+
   wake(keys: Iterable<Key>): void {
     for (const key of keys) for (const done of [...(this.#open.get(key) ?? [])]) done();
   }

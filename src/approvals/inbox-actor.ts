@@ -6,7 +6,7 @@ import type { Entry } from "../actor/journal.ts";
 import { fail, type Result } from "../actor/result.ts";
 import type { Env } from "../env.ts";
 import type { EventBody } from "../realtime/channel-api.ts";
-import { isNotes, noted, noteIn } from "../realtime/notes.ts";
+import { isNotes, type NotesEffect, noted, noteIn } from "../realtime/notes.ts";
 import type { BatchAnswer, BatchInput } from "./batch-contract.ts";
 import { BatchCoordinator } from "./batch-coordinator.ts";
 import { type BatchOutcome, whenAsked } from "./batch-outcome.ts";
@@ -51,7 +51,9 @@ export class InboxActor extends ChannelActor implements InboxApi {
   }
 
   async list(key: string, query: InboxQuery): Promise<InboxPage> {
-    if (!this.identify(key) || !this.exists) return { approvals: [], total: 0 };
+    if (!this.identify(key)) return { approvals: [], total: 0 };
+    this.takeIn();
+    if (!this.exists) return { approvals: [], total: 0 };
     const { sql } = this.ctx.storage;
     const where = `status IN (SELECT value FROM json_each(?1)) AND (?2 IS NULL OR task_id = ?2)`;
     const bindings = [JSON.stringify(query.status), query.task_id ?? null];
@@ -122,6 +124,13 @@ export class InboxActor extends ChannelActor implements InboxApi {
     if (effect.do === "request.changed") this.#keep(tx, effect);
     else if (effect.do === "reviewer.changed") this.#tellTasks(tx, effect);
     else throw new Error(`an inbox knows no such effect of ${source}`);
+  }
+
+  /** A request is for somebody to act on; that it is closed, or how their own change fares, is for whoever listens. */
+  protected override mayWait(body: unknown): boolean {
+    const effect = body as NotesEffect | InboxEffect | ReviewerEffect;
+    const isOpen = effect.do === "request.changed" && effect.request.status === "PENDING";
+    return effect.do !== "reviewer.changed" && !isOpen && !this.isHeard(Date.now());
   }
 
   #keep(tx: Commit, { request, task, notes = [] }: InboxEffect): void {

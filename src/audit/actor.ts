@@ -12,6 +12,7 @@ import type { Env } from "../env.ts";
 import { causeOf, log } from "../log.ts";
 import { hubShards } from "../realtime/hub-address.ts";
 import { HUBS_TABLE, HubRegistry } from "../realtime/hub-registry.ts";
+import { Arrivals } from "./arrivals.ts";
 import { type ConfigurationCommand, planConfiguration } from "./configuration.ts";
 import { assertContinues } from "./continuity.ts";
 import type { Backlog, ChainHead, LedgerApi } from "./ledger-api.ts";
@@ -29,6 +30,11 @@ const FLUSH_CHARS = 1_000_000;
 export class LedgerActor extends OperatedLedger implements LedgerApi {
   readonly #flushes = new Turns();
   readonly #hubs: HubRegistry;
+  readonly #arrivals = new Arrivals({
+    commit: (work) => this.commit(housekeeper(this.place.workspace), work),
+    take: (tx, shipment) => this.#take(tx, shipment),
+    taken: () => this.ctx.waitUntil(this.flush()),
+  });
   #failures = 0;
   #notBefore = 0;
   /** Tail of the queue of configuration changes: one at a time. */
@@ -52,17 +58,9 @@ export class LedgerActor extends OperatedLedger implements LedgerApi {
   // --- intake
 
   async accept(shipment: Shipment): Promise<{ acknowledged: number }> {
-    const head = this.headOf(shipment.source) ?? { seq: 0, hash: GENESIS };
-    const fresh = shipment.entries.filter(({ entry }) => entry.seq > head.seq);
-    const last = fresh.at(-1);
-    if (last === undefined) return { acknowledged: head.seq };
-    assertContinues(this.place.workspace, shipment.source, head, fresh);
-    this.commit(housekeeper(this.place.workspace), (tx) => {
-      this.owe(tx, { entries: fresh, changes: shipment.changes, configuration: [] });
-      this.advance(shipment.source, { seq: last.entry.seq, hash: last.hash });
-    });
-    this.ctx.waitUntil(this.flush());
-    return { acknowledged: last.entry.seq };
+    const known = this.headOf(shipment.source)?.seq ?? 0;
+    if ((shipment.entries.at(-1)?.entry.seq ?? 0) <= known) return { acknowledged: known };
+    return this.#arrivals.accept(shipment);
   }
 
   async flushed(): Promise<boolean> {
@@ -134,6 +132,18 @@ export class LedgerActor extends OperatedLedger implements LedgerApi {
     await this.flush();
     await this.deliverEffects();
     return ok(plan.answer);
+  }
+
+  /** Part of a commit. Throws on what does not continue its chain. */
+  #take(tx: Commit, { source, entries, changes }: Shipment): number {
+    const head = this.headOf(source) ?? { seq: 0, hash: GENESIS };
+    const fresh = entries.filter(({ entry }) => entry.seq > head.seq);
+    const last = fresh.at(-1);
+    if (last === undefined) return head.seq;
+    assertContinues(this.place.workspace, source, head, fresh);
+    this.owe(tx, { entries: fresh, changes, configuration: [] });
+    this.advance(source, { seq: last.entry.seq, hash: last.hash });
+    return last.entry.seq;
   }
 
   // --- flush
@@ -228,14 +238,14 @@ export class LedgerActor extends OperatedLedger implements LedgerApi {
   protected override owe(tx: Commit, pending: Pending): void {
     // D1 takes no batch without a statement: this one would hold up all that come after it.
     if (pending.entries.length + pending.changes.length + pending.configuration.length === 0) return;
-    const chars = JSON.stringify(pending).length;
+    const text = JSON.stringify(pending);
     const [row] = this.#rows<{ n: number }>(
       "INSERT INTO pending (chars, rows) VALUES (?, ?) RETURNING n",
-      chars,
+      text.length,
       pending.entries.length,
     );
     if (row === undefined) throw new Error("pending got no number");
-    tx.store.write(`pending:${row.n}`, pending);
+    tx.store.writeJson(`pending:${row.n}`, text);
     tx.timerBy(FLUSH_TIMER, tx.now + FLUSH_SWEEP_MS);
   }
 

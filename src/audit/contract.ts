@@ -2,7 +2,7 @@
 import { z } from "@hono/zod-openapi";
 import { isUuidShaped } from "../actor/ids.ts";
 import { queryInteger } from "../http/validation.ts";
-import { parseResourceKey } from "../tasks/resource-key.ts";
+import { LockedId } from "../locks/contract.ts";
 import { Slug } from "../wire.ts";
 
 const micros = z.string().openapi({ format: "date-time", example: "2026-11-20T22:46:52.123456Z" });
@@ -104,7 +104,7 @@ function isSubject(subject: string): boolean {
     case "task":
       return isUuidShaped(name);
     case "resource":
-      return parseResourceKey(name) !== undefined;
+      return LockedId.safeParse(name).success;
     case "agent":
       return Slug.safeParse(name).success;
     default:

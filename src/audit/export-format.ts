@@ -1,4 +1,5 @@
 /** Rows of the trail as an export writes them (05-realtime-and-audit, "Audit"): NDJSON, or CSV after RFC 4180. Pure. */
+import { AUDIT_LOG_COLUMNS } from "../db/audit-log-columns.ts";
 import { auditRowOf, type StoredAuditRow } from "./query.ts";
 
 export type ExportFormat = "ndjson" | "csv";
@@ -8,30 +9,9 @@ export const MEDIA_TYPES = {
   csv: "text/csv; charset=utf-8; header=present",
 } as const satisfies Record<ExportFormat, string>;
 
-/** As the specification orders them. */
-const COLUMNS = [
-  "id",
-  "workspace",
-  "actor",
-  "seq",
-  "subject_type",
-  "subject_id",
-  "action",
-  "from_state",
-  "to_state",
-  "who",
-  "at",
-  "where",
-  "why",
-  "request_id",
-  "details",
-  "prev_hash",
-  "hash",
-] as const satisfies readonly (keyof StoredAuditRow)[];
-
 /** What stands ahead of the first row. */
 export function exportHead(format: ExportFormat): string {
-  return format === "csv" ? `${COLUMNS.join()}\r\n` : "";
+  return format === "csv" ? `${AUDIT_LOG_COLUMNS.join()}\r\n` : "";
 }
 
 /** The rows as lines, each with its end. */
@@ -49,7 +29,7 @@ export function ndjsonLine(row: StoredAuditRow): string {
  * hold nothing that calls anything (docs/design/audit-export.md).
  */
 function csvLine(row: StoredAuditRow): string {
-  return `${COLUMNS.map((column) => cell(row[column])).join()}\r\n`;
+  return `${AUDIT_LOG_COLUMNS.map((column) => cell(row[column])).join()}\r\n`;
 }
 
 function cell(value: string | number | null): string {

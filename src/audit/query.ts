@@ -1,5 +1,6 @@
 /** The audit trail as D1 holds it and as it is served (05-realtime-and-audit, "Audit"). Pure. */
 import type { ChainedEntry } from "../actor/journal.ts";
+import { AUDIT_LOG_COLUMNS } from "../db/audit-log-columns.ts";
 import { condition, type SqlFragment } from "../http/sql-fragment.ts";
 import type { AuditFilters, AuditRow } from "./contract.ts";
 
@@ -24,9 +25,7 @@ export interface StoredAuditRow {
   readonly hash: string;
 }
 
-export const AUDIT_COLUMNS =
-  'id, workspace, actor, seq, subject_type, subject_id, action, from_state, to_state, who, at, "where", why, ' +
-  "request_id, details, prev_hash, hash";
+export const AUDIT_COLUMNS = AUDIT_LOG_COLUMNS.map((column) => `"${column}"`).join(", ");
 
 const JSON_COLUMNS = ["who", "where", "why", "details"] as const;
 

@@ -3,7 +3,7 @@
 import type { OfflineOptions } from "../audit/offline-check.ts";
 import { Unreadable } from "../audit/offline-check.ts";
 import type { Countersign, Schema } from "../client/index.ts";
-import { told, verifyFile } from "./audit-verify.ts";
+import { type Reading, told, verifyFile } from "./audit-verify.ts";
 import { usage } from "./terminal/told-failure.ts";
 
 export interface Proof {
@@ -14,9 +14,9 @@ export interface Proof {
 }
 
 /** @throws CliFailure if there is no such file, or no export in it */
-export async function verifyOffline(file: string, options: OfflineOptions): Promise<Proof> {
+export async function verifyOffline(file: string, options: OfflineOptions, reading: Reading): Promise<Proof> {
   try {
-    const verdict = await verifyFile(file, options);
+    const verdict = await verifyFile(file, options, reading);
     return { valid: verdict.valid, verdict, told: told(verdict) };
   } catch (thrown) {
     if (thrown instanceof Unreadable || (thrown as NodeJS.ErrnoException).code !== undefined) {

@@ -4,7 +4,9 @@
  *
  * @example node src/cli/audit-verify.ts audit-default.ndjson --rows 120345
  */
-import { createReadStream } from "node:fs";
+import { createReadStream, ReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import type { Readable } from "node:stream";
 import { parseArgs } from "node:util";
 import { OfflineCheck, type OfflineOptions, type OfflineVerdict, Unreadable } from "../audit/offline-check.ts";
 
@@ -18,11 +20,26 @@ export const USAGE = `usage: audit verify FILE [--filtered] [--key PUBLIC_KEY] [
 /** A row holds 2 MB at most; whatever has longer lines is no export. */
 const MAX_LINE_CHARS = 32_000_000;
 
+export interface Reading {
+  /** What `-` stands for. */
+  readonly stdin: Readable;
+  /** Hears how much of a file was read, 0 to 1. */
+  readonly tell: (share: number) => void;
+}
+
 /** Checks a file, or standard input for `-`. Rejects with {@link Unreadable} if it is no export. */
-export async function verifyFile(file: string, options: OfflineOptions = {}): Promise<OfflineVerdict> {
+export async function verifyFile(
+  file: string,
+  options: OfflineOptions = {},
+  { stdin, tell }: Reading = { stdin: process.stdin, tell: () => undefined },
+): Promise<OfflineVerdict> {
   const check = new OfflineCheck(options);
-  const input = file === "-" ? process.stdin : createReadStream(file, { highWaterMark: 1 << 20 });
-  for await (const line of linesOf(input.setEncoding("utf8"))) check.take(line);
+  const size = file === "-" ? 0 : (await stat(file)).size;
+  const input = file === "-" ? stdin : createReadStream(file, { highWaterMark: 1 << 20 });
+  for await (const line of linesOf(input.setEncoding("utf8"))) {
+    check.take(line);
+    if (input instanceof ReadStream) tell(input.bytesRead / size);
+  }
   return check.verdict();
 }
 

@@ -34,14 +34,13 @@ async function serve(): Promise<void> {
     const token = ensureRootToken(join(root, ".dev.vars"));
     if (token !== undefined) console.log(`ROOT_TOKEN created in .dev.vars: ${token}`);
   }
-  const declared = readWorkerDeclaration(root);
-  const vars = overrideVars(declared.vars, process.env);
-  const rateLimits = overrideRateLimits(declared.rateLimits, vars);
-
   const state = await takeStateDirectory(resolve(settings.stateDir));
   await assertAddressFree(settings);
   if (isStale(root)) await build(root);
 
+  const declared = readWorkerDeclaration(root);
+  const vars = overrideVars(declared.vars, process.env);
+  const rateLimits = overrideRateLimits(declared.rateLimits, vars);
   runtime = await startRuntime(join(root, BUNDLE), { ...declared, vars, rateLimits }, settings, state, reportFailure);
   const { origin } = runtime.url;
   console.log(`countersign listening on ${origin} (state ${relative(process.cwd(), state.path) || "."})`);

@@ -3,6 +3,7 @@
  * statement through `json_each(?)` (34,000 rows/s against 746 one by one, 06-performance); every statement may be repeated.
  */
 import type { ChainedEntry } from "../actor/journal.ts";
+import { AUDIT_LOG_COLUMNS } from "./audit-log-columns.ts";
 import type { ConfigurationChange } from "./configuration.ts";
 import type { ReadModelChange } from "./read-model.ts";
 
@@ -14,23 +15,8 @@ export interface Flush {
   readonly configuration: readonly ConfigurationChange[];
 }
 
-const AUDIT_COLUMNS = [
-  "actor",
-  "seq",
-  "subject_type",
-  "subject_id",
-  "action",
-  "from_state",
-  "to_state",
-  "who",
-  "at",
-  "where",
-  "why",
-  "request_id",
-  "details",
-  "prev_hash",
-  "hash",
-] as const;
+/** What an entry tells of its row: the id is D1's, the workspace the ledger's. */
+const ENTRY_COLUMNS = AUDIT_LOG_COLUMNS.filter((column) => column !== "id" && column !== "workspace");
 
 const READ_MODELS = {
   tasks: {
@@ -132,7 +118,7 @@ export function flushStatements(db: D1Database, workspace: string, flush: Flush)
     ...flush.configuration.flatMap((change) => configurationStatements(db, workspace, change)),
     ...readModelStatements(db, workspace, flush.changes),
     ...auditStatements(db, workspace, flush.entries),
-    ...auditStatements(db, workspace, flush.restored ?? [], ["id", ...AUDIT_COLUMNS]),
+    ...auditStatements(db, workspace, flush.restored ?? [], ["id", ...ENTRY_COLUMNS]),
   ];
 }
 
@@ -206,7 +192,7 @@ function auditStatements(
   db: D1Database,
   workspace: string,
   entries: readonly ChainedEntry[],
-  columns: readonly string[] = AUDIT_COLUMNS,
+  columns: readonly string[] = ENTRY_COLUMNS,
 ): D1PreparedStatement[] {
   const rows = entries.map(({ entry, ...links }) => ({ ...entry, ...links }));
   return inserts(db, workspace, { table: "audit_log", columns }, rows);

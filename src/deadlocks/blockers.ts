@@ -1,5 +1,5 @@
 /** Who waits for whom: the edges of the wait-for graph, found as they are needed. */
-import type { Node, Wait } from "./graph-node.ts";
+import type { Node, SessionNode, Wait } from "./graph-node.ts";
 
 /**
  * Calls `visit` for everything that has to go away before `node` goes on, with the wait of a session that the way leads
@@ -33,6 +33,23 @@ export function eachBlocker(node: Node, visit: (to: Node, by: Wait | undefined) 
         if (ahead !== undefined) visit(ahead, wait);
       }
   }
+}
+
+/**
+ * The other way round, and from session to session: calls `visit` for every wait that `session` keeps waiting, as a holder
+ * or, if it also waits elsewhere, from ahead in a queue; its own may be among them. As soon as `visit` answers false, so
+ * does this.
+ */
+export function everyHeldUp(session: SessionNode, visit: (wait: Wait) => boolean): boolean {
+  for (const lock of session.holds.keys()) {
+    for (const wait of lock.waits.values()) if (!visit(wait)) return false;
+  }
+  if (session.waits.size < 2) return true;
+  for (const { upgrade, lock, turn } of session.waits.values()) {
+    const writer = upgrade ? undefined : lock.writers.from(turn);
+    if (writer !== undefined && !lock.queue.everyFrom(writer.turn, visit)) return false;
+  }
+  return true;
 }
 
 /**

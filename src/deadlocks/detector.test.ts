@@ -227,6 +227,17 @@ describe("the cost of a wait", () => {
     expect(observed.steps(() => observed.ask("s4999", "short"))).toBeLessThan(200);
   });
 
+  it("is small for somebody ahead in a queue of the only one behind it, however long the way ahead", () => {
+    const observed = new Observed();
+    chain(observed, 1_000);
+    observed.ask("h", "short");
+    observed.ask("r", "own");
+    observed.ask("r", "l0");
+    observed.ask("u", "own");
+    observed.ask("u", "l0");
+    expect(observed.steps(() => observed.ask("r", "short"))).toBeLessThan(200);
+  });
+
   it("is linear where many who wait for several locks stand in the same queues", () => {
     const observed = new Observed();
     observed.ask("h", "l");

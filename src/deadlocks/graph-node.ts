@@ -28,7 +28,8 @@ export interface LockNode extends Visit {
   asked_at: number;
   readonly holders: Map<string, Hold>;
   readonly waits: Map<string, Wait>;
-  /** The queued claims for exclusive mode. */
+  /** The queued claims, and those of them for exclusive mode. */
+  readonly queue: Line<Wait>;
   readonly writers: Line<Wait>;
   /** The queued claims of sessions that wait for other locks, too: the only waiters worth following the queue to. */
   readonly elsewhere: Line<Wait>;

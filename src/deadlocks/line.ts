@@ -21,6 +21,20 @@ export class Line<T extends { readonly turn: number }> {
     return this.#places.slice(0, this.#firstFrom(turn));
   }
 
+  /** The first one that comes at `turn` or after it. */
+  from(turn: number): T | undefined {
+    return this.#places[this.#firstFrom(turn)];
+  }
+
+  /** Whether `holds` of each that comes at `turn` or after it; asks no more of them than it has to. */
+  everyFrom(turn: number, holds: (item: T) => boolean): boolean {
+    for (let at = this.#firstFrom(turn); at < this.#places.length; at += 1) {
+      const place = this.#places[at];
+      if (place !== undefined && !holds(place)) return false;
+    }
+    return true;
+  }
+
   /** Where the first one at or after `turn` is or would be. New waits come last: looked at first. */
   #firstFrom(turn: number): number {
     let [low, high] = [0, this.#places.length];

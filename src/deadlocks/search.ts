@@ -1,4 +1,4 @@
-import { eachBlocker } from "./blockers.ts";
+import { eachBlocker, everyHeldUp } from "./blockers.ts";
 import type { Cycle, Hop } from "./cycle.ts";
 import type { Node, SessionNode } from "./graph-node.ts";
 
@@ -11,32 +11,32 @@ export type Searched =
 /** Stamps mark what the newest search visited, so that nothing has to be cleared between two of them. */
 let lastStamp = 0;
 
-/** How far to look at first, ahead and back, and by how much further each time. */
-const FIRST_LOOK = 64;
+/** How far to look at first, either way, and by how much further each time. */
+const FIRST_LOOK = 16;
 const FURTHER = 4;
 
 /**
  * Looks for a cycle through `root`, in at most about `budget` steps (an edge each; a lock's holders are taken at one go). If
  * nobody waits for the root, that is known at once.
  *
- * It looks ahead, depth-first, and back at those who wait for the root, in turns and further each time: no cycle is there as
- * soon as one of the two comes to its end. So neither a long way ahead nor a crowd behind is dear alone.
+ * It looks back at those who wait for the root and ahead, depth-first, at those it waits for, in turns and further each time.
+ * Whichever comes to its end or to the root decides, so the smaller side counts: neither a long way ahead nor a crowd
+ * behind is dear alone.
  */
 export function searchFrom(root: SessionNode, budget: number): Searched {
   if (!isWaitedFor(root)) return { kind: "none", steps: 1 };
   let steps = 0;
   for (let reach = FIRST_LOOK; ; reach *= FURTHER) {
-    const limit = Math.min(reach, budget - steps);
-    const ahead = lookAhead(root, limit);
-    steps += ahead.steps;
-    if (ahead.kind !== "overflow" || steps >= budget) return { ...ahead, steps };
-    const behind = lookBack(root, limit);
-    steps += behind.steps;
-    if (behind.isEnd) return { kind: "none", steps };
+    for (const look of [lookBack, lookAhead]) {
+      const looked = look(root, Math.min(reach, budget - steps));
+      steps += looked.steps;
+      if (looked.kind !== "overflow" || steps >= budget) return { ...looked, steps };
+    }
   }
 }
 
-function lookAhead(root: SessionNode, budget: number): Searched {
+/** Depth-first through whatever the root waits for, directly or not. Decides alone, if `budget` steps suffice. */
+export function lookAhead(root: SessionNode, budget: number): Searched {
   lastStamp += 1;
   const stamp = lastStamp;
   root.from = undefined;
@@ -64,25 +64,31 @@ function lookAhead(root: SessionNode, budget: number): Searched {
   return { kind: "none", steps };
 }
 
-/**
- * Follows back those who wait for the root, directly or not. `isEnd`: these were all, and the root is not among them. Where
- * the order of a queue matters it takes in everybody there, which errs only towards searching.
- */
-function lookBack(root: SessionNode, budget: number): { readonly isEnd: boolean; readonly steps: number } {
-  const behind = new Set([root]);
+/** Breadth-first through all who wait for the root, directly or not. Decides alone, if `budget` steps suffice. */
+export function lookBack(root: SessionNode, budget: number): Searched {
+  lastStamp += 1;
+  const stamp = lastStamp;
+  const behind = [root];
   let steps = 0;
-  for (const session of behind) {
-    const queued = session.waits.size > 1 ? session.waits.keys() : [];
-    for (const lock of [...session.holds.keys(), ...queued]) {
-      if (steps + lock.waits.size > budget) return { isEnd: false, steps };
-      steps += lock.waits.size;
-      for (const wait of lock.waits.values()) {
-        if (wait.session === root && session !== root) return { isEnd: false, steps };
-        behind.add(wait.session);
-      }
-    }
+  let closing: Hop | undefined;
+  for (const next of behind) {
+    const isLeft = everyHeldUp(next, (wait) => {
+      const { session } = wait;
+      if (session === next) return true;
+      if (session === root) closing = { wait, next };
+      if (session === root || steps >= budget) return false;
+      steps += 1;
+      if (session.stamp === stamp) return true;
+      session.stamp = stamp;
+      session.from = next;
+      session.by = wait;
+      behind.push(session);
+      return true;
+    });
+    if (closing !== undefined) return { kind: "cycle", cycle: wayOnFrom(closing, root), steps };
+    if (!isLeft) return { kind: "overflow", steps };
   }
-  return { isEnd: true, steps };
+  return { kind: "none", steps };
 }
 
 /** A session is waited for by holding a contended lock or by standing in a queue while it also waits elsewhere. */
@@ -106,4 +112,14 @@ function wayBackFrom(root: SessionNode): Cycle {
     node = from;
   } while (node !== root);
   return hops.reverse();
+}
+
+function wayOnFrom(closing: Hop, root: SessionNode): Cycle {
+  const hops = [closing];
+  for (let { next } = closing; next !== root; next = hops.at(-1)?.next ?? root) {
+    const { from, by } = next;
+    if (from?.kind !== "session" || by === undefined) throw new Error("a search lost its way on");
+    hops.push({ wait: by, next: from });
+  }
+  return hops;
 }

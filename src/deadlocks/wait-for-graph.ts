@@ -114,6 +114,7 @@ export class WaitForGraph {
     const wait: Wait = { kind: "wait", session, lock, claim, mode, since, priority, upgrade, turn, ...visit };
     lock.waits.set(claim, wait);
     session.waits.set(lock, wait);
+    if (!upgrade) lock.queue.add(wait);
     if (!upgrade && mode === "exclusive") lock.writers.add(wait);
     if (session.waits.size === 2) for (const one of session.waits.values()) enter(one);
     else if (session.waits.size > 2) enter(wait);
@@ -134,6 +135,7 @@ export class WaitForGraph {
     const { lock, session } = wait;
     lock.waits.delete(wait.claim);
     session.waits.delete(lock);
+    lock.queue.delete(wait);
     lock.writers.delete(wait);
     lock.elsewhere.delete(wait);
     if (session.waits.size === 1) for (const last of session.waits.values()) last.lock.elsewhere.delete(last);
@@ -173,6 +175,7 @@ export class WaitForGraph {
       asked_at: Number.NEGATIVE_INFINITY,
       holders: new Map(),
       waits: new Map(),
+      queue: new Line(),
       writers: new Line(),
       elsewhere: new Line(),
       next_turn: 0,

@@ -27,6 +27,8 @@ export interface Principal {
   readonly root: boolean;
   /** The one task that this principal may work on: it came with a task's token. */
   readonly task_id?: string;
+  /** When what the identity provider said of them is over, in ms. */
+  readonly expires_at?: number;
 }
 
 export interface Access {

@@ -6,6 +6,7 @@ import type { Context } from "hono";
 import { isUuidShaped } from "../actor/ids.ts";
 import { fail } from "../actor/result.ts";
 import { causeOf, log } from "../log.ts";
+import { corsHeaders, preflightAnswer } from "./cors.ts";
 import type { App, AppEnv } from "./endpoint-spec.ts";
 import { envelope, RequestFailure } from "./failure.ts";
 import { readiness } from "./health.ts";
@@ -26,7 +27,7 @@ export function createApp(
     const given = c.req.header("X-Request-Id");
     c.set("requestId", given !== undefined && isUuidShaped(given) ? given.toLowerCase() : crypto.randomUUID());
     const started = Date.now();
-    await next();
+    await shared(c, next);
     // Endpoints and errors set it themselves: to set it twice would copy every response.
     if (!c.res.headers.has("X-Request-Id")) c.header("X-Request-Id", c.get("requestId"));
     logRequest(c, Date.now() - started);
@@ -41,11 +42,12 @@ export function createApp(
   api.openAPIRegistry.registerComponent("securitySchemes", "bearer", {
     type: "http",
     scheme: "bearer",
-    description: "an API token (cs_…), or the bootstrap ROOT_TOKEN",
+    description:
+      "an API token (cs_…), or the bootstrap ROOT_TOKEN; a JWT of the identity provider, where one is set up",
   });
   // Public, without a token; also below the base path, where generic clients look.
   for (const base of ["", API]) {
-    app.get(`${base}/healthz`, (c) => c.json({ status: "ok" }));
+    app.get(`${base}/healthz`, (c) => c.json({ status: "ok", timestamp: new Date().toISOString() }));
     app.get(`${base}/readyz`, async (c) => {
       const { ready, checks } = await readiness(c.env);
       if (ready) return c.json({ status: "ready", checks });
@@ -58,6 +60,23 @@ export function createApp(
   for (const declare of pages) declare(app, api);
   app.route(API, api);
   return app;
+}
+
+/** Below /api/v1, what pages of the origins in `CORS_ORIGINS` may read. */
+async function shared(c: Context<AppEnv>, next: () => Promise<void>): Promise<void> {
+  const headers = c.req.path.startsWith(`${API}/`) ? corsHeaders(c.env.CORS_ORIGINS, c.req.header("Origin")) : null;
+  if (headers === null) return next();
+  const preflight = preflightAnswer(c.req.raw, headers);
+  if (preflight !== undefined) {
+    c.res = preflight;
+    return;
+  }
+  await next();
+  // A socket is no answer that a page reads, and its headers cannot be changed.
+  if (c.res.status === 101) return;
+  const answer = new Response(c.res.body, c.res);
+  for (const [name, value] of Object.entries(headers)) answer.headers.set(name, value);
+  c.res = answer;
 }
 
 /** A throw that reached us is a bug, unless the platform says that it was only busy or moving. */
@@ -95,14 +114,16 @@ function fits(pattern: readonly string[], path: readonly string[]): boolean {
   return pattern.every((part, at) => (part.startsWith(":") ? path[at] !== "" : part === path[at]));
 }
 
+/** Once the answer is on its way: writing the line costs a quarter of a heartbeat's time. */
 function logRequest(c: Context<AppEnv>, ms: number): void {
-  const status = c.res.status;
-  log(status >= 500 ? "error" : "info", "request", {
+  const { status } = c.res;
+  const fields = {
     request_id: c.get("requestId"),
     method: c.req.method,
     route: c.get("route") ?? c.req.path,
     status,
     ms,
     principal: c.get("principal")?.who.id,
-  });
+  };
+  c.executionCtx.waitUntil(scheduler.wait(0).then(() => log(status >= 500 ? "error" : "info", "request", fields)));
 }

@@ -15,7 +15,8 @@ const LockId = z
   .openapi({ type: "string", format: "uuid" });
 
 const ttl = z.number().int().min(5).max(300);
-const resourceId = z.string().min(1).max(512);
+/** What is locked, within its kind: resources by any string, be it a resource key or not. */
+export const LockedId = z.string().min(1).max(512);
 const purpose = z.string().max(200);
 const sessionId = z
   .string()
@@ -26,7 +27,7 @@ const sessionId = z
 export const AcquireInput = z
   .strictObject({
     resource_type: LockKind,
-    resource_id: resourceId,
+    resource_id: LockedId,
     mode: LockModeName.default("exclusive"),
     ttl_seconds: ttl.default(30),
     purpose: purpose.optional(),
@@ -41,7 +42,7 @@ export type AcquireInput = z.infer<typeof AcquireInput>;
 /** One of the locks of POST /locks/acquire-all. */
 const WantedLock = z.strictObject({
   resource_type: LockKind,
-  resource_id: resourceId,
+  resource_id: LockedId,
   mode: LockModeName.default("exclusive"),
 });
 export type WantedLock = z.infer<typeof WantedLock>;
@@ -84,7 +85,7 @@ export const DowngradeInput = z.strictObject({ lock_id: LockId }).openapi("Downg
 export const VerifyInput = z
   .strictObject({
     resource_type: LockKind,
-    resource_id: resourceId,
+    resource_id: LockedId,
     fencing_token: z.number().int().min(1),
   })
   .openapi("VerifyToken");

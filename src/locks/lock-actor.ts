@@ -127,16 +127,17 @@ export abstract class LockActor extends SuspectLock implements LockApi {
 
   // --- for the actors that carry the lock
 
-  /** Asks for the lock, in a commit of its own, or finds that it is held or queued already. */
-  protected ask(caller: Caller, command: AcquireCommand, now = Date.now()): Result<Lock> {
-    const { hold_ms: _, purpose, ...asked } = command;
-    const request = {
-      ...asked,
-      ...(purpose !== undefined && { purpose }),
-      ...(isPerson(caller, command) && { kind: "user" as const }),
-      member: this.nextMember,
-      queue_max: Number(this.env.LOCK_QUEUE_MAX),
-    };
+  /**
+   * Asks for the lock, in a commit of its own, or finds that it is held or queued already. What is granted or queued anew
+   * takes `along` into its commit.
+   */
+  protected ask(
+    caller: Caller,
+    command: AcquireCommand,
+    along?: (tx: Commit, lock: Lock) => void,
+    now = Date.now(),
+  ): Result<Lock> {
+    const request = this.#request(caller, command);
     const step = rules.acquire(this.book, request, now);
     const { value } = step;
     if (value.kind === "full") return this.#queueFull(caller, step, now);
@@ -155,11 +156,28 @@ export abstract class LockActor extends SuspectLock implements LockApi {
     this.applyStep(caller, step, now, (tx) => {
       if (entry.member === request.member) tx.member();
       tx.remember(view);
+      along?.(tx, view);
     });
     return ok(view);
   }
 
+  /** Whether a session that has nothing of this lock yet would be granted it now. */
+  protected isFree(caller: Caller, command: AcquireCommand): boolean {
+    const { value } = rules.acquire(this.book, this.#request(caller, command), Date.now());
+    return value.kind === "held" && !value.reentrant;
+  }
+
   // --- internals
+
+  #request(caller: Caller, { hold_ms: _, purpose, ...asked }: AcquireCommand) {
+    return {
+      ...asked,
+      ...(purpose !== undefined && { purpose }),
+      ...(isPerson(caller, asked) && { kind: "user" as const }),
+      member: this.nextMember,
+      queue_max: Number(this.env.LOCK_QUEUE_MAX),
+    };
+  }
 
   /** The entry, if the caller may act on it: its own principal; an admin by force; our own sagas. */
   #owned(caller: Caller, member: number, force = false): Result<{ agent_id: string; session_id?: string }> {
@@ -221,7 +239,7 @@ export abstract class LockActor extends SuspectLock implements LockApi {
 }
 
 /** Whether a person asks for themselves. */
-function isPerson({ who }: Caller, { agent_id }: AcquireCommand): boolean {
+function isPerson({ who }: Caller, { agent_id }: Pick<AcquireCommand, "agent_id">): boolean {
   return who.kind === "user" && who.id === agent_id;
 }
 

@@ -16,15 +16,22 @@ export interface Holder extends PrincipalRef {
   readonly expires_at?: number;
 }
 
-export function holderOf({ who, scopes }: Principal): Holder {
+export function holderOf({ who, scopes, expires_at }: Principal): Holder {
   const { roles, token_id } = who;
-  return { ...principalRef(who), roles, scopes, ...(token_id !== undefined && { token_id }) };
+  return {
+    ...principalRef(who),
+    roles,
+    scopes,
+    ...(token_id !== undefined && { token_id }),
+    ...(expires_at !== undefined && { expires_at }),
+  };
 }
 
 /** The principal that a holder is to a route. */
-export function principalOf(workspace: string, { kind, id, roles, scopes, token_id }: Holder): Principal {
+export function principalOf(workspace: string, { kind, id, roles, scopes, token_id, expires_at }: Holder): Principal {
   const who = { id, kind, roles, ...(token_id !== undefined && { token_id }) };
-  return { workspace, who, name: id, scopes, root: id === "root" };
+  const principal = { workspace, who, name: id, scopes, root: id === "root" };
+  return expires_at === undefined ? principal : { ...principal, expires_at };
 }
 
 /** How things stand with a principal; `scopes` is what all tokens of an agent are narrowed to. */

@@ -37,7 +37,7 @@ export async function presentHolder(
     .bind(workspace, id, kind, token_id ?? null)
     .first<PresentRow>();
   if (row === null || (token_id !== undefined && row.token_id === null)) return null;
-  const expires_at = row.expires_at === null ? undefined : Date.parse(row.expires_at);
+  const expires_at = row.expires_at === null ? holder.expires_at : Date.parse(row.expires_at);
   if (expires_at !== undefined && expires_at <= now) return null;
   const scopes: string[] = row.scopes === null ? [] : JSON.parse(row.scopes);
   const standing = {

@@ -61,6 +61,7 @@ export class DispatchActor extends Actor implements DispatchApi {
 
   async claim(caller: Caller, command: ClaimCommand): Promise<Result<Offered | null>> {
     const replay = this.replayed<Offered>(caller);
+    this.takeIn();
     const passedBy = replay?.ok && replay.value.task_id === command.after;
     if (replay !== undefined && !passedBy) return replay;
     const task_id = this.#offer(command, Date.now()) ?? (await this.#wait(command));
@@ -127,6 +128,12 @@ export class DispatchActor extends Actor implements DispatchApi {
       default:
         throw new Error(`the dispatch knows no such effect of ${source}`);
     }
+  }
+
+  /** Whoever claims takes in what waits; one that is gone refuses whoever comes before the dispatch knows. */
+  protected override mayWait(body: unknown): boolean {
+    const effect = body as DispatchEffect;
+    return effect.do === "task.gone" || (effect.do === "task.ready" && this.#waiting.size === 0);
   }
 
   protected override onTimer(name: string): void {

@@ -12,7 +12,7 @@ import type { Turn } from "./drafting.ts";
 import { lapse, leasesEndAt, timeOut, working } from "./executing.ts";
 import { ExecutorRun, executorCaller } from "./executor-run.ts";
 import { gatherFacts } from "./gather.ts";
-import { LEASE_MS } from "./saga.ts";
+import { LEASE_MS, lockKeys } from "./saga.ts";
 import { SagaRun } from "./saga-run.ts";
 import { type Execution, invalidState, type TaskRecord, taskView } from "./task.ts";
 import type { ApplyAnswer, HeartbeatAnswer } from "./task-api.ts";
@@ -37,7 +37,9 @@ export abstract class ExecutingTask extends TaskShell {
       workspace,
       task,
       settle: (caller, transition) => this.settle(caller, transition),
-      lockTask: (caller, command) => this.ask(caller, command),
+      lockTask: (caller, command, along) =>
+        this.ask(caller, command, along && ((tx, lock) => this.write(tx, along(lock)))),
+      isFree: (command) => this.isFree(housekeeper(workspace), command),
       reassess: (turn) => this.#reassess(turn),
       turn: (caller) => this.turn(caller),
       delivered: (targets) => this.deliverEffects(targets),
@@ -47,7 +49,7 @@ export abstract class ExecutingTask extends TaskShell {
       workspace,
       task,
       settle: (caller, transition) => this.settle(caller, transition),
-      delivered: () => this.deliverEffects(),
+      delivered: () => this.#givenBack(),
     });
   }
 
@@ -189,8 +191,14 @@ export abstract class ExecutingTask extends TaskShell {
     const known = await this.overdue(Date.now());
     if (!known.ok) return known;
     const done = this.decide(caller, rule, taskView);
-    if (done.ok) await this.deliverEffects();
+    if (done.ok) await this.#givenBack();
     return done;
+  }
+
+  /** Waits until whatever the last attempt held has heard that it is over. */
+  async #givenBack(): Promise<void> {
+    const { task } = this;
+    if (task?.execution !== undefined) await this.deliverEffects(lockKeys(task, task.execution));
   }
 
   /** What an agent does by heartbeats, the task does itself for its executor. */

@@ -19,7 +19,18 @@ import type { Assessment, Facts } from "./assess.ts";
 import type { Turn } from "./drafting.ts";
 import { beginExecution, drifted } from "./executing.ts";
 import { computePreview, sameChanges } from "./preview.ts";
-import { abandons, beginSaga, LEASE_MS, queueOf, releaseSaga, rests, type Step, stepsOf, waitsFor } from "./saga.ts";
+import {
+  abandons,
+  beginSaga,
+  LEASE_MS,
+  lockKeys,
+  queueOf,
+  releaseSaga,
+  rests,
+  type Step,
+  stepsOf,
+  waitsFor,
+} from "./saga.ts";
 import { type Execution, invalidState, type Saga, type TaskRecord, taskView } from "./task.ts";
 import type { ApplyAnswer } from "./task-api.ts";
 import type { Transition } from "./transition.ts";
@@ -27,12 +38,17 @@ import type { Transition } from "./transition.ts";
 /** A change that drifted but finds no reviewers would be claimed again at once. */
 const STUCK_PAUSE_MS = 60_000;
 
+const OWN: Step = { kind: "task" };
+
 interface Dependencies {
   readonly env: Env;
   readonly workspace: string;
   readonly task: () => TaskRecord | undefined;
   readonly settle: (caller: Caller, transition: Transition | null) => void;
-  readonly lockTask: (caller: Caller, command: AcquireCommand) => Result<Lock>;
+  /** Asks for the task's own lock; if that is granted now, `along` becomes part of the same commit. */
+  readonly lockTask: (caller: Caller, command: AcquireCommand, along?: (lock: Lock) => Transition) => Result<Lock>;
+  /** Whether the task's own lock would be granted now to a session that has no claim of it yet. */
+  readonly isFree: (command: AcquireCommand) => boolean;
   readonly reassess: (turn: Turn) => Promise<Result<{ facts: Facts; assessment: Assessment }>>;
   readonly turn: (caller: Caller) => Turn;
   readonly delivered: (targets: readonly string[]) => Promise<boolean>;
@@ -41,6 +57,13 @@ interface Dependencies {
 interface Taken {
   readonly lease: Lease;
   readonly state?: ResourceState;
+}
+
+/** What an uncontended run holds but for the task's own lock, which is free and comes with the commit that begins the execution. */
+interface Holding {
+  readonly taken: readonly Taken[];
+  /** where in the order of `taken` the task's own lock belongs; undefined if it is among them */
+  readonly own?: number | undefined;
 }
 
 type StepAnswer =
@@ -162,7 +185,12 @@ export class SagaRun {
     const saga = task?.saga;
     if (task === undefined || saga === undefined || saga.resting_until !== undefined) return this.#whatever();
     const taken: Taken[] = [];
+    let own: number | undefined;
     for (const step of stepsOf(task.config, saga.agent_id)) {
+      if (step.kind === "task" && this.#deps.isFree(commandOf(saga, step))) {
+        own = taken.length;
+        continue;
+      }
       const answer = await this.#take(caller, saga, step);
       const current = this.#current(saga);
       if (current === undefined) {
@@ -181,12 +209,14 @@ export class SagaRun {
       }
       taken.push(answer.taken);
     }
-    return this.#begin(caller, saga, taken);
+    return this.#begin(caller, saga, { taken, own });
   }
 
-  async #begin(caller: Caller, saga: Saga, taken: readonly Taken[]): Promise<Result<ApplyAnswer>> {
+  async #begin(caller: Caller, saga: Saga, { taken, own }: Holding): Promise<Result<ApplyAnswer>> {
     const task = this.#current(saga);
     if (task === undefined) return this.#whatever();
+    // Somebody took it meanwhile: it is waited for like any other.
+    if (own !== undefined && !this.#deps.isFree(commandOf(saga, OWN))) return this.#steps(caller);
     const leases = taken.map(({ lease }) => lease);
     const resources = Object.fromEntries(
       taken.flatMap(({ lease, state }) => (state === undefined ? [] : [[lease.resource_id, state]])),
@@ -196,7 +226,13 @@ export class SagaRun {
       // Whoever skips the check still leaves behind what is true of the resources as they are now.
       const { changes, resource_revisions } = fresh;
       const preview = saga.skip_drift ? { ...task.preview, changes, resource_revisions } : task.preview;
-      this.#deps.settle(caller, beginExecution({ ...task, preview }, saga, leases, Date.now()));
+      const begun = (held: readonly Lease[]) => beginExecution({ ...task, preview }, saga, held, Date.now());
+      if (own === undefined) this.#deps.settle(caller, begun(leases));
+      else {
+        this.#deps.lockTask(plainly(caller), commandOf(saga, OWN), (lock) =>
+          begun(leases.toSpliced(own, 0, leaseView(lock))),
+        );
+      }
       return this.#whatever();
     }
     const known = await this.#deps.reassess(this.#deps.turn(caller));
@@ -217,17 +253,8 @@ export class SagaRun {
   }
 
   async #take(caller: Caller, saga: Saga, step: Step): Promise<StepAnswer> {
-    const command: AcquireCommand = {
-      agent_id: saga.agent_id,
-      session_id: saga.session_id,
-      mode: step.kind === "resource" ? step.mode : "exclusive",
-      ttl_ms: LEASE_MS,
-      wait_ms: Math.max(1_000, saga.deadline - Date.now()),
-      priority: 50,
-      hold_ms: 0,
-    };
-    // The caller's Idempotency-Key is for its own request, not for the saga's.
-    const { idempotency: _, ...plain } = caller;
+    const command = commandOf(saga, step);
+    const plain = plainly(caller);
     try {
       const { env, workspace } = this.#deps;
       if (step.kind === "task") return answered(this.#deps.lockTask(plain, command));
@@ -243,7 +270,7 @@ export class SagaRun {
 
   /** Whether what an earlier try of this session held is free: else its release would still hit the new claims. */
   #isLetGo(task: TaskRecord, saga: Saga): Promise<boolean> {
-    return this.#deps.delivered(releaseSaga(task, saga).map(({ target }) => target));
+    return this.#deps.delivered(lockKeys(task, saga));
   }
 
   /** The task, if this very try is still under way. */
@@ -271,6 +298,23 @@ export class SagaRun {
     if (task.state === "APPLYING" || task.saga !== undefined) return ok(answerOf(task));
     return invalidState(task, "the apply was called off meanwhile");
   }
+}
+
+function commandOf(saga: Saga, step: Step): AcquireCommand {
+  return {
+    agent_id: saga.agent_id,
+    session_id: saga.session_id,
+    mode: step.kind === "resource" ? step.mode : "exclusive",
+    ttl_ms: LEASE_MS,
+    wait_ms: Math.max(1_000, saga.deadline - Date.now()),
+    priority: 50,
+    hold_ms: 0,
+  };
+}
+
+/** The caller's Idempotency-Key is for its own request, not for the saga's. */
+function plainly({ idempotency: _, ...caller }: Caller): Caller {
+  return caller;
 }
 
 function unreachable(thrown?: unknown): Result<never> {

@@ -2,6 +2,7 @@
  * The apply saga: which locks an apply takes, in which order, and how they are given back (01, "Sagas"; 03, "Execution";
  * docs/design/apply-saga.md). Pure. Every step may be repeated: the session `task:{id}:{attempt}` re-enters what it holds.
  */
+import type { ActorKey } from "../actor/remote.ts";
 import { ok, type Result } from "../actor/result.ts";
 import { skipsDrift } from "../approvals/override.ts";
 import type { ReleaseEffect } from "../locks/lock-shell.ts";
@@ -111,6 +112,11 @@ export function releaseSaga(
 ): Effect[] {
   const body: ReleaseEffect = { do: "lock.release", agent_id, session_id };
   return stepsOf(config, agent_id).map((step) => ({ target: step.kind === "task" ? `task:${id}` : step.target, body }));
+}
+
+/** The actors of the other locks that a saga or execution may hold or await. */
+export function lockKeys({ config }: Pick<TaskRecord, "config">, { agent_id }: Pick<Saga, "agent_id">): ActorKey[] {
+  return stepsOf(config, agent_id).flatMap((step) => (step.kind === "task" ? [] : [step.target]));
 }
 
 /** 202 of an apply that waits (03, "Routes"). */

@@ -102,9 +102,10 @@ export abstract class TaskShell extends LockActor {
     });
     const before = this.task;
     writeTask(tx, before, task);
+    const journaled = tx.entries.length;
     for (const happening of happenings) tx.journal(inFull(happening, task));
     for (const event of secondEvents(before, task)) tx.journal(noted(event));
-    for (const { target, body } of withUserNotes(effects, tx.entries, task)) {
+    for (const { target, body } of withUserNotes(effects, tx.entries.slice(journaled), task)) {
       if (target === this.key) this.releaseSession(tx, body as ReleaseEffect);
       else tx.effect(target, body);
     }

@@ -1,8 +1,8 @@
 /** A server in chaos: the same one over all its crashes, told what shall go wrong. */
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { bundle } from "../../src/cli/server/bundle.ts";
+import { build } from "esbuild";
 import { crash } from "../support/crash.ts";
 import { type Server, startServer } from "../support/server.ts";
 import { CHAOS_PATH, type Debt, type Faults, type Mishaps, NO_FAULTS } from "./faults.ts";
@@ -23,12 +23,20 @@ export class ChaosServer {
   }
 
   static async start(): Promise<ChaosServer> {
-    mkdirSync(join(PROJECT, "dist"), { recursive: true });
     // Inside the project: workerd takes modules from nowhere else.
-    const built = mkdtempSync(join(PROJECT, "dist/chaos-"));
-    process.once("exit", () => rmSync(built, { recursive: true, force: true }));
-    await bundle(PROJECT, built, "test/chaos/worker.ts");
-    return new ChaosServer(await startServer({ CHAOS_WORKER: join(built, "worker.js") }, "test/chaos/serve.ts"));
+    const worker = join(PROJECT, `dist/chaos-${process.pid}.js`);
+    process.once("exit", () => rmSync(worker, { force: true }));
+    await build({
+      entryPoints: [join(import.meta.dirname, "worker.ts")],
+      outfile: worker,
+      bundle: true,
+      format: "esm",
+      conditions: ["workerd", "worker", "browser"],
+      external: ["cloudflare:*", "node:*", "workerd:*"],
+      logLevel: "error",
+    });
+    const env = { CHAOS_WORKER: worker, WEBHOOK_ALLOW_PRIVATE: "1" };
+    return new ChaosServer(await startServer(env, "test/chaos/serve.ts"));
   }
 
   get url(): string {

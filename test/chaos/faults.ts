@@ -1,7 +1,16 @@
+/**
+ * How a receiver of webhooks is: it takes them, takes them late, answers 500, takes one and dies before it answers, says nothing
+ * at all, or is not there.
+ */
+export const MOODS = ["well", "slow", "failing", "dying", "silent", "down"] as const;
+export type Mood = (typeof MOODS)[number];
+
 /** What goes wrong in a worker under chaos, and how often: plain JSON, told to it over HTTP while it runs. */
 export interface Faults {
   /** Of each commit, that its actor dies with it: before the write is safe, or right after. */
   readonly death: number;
+  /** Of each commit, that its actor is evicted as soon as it is idle; its sockets stay with the platform. */
+  readonly eviction: number;
   /** Of each delivery of effects: that it is lost, done without an answer, done twice, or late. */
   readonly delivery: number;
   /** Of each alarm: that it rings late, rings twice, or fails when all is done and is rung again. */
@@ -11,17 +20,21 @@ export interface Faults {
   /** Of each flush, that the ledger dies before D1 has it, or before it knows that D1 has it. */
   readonly flush: number;
   readonly database: "well" | "slow" | "down";
+  /** What webhooks meet; not within the worker. */
+  readonly receiver: Mood;
   /** How far its clock is from the true one (ms). */
   readonly skew_ms: number;
 }
 
 export const NO_FAULTS: Faults = {
   death: 0,
+  eviction: 0,
   delivery: 0,
   alarm: 0,
   shipment: 0,
   flush: 0,
   database: "well",
+  receiver: "well",
   skew_ms: 0,
 };
 

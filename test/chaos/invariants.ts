@@ -10,6 +10,7 @@ import { verdictOnTrail, wholeTrail } from "../support/served-trail.ts";
 import { BASE, type Session } from "../support/wire.ts";
 import type { ChaosServer } from "./chaos-server.ts";
 import { keyOf, type Load, RESOURCES } from "./load.ts";
+import type { Receiver } from "./receiver.ts";
 import type { Subscriber } from "./subscriber.ts";
 
 /** By then everything owed has arrived (05, "nothing lost"). */
@@ -30,6 +31,8 @@ export interface Checked {
   readonly chains: number;
   readonly grants: number;
   readonly events: number;
+  /** events that the receiver of the webhook took */
+  readonly hooked: number;
   /** how long it took until nobody owed anything any more (ms) */
   readonly settled_ms: number;
 }
@@ -39,13 +42,14 @@ interface Played {
   readonly root: Session;
   readonly load: Load;
   readonly subscribers: readonly Subscriber[];
+  readonly receiver: Receiver;
   readonly actors: readonly string[];
   /** when the last fault was over */
   readonly calm_at: number;
 }
 
 export async function checked(played: Played): Promise<Checked> {
-  const { root, load, subscribers } = played;
+  const { root, load, subscribers, receiver } = played;
   const owing = await debtsAfter(played);
   const settled_ms = Date.now() - played.calm_at;
   const trail = await wholeTrail(root);
@@ -66,6 +70,8 @@ export async function checked(played: Played): Promise<Checked> {
     "every chain verifies at the server": verdict.bad.map((bad) => JSON.stringify(bad)),
     "every chain verifies offline, from the export alone": await exportProblems(root, trail.length),
     "each event comes once to each subscriber, in order, and none is missing": heard,
+    "each event that a webhook asked for came, signed and under one id, or is listed and comes when it is sent again":
+      await receiver.verdict(root, await eventsOf(root, "system", 0)),
     "the read models say what the actors say": await readModelProblems(root, load.tasks, trail),
     "a finished task has no PENDING request and no lock": await leftovers(root, load.tasks),
   };
@@ -78,6 +84,7 @@ export async function checked(played: Played): Promise<Checked> {
     chains: verdict.chains,
     grants: locks.grants,
     events: subscribers.flatMap(({ heard: all }) => [...all.values()]).reduce((sum, { length }) => sum + length, 0),
+    hooked: receiver.taken,
     settled_ms,
   };
 }

@@ -1,5 +1,7 @@
-/** Lets things go wrong inside a worker: actors die, messages are lost or doubled, alarms and clocks are off, D1 fails. */
+/** Lets things go wrong inside a worker: actors die or are evicted, messages are lost or doubled, alarms and clocks are off, D1 fails. */
+import unsafe from "workerd:unsafe";
 import { Actor } from "../../src/actor/actor.ts";
+import type { ActorKey } from "../../src/actor/remote.ts";
 import { LedgerActor } from "../../src/audit/actor.ts";
 import { type Faults, type Mishaps, NO_FAULTS } from "./faults.ts";
 
@@ -24,6 +26,7 @@ const LATE_MS = 1_500;
 
 interface Inside {
   readonly ctx: DurableObjectState;
+  readonly key: ActorKey;
 }
 type Method = (this: Inside, ...given: unknown[]) => unknown;
 
@@ -45,9 +48,30 @@ around(Actor.prototype, "commit", (commit) => {
   return function (...given) {
     const value = commit.apply(this, given);
     if (strikes(faults.death, "deaths")) die(this.ctx);
+    else if (Math.random() < faults.eviction) condemned.set(this.key, this.ctx.getWebSockets().length > 0);
     return value;
   };
 });
+
+/** Who is to be evicted, and whether over open sockets. */
+const condemned = new Map<ActorKey, boolean>();
+
+/** Evicts whoever is to be, once idle: memory is lost, hibernating sockets are not. An actor cannot do so to itself. */
+export async function evict(stubOf: (key: ActorKey) => DurableObjectStub): Promise<void> {
+  const now = [...condemned];
+  condemned.clear();
+  await Promise.all(
+    now.map(async ([key, hasSockets]) => {
+      try {
+        await unsafe.evict(stubOf(key), { webSockets: "hibernate" });
+        strikes(1, hasSockets ? "evictions over sockets" : "evictions");
+      } catch {
+        // It died meanwhile, or did not come to rest.
+        strikes(1, "evictions that came to nothing");
+      }
+    }),
+  );
+}
 
 around(Actor.prototype, "deliver", (deliver) => {
   return async function (...given) {

@@ -1,6 +1,6 @@
 /** What goes wrong in a run and when: made of a seed, plain JSON. */
 import type { Random } from "../support/random.ts";
-import { type Faults, NO_FAULTS } from "./faults.ts";
+import { type Faults, MOODS, NO_FAULTS } from "./faults.ts";
 
 export type Deed =
   | { readonly do: "beset"; readonly with: Faults }
@@ -33,11 +33,13 @@ function besetOf(random: Random): Deed {
     with: {
       ...NO_FAULTS,
       death: often(0.03),
+      eviction: often(0.2),
       delivery: often(0.3),
       alarm: often(0.4),
       shipment: often(0.2),
       flush: often(0.15),
       database: random.pick(["well", "well", "slow", "down"]),
+      receiver: random.pick(MOODS),
       skew_ms: random.chance(0.4) ? Math.floor(random.between(-4_000, 2_000)) : 0,
     },
   };

@@ -8,6 +8,7 @@ import { NO_FAULTS } from "./faults.ts";
 import { type Checked, checked, type Finding } from "./invariants.ts";
 import { keyOf, Load, RESOURCES } from "./load.ts";
 import { type Program, programOf } from "./program.ts";
+import { Receiver, WEBHOOK } from "./receiver.ts";
 import { PollingSubscriber, SocketSubscriber } from "./subscriber.ts";
 
 export interface Outcome {
@@ -26,6 +27,7 @@ export async function run(seed: number, ms: number, given?: Program): Promise<Ou
   const server = await ChaosServer.start();
   const cast = await castOf(server.url);
   const { root, author, reviewers, agent, heir } = cast;
+  const receiver = await Receiver.listen(root);
   const load = new Load(cast, random);
   const resources = RESOURCES.map((name) => `resource:${keyOf(name)}`);
   const people = [author, ...reviewers].map(({ id }) => `user:${id}`);
@@ -37,10 +39,10 @@ export async function run(seed: number, ms: number, given?: Program): Promise<Ou
   const working = load.run().catch((thrown) => void failures.push(String(thrown)));
   for (const step of program) {
     if (step.do === "kill") await server.kill(step.down_ms);
-    else await server.beset(step.with);
+    else await Promise.all([server.beset(step.with), receiver.be(step.with.receiver)]);
     await pause(step.for_ms);
   }
-  await server.beset(NO_FAULTS);
+  await Promise.all([server.beset(NO_FAULTS), receiver.be(NO_FAULTS.receiver)]);
   const stopped_at = Date.now();
   load.stop();
   await working;
@@ -50,15 +52,15 @@ export async function run(seed: number, ms: number, given?: Program): Promise<Ou
     ...resources,
     ...[agent, heir].map(({ id }) => `agent:${id}`),
     ...[author, ...reviewers].map(({ id }) => `inbox:${id}`),
-    ...["dispatch", "coordinator", "config"],
+    ...["dispatch", "coordinator", "config", `webhook:${WEBHOOK}`],
   ];
-  const result: Checked = await checked({ server, root, load, subscribers, actors, calm_at });
+  const result: Checked = await checked({ server, root, load, subscribers, receiver, actors, calm_at });
   for (const one of subscribers) one.stop();
   await Promise.all(listening);
   await server.beset(NO_FAULTS);
   const { findings, trail, ...figures } = result;
   const log = server.log();
-  await server.end();
+  await Promise.all([server.end(), receiver.close()]);
   return {
     seed,
     findings: [
@@ -71,6 +73,7 @@ export async function run(seed: number, ms: number, given?: Program): Promise<Ou
       facts: load.facts.size + load.acknowledged.size,
       kills: server.kills,
       ...server.mishaps,
+      ...receiver.met,
       ...load.unavailable,
       connections: subscribers.reduce((sum, { connections }) => sum + connections, 0),
       ...figures,

@@ -107,7 +107,7 @@ export class PollingSubscriber extends Subscriber {
 
   async #poll(channel: string): Promise<void> {
     while (this.isGoing) {
-      const path = `/channels/${encodeURIComponent(channel)}/events?after=${this.last(channel)}&wait=2&limit=500`;
+      const path = `/channels/${encodeURIComponent(channel)}/events?after=${this.last(channel)}&wait=1&limit=500`;
       const answer = await this.session.call<{ events: Event[]; reset?: true }>("GET", path).catch(() => undefined);
       if (answer?.status !== 200) {
         await pause(AGAIN_MS);

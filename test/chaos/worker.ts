@@ -4,7 +4,7 @@ import { actorOf } from "../../src/actor/remote.ts";
 import type { Env } from "../../src/env.ts";
 import worker, * as actors from "../../src/worker.ts";
 import { CHAOS_PATH, type Debt, type Faults } from "./faults.ts";
-import { beset, deadlyDatabase, disturbDatabase, skewAlarms } from "./mishaps.ts";
+import { beset, deadlyDatabase, disturbDatabase, evict, skewAlarms } from "./mishaps.ts";
 
 const WORKSPACE = "default";
 
@@ -48,6 +48,7 @@ export const WebhookActor = inChaos(actors.WebhookActor);
 export default {
   async fetch(request: Request, env: Env, ctx: ExecutionContext): Promise<Response> {
     disturbDatabase(env.DB);
+    ctx.waitUntil(evict((key) => actorOf(env, WORKSPACE, key) as unknown as DurableObjectStub));
     if (new URL(request.url).pathname !== CHAOS_PATH) return worker.fetch(request, env, ctx);
     if (request.method === "PUT") return Response.json(beset(await request.json<Faults>()));
     const keys = await request.json<string[]>();

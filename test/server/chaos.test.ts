@@ -5,11 +5,19 @@ import type { Program } from "../chaos/program.ts";
 import { run } from "../chaos/run.ts";
 
 /** Everything that can go wrong, in the few seconds that a test has. */
-const OFTEN: Faults = { ...NO_FAULTS, death: 0.02, delivery: 0.2, alarm: 0.3, shipment: 0.2, flush: 0.1 };
+const OFTEN: Faults = {
+  ...NO_FAULTS,
+  death: 0.02,
+  eviction: 0.1,
+  receiver: "dying",
+  delivery: 0.2,
+  alarm: 0.3,
+  shipment: 0.2,
+  flush: 0.1,
+};
 const PROGRAM: Program = [
-  { do: "beset", with: OFTEN, for_ms: 2_500 },
-  { do: "kill", down_ms: 0, for_ms: 1_000 },
-  { do: "beset", with: { ...OFTEN, database: "down", skew_ms: -2_000 }, for_ms: 700 },
+  { do: "beset", with: OFTEN, for_ms: 2_000 },
+  { do: "beset", with: { ...OFTEN, database: "down", receiver: "failing", skew_ms: -2_000 }, for_ms: 700 },
   { do: "kill", down_ms: 0, for_ms: 300 },
 ];
 
@@ -19,10 +27,11 @@ test("under clients, subscribers, kills and faults of every kind at once every p
   const { findings, figures } = await run(seed, 0, PROGRAM);
   console.log(JSON.stringify(figures));
   expect(findings).toEqual([]);
-  for (const kind of ["kills", "deaths", "deliveries", "shipments", "failed queries"]) {
+  for (const kind of ["kills", "deaths", "evictions", "deliveries", "shipments", "failed queries"]) {
     expect(figures[kind], kind).toBeGreaterThan(0);
   }
   expect(figures.facts).toBeGreaterThan(0);
   expect(figures.events).toBeGreaterThan(0);
+  expect(figures.hooked).toBeGreaterThan(0);
   // An apply that waits for its locks may take a minute to give them up.
 }, 150_000);

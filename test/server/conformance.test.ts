@@ -1,180 +1,39 @@
+/** What the server answers to whoever does everything right, or wrong in a way that a client may: it is what its document says. */
 import { Validator } from "@seriousme/openapi-schema-validator";
-import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Lock } from "../../src/locks/contract.ts";
 import type { Task } from "../../src/tasks/task-contract.ts";
-import type { ErrorBody } from "../support/api.ts";
-import { badBodies, badHeaders, badPaths, badQueries } from "../support/bad-requests.ts";
-import type { OpenApiDocument } from "../support/conformity.ts";
-import { fuzzedRequest, type Pools } from "../support/fuzzed-request.ts";
-import { Inspected } from "../support/inspected.ts";
-import { approvedTask, type Cast, castOf, draftOf, written } from "../support/main-job.ts";
-import type { Operation } from "../support/operations.ts";
-import { type Server, startServer, until } from "../support/server.ts";
-import { type Answer, BASE, type Sent, type Session, send } from "../support/wire.ts";
+import { ConformingServer, ends, sentBy } from "../support/conforming-server.ts";
+import { type Cast, draftOf, written } from "../support/main-job.ts";
+import { ROUTES } from "../support/routes.ts";
+import { until } from "../support/server.ts";
+import { BASE, type Session } from "../support/wire.ts";
 
-/** The routes that this version has to have (documents 02 to 05). */
-const ROUTES = `
-GET /me
-GET POST /users
-GET PATCH /users/{id}
-GET POST /users/{id}/tokens
-DELETE /users/{id}/tokens/{token_id}
-GET POST /agents
-GET PATCH DELETE /agents/{id}
-POST /agents/{id}/heartbeat
-GET POST /agents/{id}/tokens
-DELETE /agents/{id}/tokens/{token_id}
-GET POST /tasks
-POST /tasks/simulate
-POST /tasks/claim
-GET PATCH DELETE /tasks/{id}
-POST /tasks/{id}/submit
-POST /tasks/{id}/cancel
-POST /tasks/{id}/comments
-POST /tasks/{id}/apply
-POST /tasks/{id}/heartbeat
-POST /tasks/{id}/complete
-POST /tasks/{id}/stash
-POST /tasks/{id}/rollback
-POST /tasks/{id}/resubmit
-POST /tasks/{id}/override
-POST /tasks/{id}/override/confirm
-GET /tasks/{id}/preview
-GET /tasks/{id}/audit
-GET /approvals
-GET /approvals/stuck
-GET /approvals/{id}
-POST /approvals/{id}/respond
-GET POST /approvals/policies
-PATCH DELETE /approvals/policies/{id}
-POST /approvals/{id}/links
-POST /approvals/batch
-GET POST /policies
-GET PUT DELETE /policies/{id}
-GET /resources
-GET PUT DELETE /resources/{type}/{id}
-GET /locks
-POST /locks/acquire
-POST /locks/acquire-all
-POST /locks/heartbeat
-POST /locks/downgrade
-POST /locks/verify
-POST /locks/release
-GET /locks/{id}
-GET /locks/graph
-GET /locks/deadlocks
-POST /ws/tickets
-GET /ws
-GET /channels/{channel}/events
-GET /channels/{channel}/stream
-GET /audit
-GET /audit/tail
-GET /audit/verify
-GET /audit/export
-GET POST /admin/audit/retention
-GET /admin/audit/retention/{id}/file
-POST /admin/audit/retention/{id}/confirm
-POST /admin/rebuild
-GET /stats
-GET /webhooks/executor-secret
-GET POST /webhooks
-GET PATCH DELETE /webhooks/{id}
-POST /webhooks/{id}/rotate-secret
-POST /webhooks/{id}/test
-GET /webhooks/{id}/deliveries
-POST /webhooks/{id}/deliveries/{delivery_id}/redeliver`;
-
-/** Sockets and streams do not end with an answer: other tests open them. */
-/** Whether a static path such as /tasks/claim is what another template, /tasks/{id}, takes for one of its own. */
-function matches(template: string, path: string): boolean {
-  const [parts, given] = [template.split("/"), path.split("/")];
-  return parts.length === given.length && parts.every((part, at) => part === given[at] || part.startsWith("{"));
-}
-
-function ends({ template }: Operation): boolean {
-  return !template.endsWith("/ws") && !template.endsWith("/stream");
-}
-
-/** Requests that the fuzz makes, in as many turns as it takes. */
-const FUZZED = 2_004;
-/** Requests under way at once. */
-const TOGETHER = 12;
-
-let server: Server;
-let document: OpenApiDocument;
-let inspected: Inspected;
+let server: ConformingServer;
 let cast: Cast;
 let admin: Session;
+let call: ConformingServer["call"];
 
 beforeAll(async () => {
-  server = await startServer();
-  document = (await send<OpenApiDocument>(server.url, { method: "GET", path: "/openapi.json" })).body;
-  inspected = new Inspected(server.url, document);
-  cast = await castOf(server.url);
-  admin = await cast.root.newUser("ada", "admin");
+  server = await ConformingServer.start();
+  ({ cast, admin } = server);
+  call = (...given) => server.call(...given);
 });
 afterAll(() => server.end());
-
-/** A call with a body as JSON, inspected; fails unless it answers with `status`. */
-async function call<Body>(who: Session, status: number, method: string, path: string, body?: unknown, headers = {}) {
-  const answer = await inspected.send<Body>(sentBy(who, method, path, body, headers));
-  expect(answer.status, JSON.stringify(answer.body)).toBe(status);
-  return answer.body;
-}
-
-function sentBy(who: Session | null, method: string, path: string, body?: unknown, headers = {}): Sent {
-  const authorization = who === null ? {} : { Authorization: `Bearer ${who.token}` };
-  const type = body === undefined ? {} : { "Content-Type": "application/json" };
-  return {
-    method,
-    path: `${BASE}${path}`,
-    headers: { ...authorization, ...type, ...headers },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
-  };
-}
-
-/** How many there are of everything that D1 lists, and how many rows the trail has. */
-async function totals(): Promise<Record<string, number>> {
-  const lists = ["users", "agents", "policies", "tasks", "resources", "audit"];
-  const pages = lists.map((list) => cast.root.get<{ pagination: { total: number } }>(`/${list}?limit=1`));
-  return Object.fromEntries((await Promise.all(pages)).map(({ pagination }, at) => [lists[at], pagination.total]));
-}
-
-async function totalOf(path: string): Promise<number> {
-  return (await cast.root.get<{ pagination: { total: number } }>(path)).pagination.total;
-}
-
-/** The totals once nothing is on its way to D1 any more. */
-async function settledTotals(): Promise<Record<string, number>> {
-  let before = await totals();
-  await until(async () => {
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    const now = await totals();
-    const settled = JSON.stringify(now) === JSON.stringify(before);
-    before = now;
-    return settled;
-  });
-  return before;
-}
 
 describe("the document", () => {
   test("is valid OpenAPI 3.1 in which every reference leads somewhere", async () => {
     const validator = new Validator();
-    expect(await validator.validate({ ...document })).toEqual({ valid: true });
+    expect(await validator.validate({ ...server.document })).toEqual({ valid: true });
     expect(validator.version).toBe("3.1");
     expect(() => validator.resolveRefs()).not.toThrow();
   });
 
   test("has every route", () => {
-    const wanted = ROUTES.trim()
-      .split("\n")
-      .flatMap((line) => {
-        const words = line.split(" ");
-        return words.slice(0, -1).map((method) => `${method} ${BASE}${words.at(-1)}`);
-      });
-    const described = inspected.operations.map(({ method, template }) => `${method} ${template}`);
-    expect(described).toEqual(expect.arrayContaining(wanted));
+    const described = server.inspected.operations.map(
+      ({ method, template }) => `${method} ${template.slice(BASE.length)}`,
+    );
+    expect(described).toEqual(expect.arrayContaining([...ROUTES]));
   });
 });
 
@@ -467,7 +326,7 @@ describe("what the server answers is what the document says", () => {
     await call(author, 403, "POST", "/admin/rebuild");
     const { chains } = await call<{ chains: number }>(root, 202, "POST", "/admin/rebuild");
     expect(chains).toBeGreaterThan(5);
-    await until(async () => (await totalOf("/audit?action=rebuild.completed")) === 1);
+    await until(async () => (await server.totalOf("/audit?action=rebuild.completed")) === 1);
   });
 
   test("of channels without a socket, and of tickets", async () => {
@@ -482,137 +341,14 @@ describe("what the server answers is what the document says", () => {
     await call(root, 404, "GET", "/channels/user:nobody/stream");
     await call(author, 201, "POST", "/ws/tickets");
     await call(author, 400, "GET", "/ws");
-    expect((await inspected.send(sentBy(null, "GET", "/ws?ticket=x"))).status).toBe(401);
+    expect((await server.inspected.send(sentBy(null, "GET", "/ws?ticket=x"))).status).toBe(401);
   });
 
   test("and by now every operation succeeded at least once", () => {
-    const missed = inspected.operations
+    const missed = server.inspected.operations
       .filter(ends)
       .map(({ method, template }) => `${method} ${template}`)
-      .filter((operation) => ![...inspected.seen].some((one) => one.startsWith(`${operation} 2`)));
+      .filter((operation) => ![...server.inspected.seen].some((one) => one.startsWith(`${operation} 2`)));
     expect(missed).toEqual([]);
   });
-});
-
-describe("each kind of bad input gets its own refusal on every operation, and leaves nothing behind", () => {
-  let before: Record<string, number>;
-  beforeAll(async () => {
-    before = await settledTotals();
-  });
-
-  /** Sends bad requests to every operation, several operations at once. */
-  async function refused(of: (operation: Operation) => readonly (Sent & { readonly expect: string })[]): Promise<void> {
-    await Promise.all(
-      inspected.operations.map(async (operation) => {
-        for (const { expect: wanted, ...sent } of of(operation)) {
-          const { status, body } = await inspected.send<ErrorBody>(sent);
-          const issues = (body.error.details?.issues ?? []) as { field: string }[];
-          const got = [`${status} ${body.error.code}`, ...issues.map(({ field }) => `${status} ${field}`)];
-          const fits = got.some((one) => one === wanted || one.startsWith(`${wanted}.`));
-          expect(
-            fits,
-            `${sent.method} ${sent.path} ${sent.body?.slice(0, 200)}: ${got.join(", ")}, not ${wanted}`,
-          ).toBe(true);
-        }
-      }),
-    );
-  }
-
-  test("no token, no real token", () => refused((operation) => badHeaders(operation, cast.author.token)));
-  test("queries that are unknown, of the wrong kind, or hold what no string may", () =>
-    refused((operation) => badQueries(operation, cast.root.token)));
-  test("ids that are none, and ids that name nothing", () =>
-    refused((operation) => badPaths(operation, cast.root.token)));
-  test("bodies that are no JSON, too large, too deep, of the wrong shape, or hold unknown fields", () =>
-    refused((operation) => badBodies(operation, cast.root.token, document)));
-
-  test("methods that a path does not have: 405 with those that it has", async () => {
-    for (const template of new Set(inspected.operations.map((one) => one.template))) {
-      const own = inspected.operations.filter((one) => one.template === template).map(({ method }) => method);
-      for (const method of ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"]) {
-        // A static path such as /tasks/claim is /tasks/{id} to other methods.
-        const names = inspected.operations.filter(
-          (one) => one.template !== template && matches(one.template, template),
-        );
-        if (own.includes(method) || names.some((one) => one.method === method)) continue;
-        const path = template.replaceAll(/\{\w+\}/g, crypto.randomUUID());
-        const answer = await inspected.send({ method, path, headers: { Authorization: `Bearer ${cast.root.token}` } });
-        expect([method, template, answer.status]).toEqual([method, template, 405]);
-        const allowed = [...own, ...names.map((one) => one.method)];
-        expect(answer.headers.allow?.split(", ").sort()).toEqual([...new Set(allowed)].sort());
-      }
-    }
-  });
-
-  test("nothing was stored, not even a row of the trail", async () => {
-    expect(await settledTotals()).toEqual(before);
-  });
-});
-
-/** Something of everything for requests to meet: a user, an agent, a policy, and changes in every state of their life. */
-async function peopled(): Promise<Pools> {
-  const { root, author, agent } = cast;
-  await root.newUser("victim", "author");
-  await root.newAgent("drone");
-  await root.post("/policies", 201, { id: "victim", name: "Victim", task_types: ["never"] });
-  const tasks: string[] = [];
-  const approvals: string[] = [];
-  for (const name of ["a", "b", "c"]) {
-    const resources = [written("configuration", name)];
-    const draft = await author.post<Task>("/tasks", 201, draftOf(author.id, resources));
-    const submitted = await author.post<Task>("/tasks", 201, draftOf(author.id, resources));
-    const { approval_requests } = await author.post<Task>(`/tasks/${submitted.id}/submit`, 202);
-    const approved = await approvedTask(cast, resources);
-    const applied = await approvedTask(cast, [written("configuration", `${name}-applied`)]);
-    const { leases } = await agent.post<{ leases: { lock_id: string }[] }>(`/tasks/${applied.id}/apply`, 200);
-    expect(leases).toHaveLength(3);
-    tasks.push(draft.id, submitted.id, approved.id, applied.id);
-    approvals.push(...approval_requests.map(({ id }) => id));
-  }
-  const wanted = { resource_type: "resource", resource_id: "database:prod/x" };
-  const held = await agent.post<Lock>("/locks/acquire", 201, wanted);
-  return { tasks, approvals, locks: [held.id] };
-}
-
-test("no request at all makes the server fail, and refused ones store nothing", async () => {
-  const pools = await peopled();
-  const before = await settledTotals();
-  const made: Record<string, number> = { users: 0, agents: 0, policies: 0, tasks: 0 };
-  const callers = [cast.root, admin, cast.author, ...cast.reviewers, cast.agent, cast.heir];
-  const tokens = callers.map(({ token }) => token);
-  let requests = 0;
-
-  /** Learns from an answer: ids to ask for later, and what there is more or less of now. */
-  const learn = ({ method, path }: Sent, { status, headers, body }: Answer<Partial<Task> & Partial<Lock>>) => {
-    const [list = ""] = path.slice(BASE.length + 1).split(/[/?]/);
-    if (status === 201 && list === "tasks" && body.state === "DRAFT") pools.tasks.push(body.id ?? "");
-    if ((status === 201 || status === 202) && list === "locks") pools.locks.push(body.id ?? "");
-    pools.approvals.push(...(body?.approval_requests ?? []).map(({ id }) => id));
-    const whole = path.split("?")[0] === `${BASE}/${list}`;
-    if (method === "POST" && whole && status === 201 && headers["idempotency-replayed"] === undefined && list in made)
-      made[list] = (made[list] ?? 0) + 1;
-    const one = path.split("?")[0]?.split("/").length === 5;
-    if (method === "DELETE" && one && status === 204 && list in made) made[list] = (made[list] ?? 0) - 1;
-  };
-
-  const seed = Number(process.env.SEED ?? Math.trunc(Math.random() * 2 ** 31));
-  console.log(`fuzzed requests: SEED=${seed}`);
-  // While D1 is rebuilt, whoever needs it whole is told to come again: 503.
-  const operations = inspected.operations.filter((one) => ends(one) && !one.template.endsWith("/admin/rebuild"));
-  const some = fc.array(fuzzedRequest(operations, document, tokens, pools), {
-    minLength: TOGETHER,
-    maxLength: TOGETHER,
-  });
-  await fc.assert(
-    fc.asyncProperty(some, async (batch) => {
-      requests += batch.length;
-      await Promise.all(batch.map(async (sent) => learn(sent, await inspected.send(sent))));
-    }),
-    { seed, numRuns: FUZZED / TOGETHER, endOnFailure: true },
-  );
-  expect(requests).toBeGreaterThanOrEqual(FUZZED);
-
-  const after = await settledTotals();
-  const gained = Object.fromEntries(Object.keys(made).map((list) => [list, (after[list] ?? 0) - (before[list] ?? 0)]));
-  expect(gained).toEqual(made);
 });

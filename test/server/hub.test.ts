@@ -42,6 +42,7 @@ test("who listens through crashes, and asks for what came since, has every event
   const heard: Event[] = [];
   for (let life = 0; life <= CRASHES; life += 1) {
     const socket = await Socket.open(author);
+    expect(socket.extensions, "compression would cost each event as often as it is sent").toBe("");
     socket.subscribe([CHANNEL], { [CHANNEL]: heard.at(-1)?.seq ?? 0 });
     await until(() => socket.events.length > 20);
     if (life < CRASHES) {

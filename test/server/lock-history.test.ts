@@ -13,7 +13,7 @@ import {
 import type { Acquire } from "../../src/locks/history/lock-lives.ts";
 import type { Session } from "../../src/locks/lock-types.ts";
 import { fetched } from "../support/fetched.ts";
-import { callLock, type SendWired } from "../support/lock-calls.ts";
+import { callLock, callLocks, type SendWired } from "../support/lock-calls.ts";
 import { Random } from "../support/random.ts";
 import { ROOT_TOKEN, type Server, startServer, until } from "../support/server.ts";
 
@@ -49,6 +49,7 @@ class Client {
   readonly #token: string;
   readonly #histories: LockHistories;
   readonly #random: Random;
+  #sets = 0;
 
   constructor(by: Session, token: string, histories: LockHistories, random: Random) {
     this.#by = by;
@@ -60,6 +61,10 @@ class Client {
   /** `forsaken` are the leases that were abandoned, by lock. */
   async work(end: number, forsaken: Map<string, { readonly by: Session; readonly id: string }>): Promise<void> {
     while (Date.now() < end) {
+      if (this.#random.chance(0.15)) {
+        await this.#useBoth();
+        continue;
+      }
       const lock = this.#random.pick(this.#random.chance(0.9) ? BUSY : FORSAKEN);
       const isFirst = FORSAKEN.some((name) => name === lock) && !forsaken.has(lock);
       const by = isFirst ? { ...this.#by, session_id: `${this.#by.session_id}-gone` } : this.#by;
@@ -68,6 +73,25 @@ class Client {
       const { id, status } = answer.lock;
       if (isFirst && status === "held") forsaken.set(lock, { by, id });
       else await this.#use(lock, by, id);
+    }
+  }
+
+  /** Both busy locks or none, for a session that does nothing else. */
+  async #useBoth(): Promise<void> {
+    this.#sets += 1;
+    const by = { ...this.#by, session_id: `${this.#by.session_id}-both-${this.#sets}` };
+    const modes = new Map(BUSY.map((lock) => [lock, this.#random.pick(["shared", "exclusive"] as const)]));
+    const calls = new Map(
+      [...modes].map(([lock, mode]) => {
+        const call: Acquire = { do: "acquire", by, mode, ttl_ms: TTL_MS, wait_ms: 0, hold_ms: 0 };
+        return [lock, call];
+      }),
+    );
+    const answers = await this.#histories.recordAll(calls, () =>
+      callLocks(wired(this.#token, this.#patience()), modes, by, TTL_MS),
+    );
+    for (const [lock, answer] of answers ?? []) {
+      if (answer.kind === "lock") await this.#release(lock, by, answer.lock.id);
     }
   }
 
@@ -207,7 +231,7 @@ test("whatever concurrent clients see of each lock is linearizable", async () =>
 });
 
 /** All that has to have happened, or the clients were no test. */
-const KINDS = ["held", "queued", "reentrant", "refused", "released", "verified", "lost", "LOCK_EXPIRED"];
+const KINDS = ["held", "queued", "reentrant", "refused", "released", "verified", "undone", "lost", "LOCK_EXPIRED"];
 
 function withLastTokenAgain(history: readonly RecordedCall[]): RecordedCall[] {
   const tokenOf = ({ answer }: RecordedCall) => (answer?.kind === "lock" ? (answer.lock.token ?? 0) : 0);

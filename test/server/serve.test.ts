@@ -44,7 +44,7 @@ test("a server answers within 10 s, ends within 3 s of SIGTERM with code 0, and 
   expect((await again.end("SIGINT")).code).toBe(0);
 });
 
-test("kill -9 leaves no workerd behind and loses nothing that was acknowledged", async () => {
+test.concurrent("kill -9 leaves no workerd behind and loses nothing that was acknowledged", async () => {
   const server = await startServer();
   const workerd = server.workerd();
   expect(isRunning(workerd)).toBe(true);
@@ -57,7 +57,7 @@ test("kill -9 leaves no workerd behind and loses nothing that was acknowledged",
   await again.end();
 });
 
-test("a workerd that crashes is replaced, on the same port and state", async () => {
+test.concurrent("a workerd that crashes is replaced, on the same port and state", async () => {
   const server = await startServer();
   const crashed = server.workerd();
   process.kill(crashed, "SIGKILL");
@@ -73,7 +73,7 @@ test("a workerd that crashes is replaced, on the same port and state", async () 
   expect(isRunning(replaced)).toBe(false);
 });
 
-test("a state directory has one server at a time: a second one says whose it is and leaves the first alone", async () => {
+test.concurrent("a state directory has one server at a time: a second one says whose it is and leaves the first alone", async () => {
   const server = await startServer();
   const second = await runToEnd({ STATE_DIR: server.stateDir });
   expect(second.code).toBe(1);
@@ -82,7 +82,7 @@ test("a state directory has one server at a time: a second one says whose it is 
   await server.end();
 });
 
-test("what cannot work is refused in one line with code 1", async () => {
+test.concurrent("what cannot work is refused in one line with code 1", async () => {
   const file = join(temporaryFolder(), "file");
   writeFileSync(file, "");
   const taken = createServer().listen(0, "127.0.0.1");

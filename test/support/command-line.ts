@@ -1,8 +1,11 @@
-/** The `countersign` command as a process, as a shell starts it. */
+/** The `countersign` command: within this process where only what it says matters, as a process where it is about processes. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
+import { PassThrough, Readable } from "node:stream";
 import { buildCommand, COMMAND } from "../../src/cli/client/command.ts";
+import { runCli } from "../../src/cli/commands/program.ts";
+import type { Cast } from "./main-job.ts";
 import { temporaryFolder } from "./server.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
@@ -32,6 +35,12 @@ export function envFor(url: string, token?: string): Record<string, string> {
   return { COUNTERSIGN_URL: url, XDG_CONFIG_HOME: NOWHERE, ...(token !== undefined && { COUNTERSIGN_TOKEN: token }) };
 }
 
+/** The bootstrap admin, in the workspace of a cast. */
+export function adminOf({ root: { url, token, workspace = "default" } }: Cast): Record<string, string> {
+  return { ...envFor(url, token), COUNTERSIGN_WORKSPACE: workspace };
+}
+
+/** As a shell starts it. */
 export function start(args: readonly string[], env: Readonly<Record<string, string>>, input = ""): Running {
   const child = spawn(process.execPath, [LAUNCH, ...args], {
     env: { PATH: process.env.PATH ?? "", ...env },
@@ -46,8 +55,35 @@ export function start(args: readonly string[], env: Readonly<Record<string, stri
   return { child, stdout: () => stdout, ended };
 }
 
-export function run(args: readonly string[], env: Readonly<Record<string, string>>, input = ""): Promise<Ran> {
+/** Runs it to its end, as a shell does. */
+export function spawned(args: readonly string[], env: Readonly<Record<string, string>>, input = ""): Promise<Ran> {
   return start(args, env, input).ended;
+}
+
+/** Runs it to its end within this process. @param watched somebody looks: what goes to standard error goes to a terminal */
+export async function run(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  input = "",
+  watched = false,
+): Promise<Ran> {
+  const [stdout, stderr] = [new Captured(), new Captured(watched)];
+  const code = await runCli(args, env, "0.0.0", { stdin: Readable.from(input === "" ? [] : [input]), stdout, stderr });
+  return { code, stdout: stdout.text, stderr: stderr.text };
+}
+
+class Captured extends PassThrough {
+  readonly isTTY: boolean;
+  readonly columns = 80;
+  text = "";
+
+  constructor(isTTY = false) {
+    super({ encoding: "utf8" });
+    this.isTTY = isTTY;
+    this.on("data", (text: string) => {
+      this.text += text;
+    });
+  }
 }
 
 /** On a terminal of its own (util-linux `script`), where what is written to it arrives as keys. */

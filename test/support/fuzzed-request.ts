@@ -40,35 +40,47 @@ export function fuzzedRequest(
 ): fc.Arbitrary<Sent> {
   // More of what changes a task: there are many ways through its life.
   const often = operations.filter(({ template }) => /\/(?:tasks|approvals)\b/.test(template));
+  // Once for each: making arbitraries of strings is what takes longest.
+  const made = new Map<Operation, fc.Arbitrary<Sent>>();
   return fc.constantFrom(...operations, ...often).chain((operation) => {
-    const { method, template, parameters, body } = operation;
-    const path = fc
-      .tuple(...template.split("/").map((part) => pathPart(part, template, pools)))
-      .map((all) => all.join("/"));
-    const query = queryOf(parameters, document, pools);
-    const headers = headersOf(tokens, body !== undefined);
-    const content = body === undefined ? sometimes(fc.constant("{}"), 20) : bodyOf(body, document, pools);
-    return fc
-      .record({
-        method: mostly(
-          fc.constant(method),
-          fc.constantFrom("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"),
-          30,
-        ),
-        path,
-        query,
-        headers,
-        content,
-      })
-      .map(
-        (made): Sent => ({
-          method: made.method,
-          path: made.path + made.query,
-          headers: made.headers,
-          ...(made.content !== undefined && { body: made.content }),
-        }),
-      );
+    const requests = made.get(operation) ?? requestTo(operation, document, tokens, pools);
+    made.set(operation, requests);
+    return requests;
   });
+}
+
+function requestTo(
+  { method, template, parameters, body }: Operation,
+  document: OpenApiDocument,
+  tokens: readonly string[],
+  pools: Pools,
+): fc.Arbitrary<Sent> {
+  const path = fc
+    .tuple(...template.split("/").map((part) => pathPart(part, template, pools)))
+    .map((all) => all.join("/"));
+  const query = queryOf(parameters, document, pools);
+  const headers = headersOf(tokens, body !== undefined);
+  const content = body === undefined ? sometimes(fc.constant("{}"), 20) : bodyOf(body, document, pools);
+  return fc
+    .record({
+      method: mostly(
+        fc.constant(method),
+        fc.constantFrom("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"),
+        30,
+      ),
+      path,
+      query,
+      headers,
+      content,
+    })
+    .map(
+      (made): Sent => ({
+        method: made.method,
+        path: made.path + made.query,
+        headers: made.headers,
+        ...(made.content !== undefined && { body: made.content }),
+      }),
+    );
 }
 
 /** One in `every` of the other kind. */

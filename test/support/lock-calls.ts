@@ -33,7 +33,10 @@ export async function callLock(send: SendWired, lock: LockKey, call: LockCall): 
   return answer && answerOf(answer.status, answer.body);
 }
 
-/** Several locks or none. What a refused call did to each: it was refused for one, and the others it may have held for a moment. */
+/**
+ * Several locks or none. They are tried in canonical order: if one is not free, those before it were held for a moment, and
+ * those behind it were not asked.
+ */
 export async function callLocks(
   send: SendWired,
   locks: ReadonlyMap<LockKey, LockMode>,
@@ -50,8 +53,15 @@ export async function callLocks(
   }
   const refused = answerOf(answer.status, answer.body);
   const { resource_type, resource_id } = (answer.body as ErrorBody).error.details ?? {};
-  const blocked = `${resource_type}:${resource_id}`;
-  return new Map([...locks.keys()].map((key) => [key, key === blocked ? refused : { kind: "undone" as const }]));
+  const tried = [...locks.keys()].sort(byKindThenId);
+  const blocked = tried.indexOf(`${resource_type}:${resource_id}`);
+  return new Map(tried.slice(0, blocked + 1).map((key, at) => [key, at === blocked ? refused : { kind: "undone" }]));
+}
+
+/** The order of 01-architecture, "Sagas": permits, then tasks, then resources. */
+function byKindThenId(one: LockKey, other: LockKey): number {
+  const rank = (key: LockKey) => ["agent", "task", "resource"].indexOf(lockName(key).resource_type);
+  return rank(one) - rank(other) || (one < other ? -1 : 1);
 }
 
 function leaseAnswer({ lock_id, mode, fencing_token, expires_at }: Lease): LockAnswer {

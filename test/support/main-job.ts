@@ -12,9 +12,9 @@ export interface Cast {
   readonly heir: Session;
 }
 
-/** Makes everybody on a fresh server. */
-export async function castOf(url: string): Promise<Cast> {
-  const root = new Session(url, "root", ROOT_TOKEN);
+/** Makes everybody on a fresh server, or in a workspace that is. */
+export async function castOf(url: string, workspace?: string): Promise<Cast> {
+  const root = new Session(url, "root", ROOT_TOKEN, workspace);
   const [author, first, second, agent, heir] = await Promise.all([
     root.newUser("alice", "author"),
     root.newUser("bob", "reviewer"),

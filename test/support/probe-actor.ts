@@ -62,6 +62,11 @@ export class ProbeActor extends ChannelActor {
     if (this.refuses.has(text)) throw new Error(`${text} is refused`);
   }
 
+  /** Bodies that begin so ask nobody to do anything. */
+  protected override mayWait(body: unknown): boolean {
+    return String(body).startsWith("~");
+  }
+
   protected override async onTimer(name: string, now: number): Promise<void> {
     this.rung.push(name);
     await this.whenRung(name, now);

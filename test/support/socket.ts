@@ -38,6 +38,11 @@ export class Socket {
     return opened;
   }
 
+  /** What was agreed on beyond plain frames. */
+  get extensions(): string | null {
+    return this.#socket.extensions;
+  }
+
   subscribe(channels: readonly string[], since?: Readonly<Record<string, number>>): void {
     this.#socket.send(JSON.stringify({ action: "subscribe", channels, ...(since !== undefined && { since }) }));
   }

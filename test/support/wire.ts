@@ -53,11 +53,14 @@ export class Session {
   readonly id: string;
   readonly url: string;
   readonly token: string;
+  /** Another than the token's own; root only. */
+  readonly workspace: string | undefined;
 
-  constructor(url: string, id: string, token: string) {
+  constructor(url: string, id: string, token: string, workspace?: string) {
     this.url = url;
     this.id = id;
     this.token = token;
+    this.workspace = workspace;
   }
 
   /** Any call below the base path, with `body` as JSON. */
@@ -70,7 +73,12 @@ export class Session {
     return send<Body>(this.url, {
       method,
       path: `${BASE}${path}`,
-      headers: { Authorization: `Bearer ${this.token}`, "Content-Type": "application/json", ...headers },
+      headers: {
+        Authorization: `Bearer ${this.token}`,
+        "Content-Type": "application/json",
+        ...(this.workspace !== undefined && { "X-Workspace": this.workspace }),
+        ...headers,
+      },
       ...(body !== undefined && { body: JSON.stringify(body) }),
     });
   }

@@ -44,7 +44,7 @@ export function approvalCommands(program: Command, cli: Cli): void {
     .action(async (decision: string, ids: readonly string[], flags: { reason?: string; continueOnError?: boolean }) => {
       if (decision !== "approve" && decision !== "reject")
         throw usage(`batch ${decision}`, "batch approve ID… or batch reject ID…");
-      const approval_ids = await idsOf(ids);
+      const approval_ids = await idsOf(ids, cli);
       const options = flags.continueOnError === true ? { continue_on_error: true } : {};
       const answer = await cli.working(`${decision} ${approval_ids.length}`, () =>
         cli.client().approvals.batch({ approval_ids, action: decision, ...given({ reason: flags.reason }), options }),
@@ -77,7 +77,7 @@ async function decide(cli: Cli, id: string, action: Decision["action"], flags: D
 }
 
 /** An approval's own id, or that of its task: then what waits there for the caller (01, "Ids": member 0 is the task itself). */
-async function approvalOf(client: Countersign, id: string): Promise<string> {
+export async function approvalOf(client: Countersign, id: string): Promise<string> {
   if (!namesActor(id)) return id;
   const { approvals } = await client.approvals.list({ task_id: id, status: ["PENDING"] });
   const [only, ...others] = approvals;
@@ -101,6 +101,8 @@ export function namesActor(id: string): boolean {
   return /^[0-9a-f-]{28}0{8}$/i.test(id);
 }
 
-async function idsOf(ids: readonly string[]): Promise<readonly string[]> {
-  return ids.length === 1 && ids[0] === "-" ? (await readText("-")).split(/\s+/).filter((id) => id !== "") : ids;
+async function idsOf(ids: readonly string[], { streams }: Cli): Promise<readonly string[]> {
+  return ids.length === 1 && ids[0] === "-"
+    ? (await readText("-", streams.stdin)).split(/\s+/).filter((id) => id !== "")
+    : ids;
 }

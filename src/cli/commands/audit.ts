@@ -1,7 +1,6 @@
 /** `countersign audit …` */
 import { createWriteStream } from "node:fs";
 import { rename, rm } from "node:fs/promises";
-import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Command } from "commander";
 import type { QueryOf, Schema } from "../../client/index.ts";
@@ -11,7 +10,7 @@ import { EXIT } from "../terminal/exit-code.ts";
 import { type Column, table } from "../terminal/table.ts";
 import { CliFailure, usage } from "../terminal/told-failure.ts";
 import { listed } from "../views/page-note.ts";
-import type { Cli } from "./cli.ts";
+import type { Cli, Tell } from "./cli.ts";
 import { given, leaf, oneOf, type Paging, paged, paging, whole } from "./options.ts";
 
 type Row = Schema<"AuditRow">;
@@ -63,9 +62,13 @@ export function auditCommands(program: Command, cli: Cli): void {
     .addOption(oneOf("--format <format>", "of the file", ["ndjson", "csv"]).default("ndjson"))
     .action(async (file: string | undefined, flags: Filters & { format: "ndjson" | "csv" }) => {
       if (file === undefined && cli.json) throw usage("an export is no JSON value", "name a FILE, or leave out --json");
-      const response = await cli.client().audit.export({ ...filters(flags), format: flags.format });
-      const rows = response.headers.get("Audit-Rows");
-      await cli.working(`exporting ${rows ?? "all"} rows`, () => saved(response, file));
+      const { body, headers } = await cli.client().audit.export({ ...filters(flags), format: flags.format });
+      const rows = headers.get("Audit-Rows");
+      await cli.working("exporting", async (tell) => {
+        if (body === null) return;
+        const heads = flags.format === "csv" ? 1 : 0;
+        await saved(rows === null ? body : counted(body, Number(rows), heads, tell), file ?? cli.streams.stdout);
+      });
       if (file !== undefined) {
         cli.show(
           { file, rows: rows === null ? null : Number(rows) },
@@ -90,8 +93,12 @@ export function auditCommands(program: Command, cli: Cli): void {
       const proof =
         file === undefined
           ? await cli.working("verifying", (tell) => verifyServed(cli.client(), flags.subject, tell))
-          : await cli.working(`verifying ${file}`, () =>
-              verifyOffline(file, { filtered: flags.filtered === true, publicKey: flags.key, rows: flags.rows }),
+          : await cli.working(`verifying ${file}`, (tell) =>
+              verifyOffline(
+                file,
+                { filtered: flags.filtered === true, publicKey: flags.key, rows: flags.rows },
+                { stdin: cli.streams.stdin, tell: (share) => tell(`verifying ${file}`, share) },
+              ),
             );
       cli.show(proof.verdict, ({ paint }) => paint(proof.valid ? "green" : "red", proof.told));
       if (!proof.valid) cli.endsWith(EXIT.failed);
@@ -112,21 +119,32 @@ function filters({ task, who, action, from, to, request }: Filters): QueryOf<"GE
   return given({ task_id: task, who, action, from, to, request_id: request });
 }
 
+const LINE_FEED = 10;
+
+/** Passes a file on and tells how many of its rows are through. @param heads lines before the first row */
+async function* counted(file: AsyncIterable<Uint8Array>, rows: number, heads: number, tell: Tell) {
+  let lines = 0;
+  for await (const chunk of file) {
+    for (const byte of chunk) if (byte === LINE_FEED) lines += 1;
+    const done = Math.max(0, lines - heads);
+    tell(`${done} of ${rows} rows`, rows === 0 ? 1 : done / rows);
+    yield chunk;
+  }
+}
+
 /** A file is there as a whole or not at all. */
-async function saved(response: Response, file: string | undefined): Promise<void> {
-  if (response.body === null) return;
-  const body = Readable.fromWeb(response.body);
-  if (file === undefined) return pipeline(body, process.stdout, { end: false });
-  const draft = `${file}.part`;
+async function saved(body: AsyncIterable<Uint8Array>, to: string | NodeJS.WritableStream): Promise<void> {
+  if (typeof to !== "string") return pipeline(body, to, { end: false });
+  const draft = `${to}.part`;
   try {
     await pipeline(body, createWriteStream(draft));
-    await rename(draft, file);
+    await rename(draft, to);
   } catch (thrown) {
     await rm(draft, { force: true });
     throw new CliFailure(
       "EXPORT_FAILED",
       EXIT.failed,
-      `the export to ${file} broke off: ${(thrown as Error).message}`,
+      `the export to ${to} broke off: ${(thrown as Error).message}`,
       "run it again",
     );
   }

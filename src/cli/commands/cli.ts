@@ -3,6 +3,8 @@ import { Countersign } from "../../client/index.ts";
 import { type Connection, connectionOf, tokenOf } from "../profile/connection.ts";
 import { profilesPath, readProfiles } from "../profile/stored-profiles.ts";
 import { isColoured, type Paint, paintOf } from "../terminal/paint.ts";
+import { progressBar } from "../terminal/progress-bar.ts";
+import type { Streams } from "../terminal/streams.ts";
 import type { Look } from "../terminal/table.ts";
 import { CliFailure, failureLines, type ToldFailure, toldFailure } from "../terminal/told-failure.ts";
 
@@ -15,16 +17,21 @@ export interface CommonFlags {
   readonly color?: boolean;
 }
 
+/** Changes what somebody who waits sees. @param share how much of it is done, 0 to 1, where that is known */
+export type Tell = (text: string, share?: number) => void;
+
 /** A server that is down is told of after some 3 s, not after the minute that a program would wait. */
 const RETRY = { attempts: 6 };
 
 export class Cli {
   readonly env: Readonly<Record<string, string | undefined>>;
+  readonly streams: Streams;
   #flags: CommonFlags = {};
   #exit = 0;
 
-  constructor(env: Readonly<Record<string, string | undefined>>) {
+  constructor(env: Readonly<Record<string, string | undefined>>, streams: Streams) {
     this.env = env;
+    this.streams = streams;
   }
 
   /** The options of the command that runs. */
@@ -51,13 +58,18 @@ export class Cli {
   }
 
   get look(): Look {
-    const width = process.stdout.isTTY ? process.stdout.columns : Number.POSITIVE_INFINITY;
-    return { paint: this.#paint(process.stdout), width, now: Date.now() };
+    const { isTTY, columns = Number.POSITIVE_INFINITY } = this.streams.stdout;
+    return {
+      paint: this.#paint(this.streams.stdout),
+      width: isTTY ? columns : Number.POSITIVE_INFINITY,
+      now: Date.now(),
+    };
   }
 
   /** Somebody sits there and can be asked. */
   get isInteractive(): boolean {
-    return !this.json && process.stdin.isTTY && process.stderr.isTTY && !this.env.CI;
+    const { stdin, stderr } = this.streams;
+    return !this.json && stdin.isTTY === true && stderr.isTTY === true && !this.env.CI;
   }
 
   connection(): Connection {
@@ -82,36 +94,41 @@ export class Cli {
 
   /** The one result of a command: as JSON, or as people read it. */
   show(value: unknown, view: (look: Look) => string): void {
-    process.stdout.write(`${this.json ? JSON.stringify(value ?? null, null, 2) : view(this.look)}\n`);
+    this.streams.stdout.write(`${this.json ? JSON.stringify(value ?? null, null, 2) : view(this.look)}\n`);
   }
 
   /** One of many that come over time: a line of NDJSON, or a line to read. */
   item(value: unknown, view: (look: Look) => string): void {
-    process.stdout.write(`${this.json ? JSON.stringify(value) : view(this.look)}\n`);
+    this.streams.stdout.write(`${this.json ? JSON.stringify(value) : view(this.look)}\n`);
   }
 
   /** Beside the result, for people only; on stderr. */
   note(text: string): void {
-    if (!this.json) process.stderr.write(`${this.#paint(process.stderr)("dim", text)}\n`);
+    if (!this.json) this.streams.stderr.write(`${this.#paint(this.streams.stderr)("dim", text)}\n`);
   }
 
   fail(thrown: unknown): void {
     const told: ToldFailure | undefined = toldFailure(thrown);
     if (told === undefined) throw thrown;
     this.#exit = told.exit_code;
-    const lines = this.json ? JSON.stringify({ error: told }) : failureLines(told, this.#paint(process.stderr));
-    process.stderr.write(`${lines}\n`);
+    const lines = this.json ? JSON.stringify({ error: told }) : failureLines(told, this.#paint(this.streams.stderr));
+    this.streams.stderr.write(`${lines}\n`);
   }
 
-  /** Does something that may take a while; who sits there sees that it goes on. `tell` changes what they see. */
-  async working<T>(what: string, work: (tell: (text: string) => void) => Promise<T>): Promise<T> {
-    if (this.json || !process.stderr.isTTY || this.env.CI) return work(() => undefined);
+  /** Does something that may take a while; who sits there sees that it goes on, and how far it is where `tell` is told. */
+  async working<T>(what: string, work: (tell: Tell) => Promise<T>): Promise<T> {
+    const { stderr } = this.streams;
+    if (this.json || !stderr.isTTY || this.env.CI) return work(() => undefined);
     const { spinner } = await import("@clack/prompts");
-    const spinning = spinner({ output: process.stderr, indicator: "timer" });
+    const spinning = spinner({ output: stderr, indicator: "timer" });
     spinning.start(what);
+    let last = what;
     try {
-      const result = await work((text) => spinning.message(text));
-      spinning.stop(what);
+      const result = await work((text, share) => {
+        last = share === undefined ? text : `${progressBar(share)}  ${text}`;
+        spinning.message(last);
+      });
+      spinning.stop(last);
       return result;
     } catch (thrown) {
       spinning.error(what);
@@ -119,7 +136,7 @@ export class Cli {
     }
   }
 
-  #paint(stream: NodeJS.WriteStream): Paint {
+  #paint(stream: Streams["stdout"]): Paint {
     return paintOf(this.#flags.color !== false && isColoured(this.env, stream.isTTY === true));
   }
 }

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { runInbox } from "../inbox/inbox-terminal.ts";
 import { approvalTable, approvalView } from "../views/approval-view.ts";
 import { listed } from "../views/page-note.ts";
+import { approvalOf } from "./approval.ts";
 import type { Cli } from "./cli.ts";
 import { given, leaf, type Paging, paged, paging, several } from "./options.ts";
 
@@ -22,7 +23,8 @@ export function inboxCommands(program: Command, cli: Cli): void {
     .action(async (flags: InboxFlags) => {
       const client = cli.client();
       const filtered = flags.list ?? flags.status ?? flags.task ?? flags.reviewer;
-      if (cli.isInteractive && process.stdout.isTTY && filtered === undefined) return runInbox(client, () => cli.look);
+      if (cli.isInteractive && cli.streams.stdout.isTTY && filtered === undefined)
+        return runInbox(client, () => cli.look);
       const status = flags.status ?? ["PENDING"];
       const query = given({ ...paging(flags), status, task_id: flags.task, reviewer_id: flags.reviewer });
       const answer = await client.approvals.list(query);
@@ -31,8 +33,11 @@ export function inboxCommands(program: Command, cli: Cli): void {
       );
     });
 
-  leaf(program, "review <approval-id>", "one request with its diff and risk").action(async (id: string) => {
-    const detail = await cli.client().approvals.get(id);
-    cli.show(detail, (look) => approvalView(detail, look));
-  });
+  leaf(program, "review <id>", "one request with its diff and risk, by its id or its task's").action(
+    async (id: string) => {
+      const client = cli.client();
+      const detail = await client.approvals.get(await approvalOf(client, id));
+      cli.show(detail, (look) => approvalView(detail, look));
+    },
+  );
 }

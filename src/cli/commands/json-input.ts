@@ -4,8 +4,8 @@ import { text } from "node:stream/consumers";
 import { usage } from "../terminal/told-failure.ts";
 
 /** @throws CliFailure that says where it is broken; what stands in it is for the server to judge */
-export async function readJson(file: string): Promise<unknown> {
-  const read = await readText(file);
+export async function readJson(file: string, stdin: NodeJS.ReadableStream): Promise<unknown> {
+  const read = await readText(file, stdin);
   try {
     return JSON.parse(read);
   } catch (thrown) {
@@ -13,9 +13,9 @@ export async function readJson(file: string): Promise<unknown> {
   }
 }
 
-export async function readText(file: string): Promise<string> {
+export async function readText(file: string, stdin: NodeJS.ReadableStream): Promise<string> {
   try {
-    return file === "-" ? await text(process.stdin) : await readFile(file, "utf8");
+    return file === "-" ? await text(stdin) : await readFile(file, "utf8");
   } catch (thrown) {
     throw usage(`${nameOf(file)} cannot be read: ${(thrown as Error).message}`);
   }

@@ -43,7 +43,7 @@ export function policyCommands(program: Command, cli: Cli): void {
   leaf(policy, "apply", "make policies what a file says: each by its id, others stay as they are")
     .requiredOption("-f, --file <path>", "JSON: a policy, or a list of them; - reads standard input")
     .action(async ({ file }: { file: string }) => {
-      const policies = identified(await readJson(file));
+      const policies = identified(await readJson(file, cli.streams.stdin));
       const client = cli.client();
       const applied: Policy[] = [];
       await cli.working(`applying ${policies.length} policies`, async (tell) => {

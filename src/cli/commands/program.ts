@@ -1,6 +1,7 @@
 /** The whole of `countersign`: one command per thing that people and scripts do. */
 import { Command, CommanderError } from "commander";
 import { EXIT } from "../terminal/exit-code.ts";
+import type { Streams } from "../terminal/streams.ts";
 import { agentCommands } from "./agent.ts";
 import { approvalCommands } from "./approval.ts";
 import { auditCommands } from "./audit.ts";
@@ -27,6 +28,10 @@ export function programOf(cli: Cli, version: string): Command {
     .addHelpText("after", EXIT_HELP)
     .showHelpAfterError("(--help shows what there is)")
     .exitOverride()
+    .configureOutput({
+      writeOut: (text) => cli.streams.stdout.write(text),
+      writeErr: (text) => cli.streams.stderr.write(text),
+    })
     .hook("preAction", (_, command) => cli.adopt(command.optsWithGlobals<CommonFlags>()));
   sessionCommands(program, cli);
   taskCommands(program, cli);
@@ -39,7 +44,7 @@ export function programOf(cli: Cli, version: string): Command {
   eventCommands(program, cli);
   simulateCommand(program, cli);
   doctorCommand(program, cli);
-  completionCommand(program);
+  completionCommand(program, cli);
   return program;
 }
 
@@ -52,8 +57,9 @@ export async function runCli(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
   version: string,
+  streams: Streams = process,
 ): Promise<number> {
-  const cli = new Cli(env);
+  const cli = new Cli(env, streams);
   try {
     await programOf(cli, version).parseAsync([...argv], { from: "user" });
   } catch (thrown) {

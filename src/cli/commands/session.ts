@@ -55,14 +55,14 @@ function identity({ id, kind }: Schema<"Me">, { paint }: Look): string {
 async function askedToken(cli: Cli, url: string): Promise<string> {
   const { COUNTERSIGN_TOKEN: given } = cli.env;
   if (given) return tokenOf({ url, workspace: undefined, token: given });
-  const token = cli.isInteractive ? await prompted(url) : await readText("-");
+  const token = cli.isInteractive ? await prompted(cli, url) : await readText("-", cli.streams.stdin);
   if (token.trim() === "") throw usage("no token was given", "echo $TOKEN | countersign login");
   return token.trim();
 }
 
-async function prompted(url: string): Promise<string> {
+async function prompted({ streams }: Cli, url: string): Promise<string> {
   const { isCancel, password } = await import("@clack/prompts");
-  const answer = await password({ message: `Token for ${url}`, output: process.stderr });
+  const answer = await password({ message: `Token for ${url}`, output: streams.stderr });
   if (isCancel(answer)) throw cancelled();
   return answer;
 }

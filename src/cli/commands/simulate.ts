@@ -22,13 +22,13 @@ export function simulateCommand(program: Command, cli: Cli): void {
     .option("--policies <path>", "try these policies instead of those that are stored")
     .action(async (flags: SimulateFlags) => {
       const client = cli.client();
-      const file = flags.file === undefined ? undefined : await readJson(flags.file);
+      const file = flags.file === undefined ? undefined : await readJson(flags.file, cli.streams.stdin);
       const draft = draftOf(flags, file, await client.users.me());
       // What the file holds is for the server to judge.
       const body = {
         ...draft,
         ...(flags.reviewer !== undefined && { requested_reviewers: flags.reviewer }),
-        ...(flags.policies !== undefined && { policies: await readJson(flags.policies) }),
+        ...(flags.policies !== undefined && { policies: await readJson(flags.policies, cli.streams.stdin) }),
       } as BodyOf<"POST /tasks/simulate">;
       const answer = await client.tasks.simulate(body);
       cli.show(answer, (look) => simulated(answer, look));
@@ -39,7 +39,7 @@ function simulated(answer: Schema<"Simulation">, look: Look): string {
   const { paint } = look;
   const needed = answer.auto_approvable
     ? paint("green", "It would be approved by itself.")
-    : `It would need ${answer.required_approvals} approvals, and ask ${answer.reviewers.map(({ id }) => plainLine(id)).join(", ") || "nobody"}.`;
+    : `It would need ${answer.required_approvals} ${answer.required_approvals === 1 ? "approval" : "approvals"}, and ask ${answer.reviewers.map(({ id }) => plainLine(id)).join(", ") || "nobody"}.`;
   return [
     needed,
     ...answer.reasons.map((reason) => paint("dim", `  ${plainLine(reason)}`)),

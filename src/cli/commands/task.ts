@@ -29,7 +29,7 @@ export function taskCommands(program: Command, cli: Cli): void {
       const client = cli.client();
       const draft = draftOf(
         flags,
-        flags.file === undefined ? undefined : await readJson(flags.file),
+        flags.file === undefined ? undefined : await readJson(flags.file, cli.streams.stdin),
         await client.users.me(),
       );
       const created = await client.tasks.create({ ...draft, ...(flags.dryRun && { dry_run: true }) });

@@ -9,11 +9,12 @@ const PATIENCE_MS = 10_000;
 export async function measure(cli: Cli, own: string): Promise<Measured> {
   const { url, token, workspace } = cli.connection();
   const health = await probed(async () => {
-    const begun = performance.now();
+    const begun = Date.now();
+    const started = performance.now();
     const response = await asked(`${url}/healthz`);
-    const took_ms = performance.now() - begun;
+    const took_ms = performance.now() - started;
     if (!response.ok) throw new Error(`GET /healthz: HTTP ${response.status}`);
-    return { took_ms, skew_ms: await serverAhead(url, response) };
+    return { took_ms, skew_ms: await serverAhead(response, begun) };
   });
   const [readiness, server, identity] = health.ok
     ? await Promise.all([probed(() => failingParts(url)), probed(() => serverVersion(url)), identified(cli, token)])
@@ -21,16 +22,10 @@ export async function measure(cli: Cli, own: string): Promise<Measured> {
   return { url, health, readiness, token: identity, wantedWorkspace: workspace, versions: { own, server } };
 }
 
-/**
- * How far the server's clock is ahead (ms). The `Date` header names the second that it was written in, half a second ago on
- * average; a server without one tells its time in the envelope of every error (02, "Errors"), so an unknown page is asked for.
- */
-async function serverAhead(url: string, response: Response): Promise<number | undefined> {
-  const date = Date.parse(response.headers.get("Date") ?? "");
-  if (!Number.isNaN(date)) return date + 500 - Date.now();
-  const begun = Date.now();
-  const answer = (await (await asked(`${url}/healthz/clock`)).json()) as { error?: { timestamp?: string } };
-  const told = Date.parse(answer.error?.timestamp ?? "");
+/** How far the server's clock is ahead of the middle of the exchange (ms); undefined if the server does not tell its time. */
+async function serverAhead(response: Response, begun: number): Promise<number | undefined> {
+  const { timestamp = "" } = (await response.json()) as { timestamp?: string };
+  const told = Date.parse(timestamp);
   return Number.isNaN(told) ? undefined : told - (begun + Date.now()) / 2;
 }
 

@@ -1,12 +1,13 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, utimesSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { changedAt, newestSource } from "./freshness.ts";
 import { StartFailure } from "./start-failure.ts";
+import { DECLARATION } from "./worker-declaration.ts";
 
-/** The built worker, under the project's root; `worker.js.map` lies beside it. */
+/** The built worker, under the project's root; `worker.js.map` and the worker's declaration lie beside it. */
 export const BUNDLE = "dist/worker.js";
 
 /** A build that takes longer than this was killed, and what it left may be cleared away (ms). */
@@ -20,14 +21,15 @@ const OFFLINE = {
   DO_NOT_TRACK: "1",
 };
 
-/** Whether the built worker is missing, or not younger than every source of it. */
+/** Whether the built worker or its declaration is missing, or the worker not younger than every source of it. */
 export function isStale(root: string): boolean {
   const built = changedAt(join(root, BUNDLE));
-  return built === undefined || built <= newestSource(root);
+  const isWhole = built !== undefined && changedAt(join(root, DECLARATION)) !== undefined;
+  return !isWhole || built <= newestSource(root);
 }
 
 /**
- * Builds into dist/ what `wrangler deploy` would ship, without the network. It is built in a folder of its own and moved file
+ * Builds into dist/ what `wrangler deploy` would ship, without the network, and what a start has to know of wrangler.toml. It is built in a folder of its own and moved file
  * by file, the worker last: so neither a build that is killed nor two at once leave half of one behind.
  * @throws StartFailure with the bundler's own words
  */
@@ -43,7 +45,8 @@ export async function build(root: string): Promise<void> {
   // What is edited while the bundler runs may have been read before the edit: the build is as old as its start.
   const begun = new Date();
   try {
-    await bundle(root, draft);
+    const [{ declaredToWrangler }] = await Promise.all([import("./wrangler-declaration.ts"), bundle(root, draft)]);
+    writeFileSync(join(draft, basename(DECLARATION)), JSON.stringify(declaredToWrangler(root)));
     utimesSync(join(draft, "worker.js"), begun, begun);
     for (const name of readdirSync(draft).sort((a, b) => Number(a === "worker.js") - Number(b === "worker.js")))
       renameSync(join(draft, name), join(dist, name));
@@ -55,14 +58,14 @@ export async function build(root: string): Promise<void> {
 const DRAFT = ".draft-";
 
 /**
- * Bundles the worker, or another one whose entry is named, into a folder.
+ * Bundles the worker into a folder.
  * @throws StartFailure with the bundler's own words
  */
-export async function bundle(root: string, outdir: string, ...entry: readonly string[]): Promise<void> {
+async function bundle(root: string, outdir: string): Promise<void> {
   const wrangler = createRequire(import.meta.url)
     .resolve("wrangler/package.json")
     .replace("package.json", "bin/wrangler.js");
-  const child = spawn(process.execPath, [wrangler, "deploy", ...entry, "--dry-run", "--outdir", outdir], {
+  const child = spawn(process.execPath, [wrangler, "deploy", "--dry-run", "--outdir", outdir], {
     cwd: root,
     env: { ...process.env, ...OFFLINE },
     stdio: ["ignore", "pipe", "pipe"],

@@ -8,9 +8,16 @@ import { isWorkerSource } from "./freshness.ts";
 let root: string;
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), "freshness-"));
-  for (const file of ["wrangler.toml", "package-lock.json", "src/worker.ts", "src/locks/actor.ts", "src/cli/serve.ts"])
+  for (const file of [
+    "wrangler.toml",
+    "package-lock.json",
+    "migrations/0000_a.sql",
+    "src/worker.ts",
+    "src/locks/actor.ts",
+    "src/cli/serve.ts",
+  ])
     change(file, 1_000);
-  for (const folder of ["src/locks", "src/cli", "src"]) utimesSync(join(root, folder), 1_000, 1_000);
+  for (const folder of ["migrations", "src/locks", "src/cli", "src"]) utimesSync(join(root, folder), 1_000, 1_000);
 });
 afterEach(() => rmSync(root, { recursive: true }));
 
@@ -23,8 +30,15 @@ function change(file: string, second: number): void {
   utimesSync(dirname(path), 1_000, 1_000);
 }
 
-test("the worker is built from src, wrangler.toml and the lock file, not from tests, the client or the command line", () => {
-  for (const path of ["src", "src/worker.ts", "src/locks/lock-book.ts", "wrangler.toml", "package-lock.json"])
+test("the worker is built from src, the migrations, wrangler.toml and the lock file, not from tests, the client or the command line", () => {
+  for (const path of [
+    "src",
+    "src/worker.ts",
+    "src/locks/lock-book.ts",
+    "migrations/0001.sql",
+    "wrangler.toml",
+    "package-lock.json",
+  ])
     expect(isWorkerSource(path), path).toBe(true);
   for (const path of [
     "src/cli",
@@ -39,11 +53,13 @@ test("the worker is built from src, wrangler.toml and the lock file, not from te
     expect(isWorkerSource(path), path).toBe(false);
 });
 
-test("a build is stale if it is missing, or not younger than every source", () => {
+test("a build is stale if any of it is missing, or not younger than every source", () => {
   expect(isStale(root)).toBe(true);
   change("dist/worker.js", 2_000);
+  expect(isStale(root)).toBe(true);
+  change("dist/worker.json", 2_000);
   expect(isStale(root)).toBe(false);
-  for (const file of ["src/locks/actor.ts", "wrangler.toml", "package-lock.json"]) {
+  for (const file of ["src/locks/actor.ts", "migrations/0000_a.sql", "wrangler.toml", "package-lock.json"]) {
     change(file, 2_000);
     expect(isStale(root), file).toBe(true);
     change(file, 1_000);
@@ -51,14 +67,14 @@ test("a build is stale if it is missing, or not younger than every source", () =
 });
 
 test("a build stays fresh when only tests and the command line change", () => {
-  change("dist/worker.js", 2_000);
+  for (const built of ["dist/worker.js", "dist/worker.json"]) change(built, 2_000);
   for (const file of ["src/cli/serve.ts", "src/locks/actor.test.ts", "test/other.ts", "README.md"]) change(file, 3_000);
   utimesSync(join(root, "src"), 1_000, 1_000);
   expect(isStale(root)).toBe(false);
 });
 
 test("a build is stale once a source was deleted", () => {
-  change("dist/worker.js", 2_000);
+  for (const built of ["dist/worker.js", "dist/worker.json"]) change(built, 2_000);
   rmSync(join(root, "src/locks/actor.ts"));
   expect(isStale(root)).toBe(true);
 });

@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { applyMigrations, type MigratedDatabase, readMigrations } from "./migrations.ts";
+import { applyMigrations, type MigratedDatabase } from "./migrations.ts";
+import { readMigrations } from "./wrangler-declaration.ts";
 
 let folder: string;
 let sqlite: DatabaseSync;

@@ -1,7 +1,3 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { unstable_splitSqlQuery as splitStatements } from "wrangler";
-import { isErrorCode } from "./error-code.ts";
 import { StartFailure } from "./start-failure.ts";
 
 /** As much of a D1 database as a migration needs. */
@@ -23,14 +19,6 @@ const APPLIED_TABLE = `CREATE TABLE IF NOT EXISTS d1_migrations (
   name TEXT UNIQUE,
   applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL
 )`;
-
-/** The migrations of a folder in the order of their numbers; none if there is no such folder. */
-export function readMigrations(folder: string): Migration[] {
-  return namesIn(folder)
-    .filter((name) => name.endsWith(".sql"))
-    .sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10) || (a < b ? -1 : 1))
-    .map((name) => ({ name, statements: splitStatements(readFileSync(join(folder, name), "utf8")) }));
-}
 
 /**
  * Applies what is not yet applied, each migration with its mark in one transaction.
@@ -54,13 +42,4 @@ export async function applyMigrations<Statement>(
     }
   }
   return missing.map(({ name }) => name);
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch (error) {
-    if (isErrorCode(error, "ENOENT")) return [];
-    throw error;
-  }
 }

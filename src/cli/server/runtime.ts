@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { isErrorCode } from "./error-code.ts";
-import { applyMigrations, readMigrations } from "./migrations.ts";
+import { applyMigrations } from "./migrations.ts";
 import type { Settings } from "./settings.ts";
 import { StartFailure } from "./start-failure.ts";
 import { endProcess, type StateDirectory } from "./state-directory.ts";
@@ -50,7 +50,7 @@ export async function startRuntime(
     },
   };
   // Named by binding: the id in wrangler.toml is the deployed database's and may change without losing the local one.
-  const d1Databases = Object.fromEntries([...worker.databases.keys()].map((binding) => [binding, binding]));
+  const d1Databases = Object.fromEntries(Object.keys(worker.databases).map((binding) => [binding, binding]));
 
   const miniflare = withSignalsUntouched(
     () =>
@@ -65,8 +65,8 @@ export async function startRuntime(
       ),
   );
   try {
-    for (const [binding, folder] of worker.databases)
-      await applyMigrations(await miniflare.getD1Database(binding), readMigrations(folder));
+    for (const [binding, migrations] of Object.entries(worker.databases))
+      await applyMigrations(await miniflare.getD1Database(binding), migrations);
     await miniflare.setOptions(
       convertV4MiniflareOptions({
         ...shared,

@@ -29,6 +29,8 @@ describe("a failure", () => {
     expect(toldFailure(new CountersignError("VALIDATION_ERROR", { message: "no", details: { issues } }))?.advice).toBe(
       "config.type: is missing; config.priority: must be at most 100",
     );
+    const one = { message: "id: must be a UUID", details: { field: "id", issue: "must be a UUID" } };
+    expect(toldFailure(new CountersignError("VALIDATION_ERROR", one))?.advice).toBe("see `--help` for what it takes");
   });
 
   it("obeys nothing that stands in a server's message", () => {

@@ -63,7 +63,7 @@ function adviceOn(error: CountersignError): string | undefined {
   const details = error.details ?? {};
   switch (error.code) {
     case "VALIDATION_ERROR":
-      return issuesOf(details) ?? "see `--help` for what it takes";
+      return unsaid(error.message, issuesOf(details)) ?? "see `--help` for what it takes";
     case "UNAUTHENTICATED":
       return "`countersign login` stores a token that works; COUNTERSIGN_TOKEN goes before it";
     case "FORBIDDEN":
@@ -107,6 +107,11 @@ function adviceOn(error: CountersignError): string | undefined {
     default:
       return undefined;
   }
+}
+
+/** What the message does not say already. */
+function unsaid(message: string, text: string | undefined): string | undefined {
+  return text === undefined || message.includes(text) ? undefined : text;
 }
 
 function issuesOf({ issues, field, issue }: Readonly<Record<string, unknown>>): string | undefined {

@@ -68,7 +68,7 @@ export function previewLines(preview: Schema<"Preview"> | undefined, look: Look)
 function diffLines(diff: string, { paint }: Look): string[] {
   const lines = plainLines(diff).trimEnd().split("\n");
   return lines
-    .filter((line) => !/^(---|\+\+\+|===|Index:)/.test(line))
+    .filter((line) => line !== "" && !/^(---|\+\+\+|===|Index:)/.test(line))
     .map((line) => {
       const ink = line.startsWith("+")
         ? "green"

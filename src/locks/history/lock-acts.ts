@@ -9,7 +9,7 @@
 import type { LockMode } from "../lock-types.ts";
 import type { Operation } from "./linearizable.ts";
 import { type RecordedCall, type Sighting, sessionName } from "./lock-history.ts";
-import { type Acquire, type Asked, isTaken, type Life, livesOf, mayWait } from "./lock-lives.ts";
+import { type Acquire, type Asked, isTaken, type Life, type Lives, livesOf, mayWait } from "./lock-lives.ts";
 
 /** Somewhere from `from` to `until`, ms. */
 export interface Span {
@@ -39,7 +39,7 @@ export interface Refusal {
   readonly session: string;
   readonly mode: LockMode;
   /** The lease or claim in the way; undefined: any lease. */
-  readonly by: string | undefined;
+  readonly by: { readonly id: string; readonly session: string } | undefined;
   /** It may wait rather than hold, until then by the lock's clock (ms). A reader is refused for a waiting writer. */
   readonly waitsUntil: number;
 }
@@ -56,7 +56,7 @@ export type Act = { readonly seen?: Sighting } & (
   | { readonly do: "deny"; readonly id: string; readonly agent: string }
   /** ended by somebody who needs not own it: an admin, or the coordinator that ends a deadlock */
   | { readonly do: "abort"; readonly id: string }
-  /** What the session may have got is given back; it gets nothing after that. */
+  /** What the session got is given back. */
   | { readonly do: "undo"; readonly session: string }
   | { readonly do: "look"; readonly id: string }
   | { readonly do: "gone"; readonly id: string; readonly isExpired: boolean }
@@ -67,10 +67,7 @@ export interface ActsOfLock {
   readonly operations: readonly Operation<Act>[];
   /** Tokens that somebody was told of: no other grant has them. */
   readonly tokens: ReadonlySet<number>;
-  /**
-   * Those that can have waited before they were held, and until when (ms of the clients' clock). Sessions whose only asking
-   * was undone, or may have been, are in it under their own names, until they were told or it was over.
-   */
+  /** Those that can have waited before they were held, and until when (ms of the clients' clock). */
   readonly waiting: ReadonlyMap<string, number>;
   /** The session of each lease and claim. */
   readonly sessions: ReadonlyMap<string, string>;
@@ -85,19 +82,16 @@ const NEVER = Number.POSITIVE_INFINITY;
  * Throws RangeError for an answer about an id that nobody was ever given.
  */
 export function actsOf(calls: readonly RecordedCall[], patience_ms: number): ActsOfLock {
-  const { lives, asks, untold } = livesOf(calls, patience_ms);
+  const known = livesOf(calls, patience_ms);
+  const { lives } = known;
   const ended = new Set<string>();
   const operations = calls
     .toSorted((a, b) => a.answered - b.answered)
     .flatMap((one): Operation<Act>[] => {
       const { call, answer, invoked: from } = one;
-      const acts =
-        call.do === "acquire" ? actsOfAcquire({ ...one, call }, lives, asks, untold) : actsOfOther(one, ended);
+      const acts = call.do === "acquire" ? actsOfAcquire({ ...one, call }, known) : actsOfOther(one, ended);
       if (call.do === "release" && answer?.kind === "released") ended.add(call.id);
-      if (answer?.kind === "undone") return acts.map((act) => attempted(act, one));
-      if (answer !== undefined && !(call.do === "acquire" && answer.kind === "gone")) {
-        return acts.map((act) => ({ act, from, until: one.answered }));
-      }
+      if (isTold(one)) return acts.map((act) => ({ act, from, until: one.answered }));
       const until = Math.min(one.answered, lostBy(one, patience_ms));
       return acts.map((act) => ({ act, from, until, isOptional: true }));
     });
@@ -105,19 +99,13 @@ export function actsOf(calls: readonly RecordedCall[], patience_ms: number): Act
   return {
     operations: [...operations, ...all.flatMap(ownActs)],
     tokens: new Set(all.flatMap((life) => [...life.tokens.keys()])),
-    waiting: new Map([
-      ...all.filter(({ waits }) => waits > 0).map((life) => [life.id, overAt(life)] as const),
-      ...calls.filter(mayBeUndone).map((one) => {
-        const until = one.answer === undefined ? lostBy(one, patience_ms) : one.answered;
-        return [sessionName(one.call.by), until] as const;
-      }),
-    ]),
+    waiting: new Map(all.filter(({ waits }) => waits > 0).map((life) => [life.id, overAt(life)])),
     sessions: new Map(all.map(({ id, session }) => [id, session])),
     slack: slackOf(calls, lives),
   };
 }
 
-/** Whether what it got can have been taken back by itself. Nobody who lost the answer knows whether the others were free. */
+/** Whether what it got was taken back, or may have been: who lost the answer does not know whether the others were free. */
 function mayBeUndone({ call, answer }: RecordedCall): boolean {
   return answer?.kind === "undone" || (answer === undefined && call.do === "acquire" && call.together === true);
 }
@@ -127,13 +115,13 @@ function lostBy({ call, invoked }: RecordedCall, patience_ms: number): number {
   return invoked + patience_ms + (call.do === "acquire" ? call.wait_ms : 0);
 }
 
-/** Nobody knows whether it was granted; that it holds nothing afterwards is sure. */
-function attempted(act: Act, { invoked: from, answered: until }: RecordedCall): Operation<Act> {
-  return { act, from, until, isOptional: act.do === "grant" };
+/** Whether the answer tells what came of the call. */
+function isTold({ call, answer }: RecordedCall): boolean {
+  return answer !== undefined && !(call.do === "acquire" && answer.kind === "gone");
 }
 
 /** A heartbeat or a repeated acquire whose answer was lost changes nothing but when the lease ends. */
-function slackOf(calls: readonly RecordedCall[], lives: Lives): ReadonlyMap<string, number> {
+function slackOf(calls: readonly RecordedCall[], lives: Lives["lives"]): ReadonlyMap<string, number> {
   const slack = new Map<string, number>();
   for (const { call, answer } of calls) {
     const isLost = answer === undefined || (call.do === "acquire" && answer.kind === "gone");
@@ -182,34 +170,32 @@ function grantOf({ id, session, asks, at, tokens, isDowngraded }: Life, token: n
   };
 }
 
-type Lives = ReadonlyMap<string, Life>;
-type Asks = ReadonlyMap<string, readonly Asked[]>;
-
-function actsOfAcquire(one: RecordedCall & { readonly call: Acquire }, lives: Lives, asks: Asks, untold: Asks): Act[] {
+function actsOfAcquire(one: RecordedCall & { readonly call: Acquire }, known: Lives): Act[] {
   const { call, answer } = one;
   const session = sessionName(call.by);
   const { mode } = call;
   const ttl_ms = hull([call.ttl_ms]);
   if (answer?.kind === "queue_full") return [];
-  if (answer?.kind === "refused") return refusalOf(one, answer.by, lives, asks, untold);
+  if (answer?.kind === "refused") return refusalOf(one, answer.by, known);
   if (answer?.kind === "lock") {
     const { lock: seen } = answer;
     if (seen.reentrant) return [{ do: "reenter", session, mode, ttl_ms, seen }];
-    const life = lives.get(seen.id);
+    const life = known.lives.get(seen.id);
     if (life === undefined || !isTaken(call, seen)) return [{ do: "look", id: seen.id, seen }];
     return [{ ...grantOf(life, seen.token), modes: [mode], ttl_ms, seen }];
   }
   const grant = { do: "grant", session, id: null, modes: [mode], ttl_ms } as const;
   const unseen: Act = { ...grant, token: undefined, isFresh: true, at: undefined };
-  return mayBeUndone(one) ? [unseen, { do: "undo", session }] : [unseen];
+  if (!mayBeUndone(one)) return [unseen];
+  // It asked once: what somebody saw of it came of this call.
+  const isSeen = known.seen.has(session);
+  return [...(isSeen ? [] : [unseen]), { do: "undo", session }];
 }
 
 function refusalOf(
   { call, invoked, answered }: RecordedCall & { readonly call: Acquire },
   by: { readonly id: string; readonly session: string } | undefined,
-  lives: Lives,
-  asks: Asks,
-  untold: Asks,
+  { lives, asks, untold }: Lives,
 ): Act[] {
   const session = sessionName(call.by);
   const { mode } = call;
@@ -227,7 +213,7 @@ function refusalOf(
   // A session that waits to write already is refused as a writer.
   const wants = writes(asks.get(session)) ? "exclusive" : mode;
   const waitsUntil = mayWrite ? (blocker?.at ?? NEVER) : -NEVER;
-  return [{ do: "refused", session, mode: wants, by: by?.id, waitsUntil }];
+  return [{ do: "refused", session, mode: wants, by, waitsUntil }];
 }
 
 function isAtOnce({ call, answer }: Asked): boolean {

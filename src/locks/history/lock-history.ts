@@ -48,10 +48,7 @@ export type LockAnswer =
   /** `by` is the lease or claim in the way */
   | { readonly kind: "refused"; readonly by?: { readonly id: string; readonly session: string } }
   | { readonly kind: "gone"; readonly code: "LOCK_EXPIRED" | "LOCK_NOT_FOUND" | "DEADLOCK_DETECTED" }
-  /**
-   * To an acquire that was one of several and came to nothing because of another: if it was granted, then that was taken
-   * back before the answer. Its session asks for nothing else.
-   */
+  /** To an acquire that was one of several: it was granted, and taken back before the answer as another was not free. */
   | { readonly kind: "undone" }
   | { readonly kind: "denied" }
   | { readonly kind: "queue_full" }
@@ -110,17 +107,18 @@ export class LockHistories {
 
   /**
    * Makes one call that asks for several locks together, and notes for each what came of it there; undefined from `make`
-   * says that the answer was lost.
+   * says that the answer was lost. A lock without an answer of its own was not asked.
    */
   async recordAll(
     calls: ReadonlyMap<string, Extract<LockCall, { do: "acquire" }>>,
     make: () => Promise<ReadonlyMap<string, LockAnswer> | undefined>,
   ): Promise<ReadonlyMap<string, LockAnswer> | undefined> {
-    const answers = make();
-    const noted = [...calls].map(([lock, call]) =>
-      this.record(lock, { ...call, together: true }, async () => (await answers)?.get(lock)),
-    );
-    await Promise.all(noted);
+    const invoked = this.#clock();
+    const answers = await make();
+    for (const [lock, call] of calls) {
+      const isAsked = answers?.has(lock) ?? true;
+      if (isAsked) this.#note(lock, { ...call, together: true }, invoked, answers?.get(lock));
+    }
     return answers;
   }
 
@@ -132,11 +130,7 @@ export class LockHistories {
   ): Promise<LockAnswer | undefined> {
     const invoked = this.#clock();
     const answer = await make();
-    const recorded: RecordedCall =
-      answer === undefined
-        ? { call, invoked, answered: Number.POSITIVE_INFINITY }
-        : { call, invoked, answered: this.#clock(), answer };
-    this.of(lock).push(recorded);
+    this.#note(lock, call, invoked, answer);
     return answer;
   }
 
@@ -148,5 +142,13 @@ export class LockHistories {
     const history = this.#byLock.get(lock) ?? [];
     this.#byLock.set(lock, history);
     return history;
+  }
+
+  #note(lock: string, call: LockCall, invoked: number, answer: LockAnswer | undefined): void {
+    const recorded: RecordedCall =
+      answer === undefined
+        ? { call, invoked, answered: Number.POSITIVE_INFINITY }
+        : { call, invoked, answered: this.#clock(), answer };
+    this.of(lock).push(recorded);
   }
 }

@@ -38,18 +38,20 @@ export interface Life {
 
 const NEVER = Number.POSITIVE_INFINITY;
 
-/**
- * The leases and claims that any answer names; all acquire calls by session, and those among them that left a claim or may
- * have, of which no answer told. Throws RangeError for an answer about an id that nobody was ever given.
- */
-export function livesOf(
-  calls: readonly RecordedCall[],
-  patience_ms: number,
-): {
+/** What a history tells of those who asked for the lock. */
+export interface Lives {
+  /** The leases and claims that any answer names. */
   readonly lives: ReadonlyMap<string, Life>;
+  /** Their sessions. */
+  readonly seen: ReadonlySet<string>;
+  /** All acquire calls by session. */
   readonly asks: ReadonlyMap<string, readonly Asked[]>;
+  /** Those of them that left a claim or may have, of which no answer told. */
   readonly untold: ReadonlyMap<string, readonly Asked[]>;
-} {
+}
+
+/** Throws RangeError for an answer about an id that nobody was ever given. */
+export function livesOf(calls: readonly RecordedCall[], patience_ms: number): Lives {
   const lives = new Map<string, Life>();
   const told = calls.toSorted((a, b) => a.answered - b.answered);
   const asked = told.flatMap((one) => askedIn(one, patience_ms));
@@ -77,7 +79,8 @@ export function livesOf(
     life.untoldWaits = possible.length;
     life.from = Math.min(life.from, ...possible.map(({ invoked }) => invoked));
   }
-  return { lives, asks, untold };
+  const seen = new Set([...lives.values()].map(({ session }) => session));
+  return { lives, seen, asks, untold };
 }
 
 /** Whether this answer can only be a grant in the call's own moment. */

@@ -27,7 +27,7 @@ export interface LockState {
   readonly token: number;
   /** At most one for each session, ordered by session. */
   readonly leases: readonly Lease[];
-  /** Claims that ended before they were granted, and sessions that gave up theirs, in order. */
+  /** Claims that ended, granted or not, in order. */
   readonly withdrawn: readonly string[];
   /** It was no earlier by the lock's clock (ms). */
   readonly now: number;
@@ -93,7 +93,7 @@ export function lockModel(
         return ended(m, act.id);
       case "undo": {
         const lease = leaseOf(m, act.session);
-        return [withdrawn(lease ? without(m, lease) : m, act.session)];
+        return lease === undefined ? [] : [without(m, lease)];
       }
       case "weaken": {
         if (act.told === "exclusive") return [];
@@ -137,14 +137,14 @@ export function lockModel(
     return mayWait(m, id) && !m.withdrawn.includes(id);
   }
 
-  /** A living lease is freed; a claim is withdrawn, and never granted from then on. */
+  /** A living lease is freed, a claim is withdrawn: it is not granted from then on. */
   function ended(m: Moment, id: string): Moment[] {
     const lease = leaseNamed(m, id);
-    if (lease !== undefined) return some(alive(m, lease)).map((after) => without(after, lease));
+    if (lease !== undefined) return some(alive(m, lease)).map((after) => withdrawn(without(after, lease), id));
     return isWaiting(m, id) ? [withdrawn(m, id)] : [];
   }
 
-  /** That can only have been a claim. Of others there is nothing to remember: they are granted as they are asked for. */
+  /** What never waited needs not be remembered: it was granted as it was asked for, or not at all. */
   function withdrawn(m: Moment, id: string): Moment {
     return isWaiting(m, id) ? { ...m, withdrawn: [...m.withdrawn, id].sort() } : m;
   }
@@ -155,13 +155,14 @@ export function lockModel(
     const start = own && covers(own.mode, mode) ? over(m, own) : m;
     if (start === undefined) return [];
     const holders = start.leases.filter(
-      (lease) => lease.session !== session && (by === undefined || isNamed(lease, by)),
+      (lease) =>
+        lease.session !== session && (by === undefined || (lease.session === by.session && isNamed(lease, by.id))),
     );
     const blocked = holders
       .filter((lease) => conflict(lease.mode, mode) || waitsUntil > -Infinity)
       .flatMap((lease) => some(alive(start, lease)));
     if (blocked.length > 0 || by === undefined || holders.length > 0) return blocked;
-    return start.withdrawn.includes(by) ? [] : some(narrowed(start, -Infinity, waitsUntil));
+    return start.withdrawn.includes(by.id) ? [] : some(narrowed(start, -Infinity, waitsUntil));
   }
 }
 
@@ -170,7 +171,7 @@ function granted(m: Moment, { session, id, modes, ttl_ms, isFresh, at }: Grant, 
   const token = m.token + 1;
   const own = leaseOf(m, session);
   const moments: Moment[] = [];
-  if (isFresh && !m.withdrawn.includes(session) && (id === null || !m.withdrawn.includes(id))) {
+  if (isFresh && (id === null || !m.withdrawn.includes(id))) {
     for (const mode of modes) {
       const start = own ? over(m, own) : m;
       const said = at === undefined ? start : start && narrowed(start, at, at);

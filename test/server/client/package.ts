@@ -5,30 +5,28 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { buildClient } from "../../src/cli/client/package.ts";
-import { type OpenApiDocument, schemaOf } from "../../src/cli/client/schema-of.ts";
-import { OPERATIONS } from "../../src/client/operations.ts";
-import type { Task } from "../../src/tasks/task-contract.ts";
-import { approvedTask, type Cast, castOf, written } from "../support/main-job.ts";
-import { type Server, startServer, temporaryFolder, until } from "../support/server.ts";
+import { beforeAll, expect, test } from "vitest";
+import { buildClient } from "../../../src/cli/client/package.ts";
+import { type OpenApiDocument, schemaOf } from "../../../src/cli/client/schema-of.ts";
+import { OPERATIONS } from "../../../src/client/operations.ts";
+import type { Task } from "../../../src/tasks/task-contract.ts";
+import { approvedTask, type Cast, written } from "../../support/main-job.ts";
+import { temporaryFolder, until } from "../../support/server.ts";
+import { shared } from "../../support/shared-server.ts";
 
 const run = promisify(execFile);
-const ROOT = join(import.meta.dirname, "../..");
+const ROOT = join(import.meta.dirname, "../../..");
 const TSC = createRequire(import.meta.url)
   .resolve("typescript/package.json")
   .replace("package.json", "bin/tsc");
 
-let server: Server;
 let cast: Cast;
 beforeAll(async () => {
   await buildClient(ROOT);
-  server = await startServer();
-  cast = await castOf(server.url);
+  cast = await shared.cast("client-package");
 });
-afterAll(() => server.end());
 
-const document = async (): Promise<OpenApiDocument> => (await fetch(`${server.url}/openapi.json`)).json();
+const document = async (): Promise<OpenApiDocument> => (await fetch(`${shared.url}/openapi.json`)).json();
 
 /** What a program of somebody else looks like. */
 const PROGRAM = `
@@ -69,7 +67,7 @@ test("packed, it holds the client and nothing of the worker; in an empty project
   await run(process.execPath, [TSC, ...options, "--lib", "es2023,dom", "--types", "", "env.d.ts", "program.ts"], {
     cwd: project,
   });
-  const said = await run(process.execPath, ["program.js", server.url, cast.author.token], { cwd: project });
+  const said = await run(process.execPath, ["program.js", shared.url, cast.author.token], { cwd: project });
   expect(said.stdout).toBe("user alice 0\n");
 });
 
@@ -97,7 +95,7 @@ test("the example agent works on what is approved, and ends with code 0 on SIGTE
   const task = await approvedTask(cast, [written("service", "shop")], { type: "service.deploy" });
   const agent = spawn(process.execPath, ["examples/agent-worker.ts"], {
     cwd: ROOT,
-    env: { ...process.env, COUNTERSIGN_URL: server.url, COUNTERSIGN_TOKEN: cast.agent.token },
+    env: { ...process.env, COUNTERSIGN_URL: shared.url, COUNTERSIGN_TOKEN: cast.agent.token },
     stdio: ["ignore", "pipe", "inherit"],
   });
   let said = "";

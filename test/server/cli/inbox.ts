@@ -3,22 +3,20 @@ import { execFile } from "node:child_process";
 import { mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Task } from "../../src/tasks/task-contract.ts";
-import { envFor, startOnTerminal } from "../support/command-line.ts";
-import { type Cast, castOf, draftOf, written } from "../support/main-job.ts";
-import { type Server, startServer, temporaryFolder, until } from "../support/server.ts";
+import { beforeAll, expect, test } from "vitest";
+import type { Task } from "../../../src/tasks/task-contract.ts";
+import { envFor, startOnTerminal } from "../../support/command-line.ts";
+import { type Cast, draftOf, written } from "../../support/main-job.ts";
+import { temporaryFolder, until } from "../../support/server.ts";
+import { shared } from "../../support/shared-server.ts";
 
 const run = promisify(execFile);
-const ROOT = join(import.meta.dirname, "../..");
+const ROOT = join(import.meta.dirname, "../../..");
 
-let server: Server;
 let cast: Cast;
 beforeAll(async () => {
-  server = await startServer();
-  cast = await castOf(server.url);
+  cast = await shared.cast("cli-inbox");
 });
-afterAll(() => server.end());
 
 async function submitted(description: string): Promise<string> {
   const draft = draftOf("alice", [written("service", description.replace(/\W/g, ""))], { description });
@@ -31,7 +29,7 @@ test("a reviewer opens, rejects and leaves with single keys, and the terminal is
   const id = await submitted("red \x1b[31m button");
   const bob = cast.reviewers[0];
   await until(async () => (await bob.get<{ approvals: unknown[] }>("/approvals")).approvals.length === 1);
-  const inbox = startOnTerminal(["inbox"], envFor(server.url, bob.token));
+  const inbox = startOnTerminal(["inbox"], envFor(shared.url, bob.token));
   await until(() => inbox.screen().includes("1 of 1"));
   expect(inbox.screen()).toContain("red ␛[31m button");
   inbox.press("o");
@@ -58,7 +56,7 @@ test("packed and unpacked elsewhere, beside what it depends on, the command star
   const launch = join(modules, "countersign/src/cli/launch.js");
   const { stdout } = await run(process.execPath, [launch, "--version"], { cwd: project });
   expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
-  const env = { PATH: process.env.PATH ?? "", ...envFor(server.url, cast.author.token) };
+  const env = { PATH: process.env.PATH ?? "", ...envFor(shared.url, cast.author.token) };
   const doctor = await run(process.execPath, [launch, "doctor"], { cwd: project, env });
   expect(doctor.stdout).toContain("user alice");
 });

@@ -1,23 +1,19 @@
 /** Channels through the client: nothing missing, nothing twice, over sockets that are cut and without sockets at all. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type ChannelItem, Countersign, type Settings } from "../../src/client/index.ts";
-import type { Task } from "../../src/tasks/task-contract.ts";
-import { FaultProxy } from "../support/fault-proxy.ts";
-import { type Cast, castOf, draftOf, written } from "../support/main-job.ts";
-import { type Server, startServer, until } from "../support/server.ts";
+import { type ChannelItem, Countersign, type Settings } from "../../../src/client/index.ts";
+import type { Task } from "../../../src/tasks/task-contract.ts";
+import { FaultProxy } from "../../support/fault-proxy.ts";
+import { type Cast, draftOf, written } from "../../support/main-job.ts";
+import { until } from "../../support/server.ts";
+import { shared } from "../../support/shared-server.ts";
 
-let server: Server;
 let cast: Cast;
 let proxy: FaultProxy;
 beforeAll(async () => {
-  server = await startServer();
-  cast = await castOf(server.url);
-  proxy = await FaultProxy.before(server.url);
+  cast = await shared.cast("client-events");
+  proxy = await FaultProxy.before(shared.url);
 });
-afterAll(async () => {
-  await proxy.close();
-  await server.end();
-});
+afterAll(() => proxy.close());
 
 const clientOf = (more: Partial<Settings> = {}) =>
   new Countersign({ url: proxy.url, token: cast.author.token, retry: { base_ms: 1, cap_ms: 20 }, ...more });
@@ -141,8 +137,7 @@ test("a server that was killed and came back goes on where it was", async () => 
   const items = clientOf().events([channel], { since: 0 });
   await say("before");
   const before = await next(items, 1);
-  await server.end("SIGKILL");
-  server = await server.restart();
+  await shared.crash();
   await say("after");
   const after = await next(items, 1);
   await items.return(undefined);

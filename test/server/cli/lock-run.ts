@@ -4,39 +4,37 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Task } from "../../src/tasks/task-contract.ts";
-import { COMMAND_LINE, envFor, type Ran, run, start } from "../support/command-line.ts";
-import { type Cast, castOf, draftOf, written } from "../support/main-job.ts";
-import { isRunning, type Server, startServer, temporaryFolder, until } from "../support/server.ts";
+import { beforeAll, expect, test } from "vitest";
+import type { Task } from "../../../src/tasks/task-contract.ts";
+import { COMMAND_LINE, envFor, type Ran, spawned, start } from "../../support/command-line.ts";
+import { type Cast, draftOf, written } from "../../support/main-job.ts";
+import { isRunning, temporaryFolder, until } from "../../support/server.ts";
+import { shared } from "../../support/shared-server.ts";
 
-const ROOT = join(import.meta.dirname, "../..");
+const ROOT = join(import.meta.dirname, "../../..");
 
-let server: Server;
 let cast: Cast;
 let agent: Record<string, string>;
 let heir: Record<string, string>;
 beforeAll(async () => {
-  server = await startServer();
-  cast = await castOf(server.url);
-  agent = envFor(server.url, cast.agent.token);
-  heir = envFor(server.url, cast.heir.token);
+  cast = await shared.cast("cli-lock-run");
+  agent = envFor(shared.url, cast.agent.token);
+  heir = envFor(shared.url, cast.heir.token);
 });
-afterAll(() => server.end());
 
 const locked = async (key: string) =>
   (await cast.root.get<{ locks: { id: string }[] }>(`/locks?resource_id=${encodeURIComponent(key)}`)).locks;
 
 test("the command gets lock and fencing token, its exit code is passed on, and the lock is given back", async () => {
   const told = 'echo "$COUNTERSIGN_FENCING_TOKEN $COUNTERSIGN_LOCK_ID"; exit 42';
-  const first = await run(["lock", "run", "service:a/x", "--", "sh", "-c", told], agent);
+  const first = await spawned(["lock", "run", "service:a/x", "--", "sh", "-c", told], agent);
   expect(first).toMatchObject({ code: 42, stderr: "" });
   expect(first.stdout).toMatch(/^1 [0-9a-f-]{36}\n$/);
-  const second = await run(["lock", "run", "service:a/x", "--", "sh", "-c", told], heir);
+  const second = await spawned(["lock", "run", "service:a/x", "--", "sh", "-c", told], heir);
   expect(second.stdout).toMatch(/^2 /);
   const [none, killed] = await Promise.all([
-    run(["lock", "run", "service:a/y", "--", "no-such-command"], agent),
-    run(["lock", "run", "service:a/z", "--", "sh", "-c", "kill -9 $$"], agent),
+    spawned(["lock", "run", "service:a/y", "--", "no-such-command"], agent),
+    spawned(["lock", "run", "service:a/z", "--", "sh", "-c", "kill -9 $$"], agent),
   ]);
   expect([none.code, killed.code]).toEqual([127, 137]);
 });
@@ -47,13 +45,13 @@ test("while one runs another does not start: it ends with 125 and says who holds
     agent,
   );
   await until(() => holder.stdout() !== "");
-  const refused = await run(["lock", "run", "service:b/x", "--", "echo", "never"], heir);
+  const refused = await spawned(["lock", "run", "service:b/x", "--", "echo", "never"], heir);
   expect(refused).toMatchObject({ code: 125, stdout: "" });
   expect(refused.stderr).toMatch(/RESOURCE_LOCKED[\s\S]*migrator holds it: tea/);
   // A signal reaches the command, and the lock is free when it has ended.
   holder.child.kill("SIGTERM");
   expect(await holder.ended).toMatchObject({ code: 143 });
-  expect(await run(["lock", "run", "service:b/x", "--", "true"], heir)).toMatchObject({ code: 0 });
+  expect(await spawned(["lock", "run", "service:b/x", "--", "true"], heir)).toMatchObject({ code: 0 });
 });
 
 test("when the lease is lost the command and all that it started are killed, and it ends with 124", async () => {
@@ -95,7 +93,7 @@ test("the example migrates under a lock", async () => {
 });
 
 test("the example of a pipeline goes on once people agreed, and stops when they say no", async () => {
-  const author = envFor(server.url, cast.author.token);
+  const author = envFor(shared.url, cast.author.token);
   const decided = async (id: string, decision: object): Promise<Ran> => {
     const file = join(temporaryFolder(), "change.json");
     writeFileSync(file, JSON.stringify(draftOf("alice", [written("service", id)], { type: `ci.${id}` })));

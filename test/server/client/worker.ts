@@ -6,26 +6,24 @@ import {
   type RunningWorker,
   type Work,
   type WorkerOptions,
-} from "../../src/client/index.ts";
-import type { Task } from "../../src/tasks/task-contract.ts";
-import { type Fault, FaultProxy } from "../support/fault-proxy.ts";
-import { approvedTask, type Cast, castOf, written } from "../support/main-job.ts";
-import { type Server, startServer, until } from "../support/server.ts";
+} from "../../../src/client/index.ts";
+import type { Task } from "../../../src/tasks/task-contract.ts";
+import { type Fault, FaultProxy } from "../../support/fault-proxy.ts";
+import { approvedTask, type Cast, written } from "../../support/main-job.ts";
+import { until } from "../../support/server.ts";
+import { shared } from "../../support/shared-server.ts";
 
-let server: Server;
 let cast: Cast;
 let proxy: FaultProxy;
 const reported: unknown[] = [];
 const workers: RunningWorker[] = [];
 beforeAll(async () => {
-  server = await startServer();
-  cast = await castOf(server.url);
-  proxy = await FaultProxy.before(server.url);
+  cast = await shared.cast("client-worker");
+  proxy = await FaultProxy.before(shared.url);
 });
 afterAll(async () => {
   await Promise.all(workers.map((worker) => worker.stop()));
   await proxy.close();
-  await server.end();
 });
 
 /** A worker of the first agent, for tasks of one type only. */
@@ -185,7 +183,7 @@ test("over a network that fails at random, every task is worked on once and ends
 });
 
 test("who may not work at all is told so", async () => {
-  const client = new Countersign({ url: server.url, token: cast.author.token, report: () => undefined });
+  const client = new Countersign({ url: shared.url, token: cast.author.token, report: () => undefined });
   const worker = client.worker({ handle: async () => undefined, drainOnSigterm: false });
   await expect(worker.done).rejects.toMatchObject({ code: "AGENT_NOT_FOUND" });
 });

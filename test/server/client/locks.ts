@@ -1,31 +1,26 @@
 /** Work under locks through the client: exclusive, kept alive, called off when lost, given back, deadlocks and faults included. */
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Countersign, isCountersignError } from "../../src/client/index.ts";
-import type { Lock } from "../../src/locks/contract.ts";
-import { type Fault, FaultProxy } from "../support/fault-proxy.ts";
-import { type Cast, castOf } from "../support/main-job.ts";
-import { type Server, startServer } from "../support/server.ts";
+import { Countersign, isCountersignError } from "../../../src/client/index.ts";
+import type { Lock } from "../../../src/locks/contract.ts";
+import { type Fault, FaultProxy } from "../../support/fault-proxy.ts";
+import type { Cast } from "../../support/main-job.ts";
+import { shared } from "../../support/shared-server.ts";
 
-let server: Server;
 let cast: Cast;
 let proxy: FaultProxy;
 let agent: Countersign;
 let heir: Countersign;
 const reported: unknown[] = [];
-const clientOf = (token: string, url = server.url) =>
+const clientOf = (token: string, url = shared.url) =>
   new Countersign({ url, token, retry: { base_ms: 1, cap_ms: 20 }, report: (error) => reported.push(error) });
 beforeAll(async () => {
-  server = await startServer();
-  cast = await castOf(server.url);
-  proxy = await FaultProxy.before(server.url);
+  cast = await shared.cast("client-locks");
+  proxy = await FaultProxy.before(shared.url);
   agent = clientOf(cast.agent.token);
   heir = clientOf(cast.heir.token);
 });
-afterAll(async () => {
-  await proxy.close();
-  await server.end();
-});
+afterAll(() => proxy.close());
 
 const isFree = async (key: string) => {
   const wanted = { resource_type: "resource", resource_id: key, wait_for_available: false };
@@ -131,7 +126,7 @@ describe("withLock", () => {
     ]);
     expect(done).toEqual(["agent", "heir"]);
     expect(runs.agent + runs.heir).toBe(3);
-    const { deadlocks } = await clientOf(cast.root.token).locks.deadlocks();
+    const { deadlocks } = await cast.root.get<{ deadlocks: unknown[] }>("/locks/deadlocks");
     expect(deadlocks).toHaveLength(1);
   });
 

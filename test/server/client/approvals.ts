@@ -1,25 +1,25 @@
 /** Waiting for people through the client, and consent to the calls of tools. */
-import { afterAll, beforeAll, expect, test } from "vitest";
-import type { ApprovalRequest } from "../../src/approvals/contract.ts";
-import { Countersign, type ToolCall } from "../../src/client/index.ts";
-import type { Task } from "../../src/tasks/task-contract.ts";
-import { type Cast, castOf, draftOf, written } from "../support/main-job.ts";
-import { type Server, startServer, until } from "../support/server.ts";
+import { beforeAll, expect, test } from "vitest";
+import type { ApprovalRequest } from "../../../src/approvals/contract.ts";
+import { Countersign, type ToolCall } from "../../../src/client/index.ts";
+import type { Task } from "../../../src/tasks/task-contract.ts";
+import { type Cast, draftOf, written } from "../../support/main-job.ts";
+import { until } from "../../support/server.ts";
+import { shared } from "../../support/shared-server.ts";
 
-let server: Server;
 let cast: Cast;
 let author: Countersign;
 /** An agent that may file: what runs tools. */
 let runner: Countersign;
 let admin: Countersign;
 beforeAll(async () => {
-  server = await startServer();
-  cast = await castOf(server.url);
+  cast = await shared.cast("client-approvals");
   const session = await cast.root.newAgent("runner", { roles: ["system", "author"], capabilities: ["none"] });
-  const clientOf = (token: string) => new Countersign({ url: server.url, token, retry: { base_ms: 1, cap_ms: 20 } });
-  [author, runner, admin] = [clientOf(cast.author.token), clientOf(session.token), clientOf(cast.root.token)];
+  const clientOf = (token: string) => new Countersign({ url: shared.url, token, retry: { base_ms: 1, cap_ms: 20 } });
+  [author, runner] = [clientOf(cast.author.token), clientOf(session.token)];
+  const { token, workspace = "" } = cast.root;
+  admin = new Countersign({ url: shared.url, token, workspace });
 });
-afterAll(() => server.end());
 
 const draft = (id: string) => draftOf("alice", [written("service", id)]) as never;
 

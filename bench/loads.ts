@@ -1,0 +1,39 @@
+/** Loads on a server of ours, for profiles and for CPU time an operation. */
+import { BASE, type Countersign } from "./contestants/countersign.ts";
+import { closedLoop, type Measured } from "./load.ts";
+import { fullTask } from "./measures/task-life.ts";
+
+type Load = (server: Countersign, seconds: number) => Promise<Measured>;
+
+const LOADS: Readonly<Record<string, Load>> = {
+  heartbeat: async (server, seconds) => {
+    const agent = server.as(server.tokens.agent);
+    const body = { resource_type: "resource", resource_id: "database:bench/profile", ttl_seconds: 300 };
+    const { id } = await agent.expect<{ id: string }>(201, "POST", `${BASE}/locks/acquire`, body);
+    return closedLoop(1, seconds, () => agent.expect(200, "POST", `${BASE}/locks/heartbeat`, { lock_id: id }));
+  },
+  pair: async (server, seconds) => {
+    const client = await server.client(0);
+    return closedLoop(1, seconds, () => client.pair("database:bench/profile"));
+  },
+  tasks: async (server, seconds) => {
+    const { author, reviewer, agent } = server.tokens;
+    const people = Array.from({ length: 8 }, () => ({
+      author: server.as(author),
+      reviewer: server.as(reviewer),
+      agent: server.as(agent),
+    }));
+    return closedLoop(people.length, seconds, async (driver) => {
+      const who = people[driver];
+      if (who !== undefined) await fullTask(who, `of-${driver}`);
+    });
+  },
+};
+
+/** The load of this name; says which there are, and exits, if there is none. */
+export function loadNamed(name: string): Load {
+  const load = LOADS[name];
+  if (load !== undefined) return load;
+  console.error(`no such load: ${name}; there are ${Object.keys(LOADS).join(", ")}`);
+  process.exit(2);
+}

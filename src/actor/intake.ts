@@ -1,0 +1,118 @@
+/**
+ * Effects as they arrive: applied once, in order per source, and acknowledged when they are durable. What asks nobody to do
+ * anything may wait a little for others, so that one commit takes them all in: the next effect that may not wait takes along
+ * what does, and so does whoever reads what they are about (docs/design/commits.md).
+ */
+import { causeOf } from "../log.ts";
+import type { Caller } from "./caller.ts";
+import type { Commit, Envelope } from "./commit.ts";
+import type { EffectRow, Receipt } from "./outbox.ts";
+import type { ActorKey } from "./remote.ts";
+
+/** How long an effect waits at most for others. Two in a row of one source stay within a quarter of a second. */
+export const INTAKE_LINGER_MS = 100;
+
+interface Dependencies {
+  readonly commit: (caller: Caller, work: (tx: Commit) => void) => void;
+  readonly receive: (tx: Commit, caller: Caller, source: ActorKey, body: unknown) => void;
+  readonly mayWait: (body: unknown) => boolean;
+  /** The last effect of a source that was applied; 0 if none was. */
+  readonly markOf: (source: ActorKey) => number;
+  /** Marks of sources that have been silent this long (ms) are forgotten. */
+  readonly keepMarksFor: number;
+}
+
+interface Message extends Envelope {
+  readonly source: ActorKey;
+  readonly n: number;
+  readonly mayWait: boolean;
+}
+
+interface Arrival {
+  readonly source: ActorKey;
+  readonly messages: readonly Message[];
+  readonly answer: (receipt: Receipt) => void;
+}
+
+export class Intake {
+  readonly #deps: Dependencies;
+  #waiting: Arrival[] = [];
+  #linger: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(deps: Dependencies) {
+    this.#deps = deps;
+  }
+
+  /** Takes rows of one source, oldest first; answers once everything up to `acked` is durable. Never rejects. */
+  take(source: ActorKey, rows: readonly EffectRow[]): Promise<Receipt> {
+    const { promise, resolve } = Promise.withResolvers<Receipt>();
+    const messages = rows.map(({ n, message }): Message => {
+      const envelope = JSON.parse(message) as Envelope;
+      return { ...envelope, source, n, mayWait: this.#deps.mayWait(envelope.body) };
+    });
+    this.#waiting.push({ source, messages, answer: resolve });
+    if (messages.every(({ mayWait }) => mayWait)) this.#linger ??= setTimeout(() => this.flush(), INTAKE_LINGER_MS);
+    else this.flush();
+    return promise;
+  }
+
+  /** Applies what waits, now. */
+  flush(): void {
+    clearTimeout(this.#linger);
+    this.#linger = undefined;
+    const arrivals = this.#waiting.splice(0);
+    const failures = new Map<ActorKey, string>();
+    for (const together of inCommits(arrivals.flatMap(({ messages }) => messages))) this.#apply(together, failures);
+    for (const { source, answer } of arrivals) {
+      const [acked, failed] = [this.#deps.markOf(source), failures.get(source)];
+      answer(failed === undefined ? { acked } : { acked, failed });
+    }
+  }
+
+  /** One commit for all; if one of them is refused, one for each, so that it holds up its own source only. */
+  #apply(together: readonly Message[], failures: Map<ActorKey, string>): void {
+    const open = together.filter(({ source }) => !failures.has(source));
+    const [first] = open;
+    if (first === undefined) return;
+    try {
+      this.#commit(first.caller, open);
+    } catch (thrown) {
+      if (open.length === 1) failures.set(first.source, causeOf(thrown));
+      else for (const one of open) this.#apply([one], failures);
+    }
+  }
+
+  #commit(caller: Caller, messages: readonly Message[]): void {
+    const { commit, receive, markOf, keepMarksFor } = this.#deps;
+    // What came before, most often because its receipt was lost, costs no commit.
+    const fresh = messages.filter(({ source, n }) => n > markOf(source));
+    if (fresh.length === 0) return;
+    commit(caller, (tx) => {
+      tx.store.dropMarksBefore(tx.now - keepMarksFor);
+      for (const { source, n, caller: sender, body } of fresh) {
+        // Twice among these, if its source sent it again while it waited.
+        if (n <= tx.store.markOf(source)) continue;
+        tx.actFor(sender);
+        receive(tx, sender, source, body);
+        tx.store.saveMark(source, n, tx.now);
+      }
+    });
+  }
+}
+
+/**
+ * Which messages one commit takes in: those that may wait, with the next one that may not. Never two of the latter, whose
+ * handlers may go by the memory of the actor, which follows only when a commit stands.
+ */
+function inCommits(messages: readonly Message[]): Message[][] {
+  const commits: Message[][] = [];
+  let open: Message[] = [];
+  for (const message of messages) {
+    open.push(message);
+    if (message.mayWait) continue;
+    commits.push(open);
+    open = [];
+  }
+  if (open.length > 0) commits.push(open);
+  return commits;
+}

@@ -1,0 +1,70 @@
+/**
+ * Shipments as they reach the ledger. What its sender let linger anyhow comes in at most every {@link GAP_MS}, all in one
+ * commit and one batch for D1: with a hundred actors at work each by itself would be as many durable writes.
+ */
+import type { Commit } from "../actor/commit.ts";
+import type { Shipment } from "../actor/ledger-api.ts";
+import { Pace } from "../actor/pace.ts";
+
+/** A fifth of what an entry may take to D1 (06-performance): a quarter of a second at 500 events/s. */
+const GAP_MS = 50;
+
+interface Acknowledged {
+  readonly acknowledged: number;
+}
+
+interface Arrival {
+  readonly shipment: Shipment;
+  readonly answer: (taken: Acknowledged) => void;
+  readonly refuse: (thrown: unknown) => void;
+}
+
+interface Dependencies {
+  /** Runs the work in one commit. */
+  readonly commit: (work: (tx: Commit) => void) => void;
+  /** Writes one shipment within that commit; throws, having written nothing, on one that may not be let in. */
+  readonly take: (tx: Commit, shipment: Shipment) => number;
+  /** Something new is owed to D1. */
+  readonly taken: () => void;
+}
+
+export class Arrivals {
+  readonly #deps: Dependencies;
+  readonly #pace = new Pace(GAP_MS, () => this.#takeAll());
+  #waiting: Arrival[] = [];
+
+  constructor(deps: Dependencies) {
+    this.#deps = deps;
+  }
+
+  /** Resolves once the shipment is durable; rejects on one that may not be let in. */
+  accept(shipment: Shipment): Promise<Acknowledged> {
+    const { promise, resolve, reject } = Promise.withResolvers<Acknowledged>();
+    this.#waiting.push({ shipment, answer: resolve, refuse: reject });
+    if (shipment.lingered) this.#pace.soon();
+    else this.#pace.now();
+    return promise;
+  }
+
+  #takeAll(): void {
+    const arrivals = this.#waiting.splice(0);
+    const answers: (() => void)[] = [];
+    try {
+      this.#deps.commit((tx) => {
+        for (const { shipment, answer, refuse } of arrivals) {
+          try {
+            const acknowledged = this.#deps.take(tx, shipment);
+            answers.push(() => answer({ acknowledged }));
+          } catch (thrown) {
+            answers.push(() => refuse(thrown));
+          }
+        }
+      });
+    } catch (thrown) {
+      for (const { refuse } of arrivals) refuse(thrown);
+      return;
+    }
+    for (const answer of answers) answer();
+    this.#deps.taken();
+  }
+}

@@ -1,0 +1,20 @@
+/** What stands in a row of audit_log, in the order of the specification (05-realtime-and-audit, "Audit"); generated columns left out. */
+export const AUDIT_LOG_COLUMNS = [
+  "id",
+  "workspace",
+  "actor",
+  "seq",
+  "subject_type",
+  "subject_id",
+  "action",
+  "from_state",
+  "to_state",
+  "who",
+  "at",
+  "where",
+  "why",
+  "request_id",
+  "details",
+  "prev_hash",
+  "hash",
+] as const;
