@@ -7,21 +7,23 @@ import { type LockModelOptions, type LockState, lockModel } from "./lock-model.t
 export interface LockHistoryOptions extends LockModelOptions {
   /** A call without an answer was carried out within this time, or never (ms). Default 10 s. */
   readonly patience_ms?: number;
+  /** How many configurations may be looked at to decide. Default 1,000,000. */
+  readonly budget?: number;
 }
 
 /** How much of a failing history's end is told. */
 const ACTS_TOLD = 30;
 
 /**
- * Checks all calls that were made on one lock. Throws RangeError if that cannot be decided in reasonable time, or if the
+ * Checks all calls that were made on one lock. Throws RangeError if that cannot be decided within the budget, or if the
  * history is about ids that it does not contain.
  */
 export function checkLockHistory(
   calls: readonly RecordedCall[],
-  { patience_ms = 10_000, ...options }: LockHistoryOptions = {},
+  { patience_ms = 10_000, budget, ...options }: LockHistoryOptions = {},
 ): Verdict<LockState, Act> {
   const acts = actsOf(calls, patience_ms);
-  return checkLinearizable(lockModel(acts, options), acts.operations);
+  return checkLinearizable(lockModel(acts, options), acts.operations, budget);
 }
 
 /** The end of the shortest failing prefix and the states that the lock can have been in before its last act. */

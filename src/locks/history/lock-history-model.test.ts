@@ -162,25 +162,17 @@ describe("whatever a correct lock answers to calls that overlap at random", () =
 });
 
 describe("a history of 2,000 calls", () => {
-  const [long = []] = fc.sample(turns({ minLength: 2_100, maxLength: 2_100 }).map(simulated), { numRuns: 1, seed: 7 });
+  const commands = turns({ minLength: 2_100, maxLength: 2_100 }, { sets: false });
+  const [long = []] = fc.sample(commands.map(simulated), { numRuns: 1, seed: 7 });
 
-  function judged(history: readonly RecordedCall[]): { accepted: boolean; ms: number } {
-    const begun = performance.now();
-    const accepted = isAccepted(history);
-    return { accepted, ms: performance.now() - begun };
-  }
-
-  it("is accepted within a second", () => {
+  it("is accepted in at most 5,000 configurations", () => {
     expect(long.length).toBeGreaterThan(2_000);
-    const { accepted, ms } = judged(long);
-    expect(accepted).toBe(true);
-    expect(ms).toBeLessThan(1_000);
+    expect(checkLockHistory(long, { ...OPTIONS, budget: 5_000 }).linearizable).toBe(true);
   });
 
-  it("is rejected within a second for a second holder near its end", () => {
+  it("is rejected for a second holder near its end in at most 20,000", () => {
     const hold = holdsIn(long).at(-3);
-    const { accepted, ms } = judged(hold === undefined ? [] : withIntruder(long, hold));
-    expect(accepted).toBe(false);
-    expect(ms).toBeLessThan(1_000);
+    const history = hold === undefined ? [] : withIntruder(long, hold);
+    expect(checkLockHistory(history, { ...OPTIONS, budget: 20_000 }).linearizable).toBe(false);
   });
 });

@@ -62,12 +62,26 @@ const other = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constantFrom("downgrade" as const, "read" as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("verify" as const), back: fc.nat(3) }) },
 );
-const turn = fc.record({ chances, what: fc.oneof(asking, other) });
+/** One of several locks that are wanted together: kept, or given back after a while as another is not free. */
+const together = fc.record({
+  do: fc.constant("take together" as const),
+  mode: fc.constantFrom("shared" as const, "exclusive" as const),
+  ttl_ms: fc.integer({ min: 20, max: 200 }),
+  undone_after: fc.option(fc.nat(10), { nil: undefined }),
+});
+const single = fc.record({ chances, what: fc.oneof(asking, other) });
+const turn = fc.oneof(
+  { weight: 8, arbitrary: single },
+  { weight: 1, arbitrary: fc.record({ chances, what: together }) },
+);
 export type Turn = typeof turn extends fc.Arbitrary<infer T> ? T : never;
 
-/** Commands for `simulated`. */
-export function turns(count: { readonly minLength: number; readonly maxLength: number }): fc.Arbitrary<Turn[]> {
-  return fc.array(turn, { ...count, size: "max" });
+/** Commands for `simulated`; `sets`: some of them take the lock together with others. */
+export function turns(
+  count: { readonly minLength: number; readonly maxLength: number },
+  { sets = true } = {},
+): fc.Arbitrary<Turn[]> {
+  return fc.array<Turn>(sets ? turn : single, { ...count, size: "max" });
 }
 
 type Gone = "LOCK_EXPIRED" | "LOCK_NOT_FOUND";
@@ -94,6 +108,8 @@ class SimulatedLock {
   readonly #given = new Map<Session, number[]>();
   readonly #owners = new Map<number, { readonly session: Session; ended?: Gone; timedOut?: boolean }>();
   #open: Open[] = [];
+  /** What was taken together with others and is given back at `until`. */
+  #undoing: Open[] = [];
   #book: LockBook = emptyBook();
   #member = 0;
   #now = 1_000;
@@ -105,6 +121,14 @@ class SimulatedLock {
       const call: Acquire = { ...what, by: session };
       if (fate === "never arrived") this.#note(call, invoked, LOST);
       else this.#acquire(call, invoked, late, fate === "told");
+      return;
+    }
+    if (what.do === "take together") {
+      const { undone_after, ...asked } = what;
+      const by: Session = { agent_id: session.agent_id, session_id: `set-${this.#member + 1}` };
+      const call: Acquire = { ...asked, do: "acquire", by, wait_ms: 0, hold_ms: 0, together: true };
+      if (fate === "never arrived") this.#note(call, invoked, LOST);
+      else this.#acquire(call, invoked, late, fate === "told", undone_after);
       return;
     }
     const ids = foreign ? [...this.#given.values()].flat() : (this.#given.get(session) ?? []);
@@ -121,12 +145,12 @@ class SimulatedLock {
 
   /** Everybody still waiting for an answer goes home without. */
   finish(): RecordedCall[] {
-    for (const { call, invoked } of this.#open) this.#note(call, invoked, LOST);
+    for (const { call, invoked } of [...this.#open, ...this.#undoing]) this.#note(call, invoked, LOST);
     this.#open = [];
     return this.#history;
   }
 
-  #acquire(call: Acquire, invoked: number, late: number, isTold: boolean): void {
+  #acquire(call: Acquire, invoked: number, late: number, isTold: boolean, undone_after?: number): void {
     this.#member += 1;
     const request = { ...call, ...call.by, member: this.#member, priority: 50, queue_max: 1_000 };
     const value = this.#take(acquire(this.#book, request, this.#now));
@@ -143,6 +167,11 @@ class SimulatedLock {
     if (!isLease(entry) && call.hold_ms > 0) {
       const open = { call, member: entry.member, invoked, late, until: this.#now + call.hold_ms, isTold };
       this.#open.push(open);
+      return;
+    }
+    if (undone_after !== undefined) {
+      const until = this.#now + undone_after;
+      this.#undoing.push({ call, member: entry.member, invoked, late, until, isTold });
       return;
     }
     const reentrant = value.kind === "held" && value.reentrant;
@@ -170,14 +199,23 @@ class SimulatedLock {
   /** Lets time go on to where those who waited long enough are told so. */
   #pass(ms: number): void {
     const end = this.#now + ms;
-    const due = this.#open.filter(({ until }) => until <= end).sort((a, b) => a.until - b.until);
-    for (const open of due) {
+    const due = [...this.#open, ...this.#undoing].filter(({ until }) => until <= end);
+    for (const open of due.sort((a, b) => a.until - b.until)) {
+      if (this.#undoing.includes(open)) this.#undo(open);
       if (!this.#open.includes(open)) continue;
       this.#now = open.until;
       this.#take(settle(this.#book, this.#now));
       if (this.#open.includes(open)) this.#close(open);
     }
     this.#now = end;
+  }
+
+  #undo(undoing: Open): void {
+    const { call, invoked, member, late, until, isTold } = undoing;
+    this.#undoing = this.#undoing.filter((one) => one !== undoing);
+    this.#now = until;
+    this.#take(release(this.#book, member, until));
+    this.#note(call, invoked, isTold ? until + late : LOST, { kind: "undone" });
   }
 
   #take<T>(step: Step<T>): T {
