@@ -1,21 +1,16 @@
 import { describe, expect, test } from "vitest";
-import { policy } from "../approvals/policy.fixture.ts";
-import { assess } from "./assess.ts";
 import { complete } from "./completion.ts";
 import { cancel } from "./drafting.ts";
-import { beginExecution, drifted, lapse, leasesEndAt, timeOut, working } from "./executing.ts";
+import { beginExecution, lapse, leasesEndAt, timeOut, working } from "./executing.ts";
 import { rests, waitsFor } from "./saga.ts";
 import {
   API,
   adm,
   agent,
   alice,
-  ann,
-  answering,
   applying,
   approved,
   begun,
-  bob,
   bot,
   codeOf,
   done,
@@ -25,14 +20,10 @@ import {
   ORDERS,
   orders,
   resource,
-  reviewer,
-  reviewing,
-  steps,
   T0,
   TASK_ID,
   told,
   turn,
-  world,
 } from "./task.fixture.ts";
 import type { TaskRecord } from "./task.ts";
 import type { CompleteTask } from "./task-contract.ts";
@@ -354,54 +345,5 @@ describe("timeout_seconds", () => {
     const second = begun(retry, "bot", T0 + 50_000).task;
     expect(timeOut(second, T0 + 109_999)).toBeNull();
     expect(must(timeOut(second, T0 + 110_000)).task.execution).toMatchObject({ attempt: 2, result: "timeout" });
-  });
-});
-
-describe("drift", () => {
-  const facts = world({ preview: orders({ size: 1 }, 4) });
-  const drift = (from: TaskRecord, given = facts) => {
-    const { task, saga } = gathering(from, "bot", T0 + 10_000);
-    const now = T0 + 10_000;
-    return drifted(task, saga, assess(task.config, given, now), given, turn(bot, now));
-  };
-
-  test("sends the task back to review as a new revision that nobody has approved yet", () => {
-    const { task, happenings, effects } = done(drift(approved()));
-    expect(task).toMatchObject({
-      state: "REVIEWING",
-      revision: 2,
-      decisions: [],
-      apply_immediately: false,
-      attempts: 0,
-    });
-    expect(task.saga).toBeUndefined();
-    expect(task.metadata.approved_at).toBeUndefined();
-    expect(task.requirements).toMatchObject([{ approved_by: [], satisfied: false }]);
-    expect(task.preview.changes).toMatchObject([{ before: { size: 1 }, after: { size: 2 } }]);
-    expect(steps({ happenings })).toEqual(["task.drifted APPROVED>REVIEWING", ...Array(3).fill("approval.requested")]);
-    expect(happenings[0]).toMatchObject({ who: { id: "system" }, why: { reason: "drift" }, details: { revision: 2 } });
-    expect(freed(effects)).toEqual(EVERYTHING);
-    expect(told(effects, "dispatch")).toEqual([{ do: "task.gone", task_id: TASK_ID }]);
-    expect(told(effects, "inbox:ann")).toMatchObject([{ request: { revision: 2, status: "PENDING" } }]);
-  });
-
-  test("does so also to what approved itself, and authors stay out", () => {
-    const auto = policy("small", { auto_approve_if: { risk_below: 100 } });
-    const own = reviewing({ facts: { policies: [auto] } });
-    const people = ["alice", "ann", "bob"].map((id) => reviewer(id));
-    const { task } = done(drift(own, { ...facts, policies: [auto], reviewers: people }));
-    expect(task).toMatchObject({ state: "REVIEWING", auto_approved: false });
-    expect(task.requests.map(({ reviewer_id }) => reviewer_id)).toEqual(["ann", "bob"]);
-  });
-
-  test("after a lapse leaves no retry_at behind", () => {
-    const { task } = done(drift(lapsed(applying(), 1).task));
-    expect(task.retry_at).toBeUndefined();
-    const again = done(answering(done(answering(task, ann)).task, bob)).task;
-    expect(begun(again, "other", T0 + 10_001).task.execution?.attempt).toBe(2);
-  });
-
-  test("with nobody left to ask is NOT_ENOUGH_REVIEWERS", () => {
-    expect(codeOf(drift(approved(), { ...facts, reviewers: [] }))).toBe("NOT_ENOUGH_REVIEWERS");
   });
 });
