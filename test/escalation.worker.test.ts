@@ -1,8 +1,20 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { LedgerActor } from "../src/audit/actor.ts";
 import type { Task } from "../src/tasks/task-contract.ts";
-import { approve, eventually, ok, type Person, pass, refusal, requestOf, Stage, stopClock } from "./support/stage.ts";
+import {
+  approve,
+  as,
+  eventually,
+  ok,
+  type Person,
+  pass,
+  refusal,
+  requestOf,
+  Stage,
+  stopClock,
+} from "./support/stage.ts";
 
 const HOUR = 3_600_000;
 
@@ -161,6 +173,44 @@ describe("a request that nobody answers", () => {
   });
 });
 
+describe("a review in which whoever was asked has answered, and it was not enough", () => {
+  it("is listed as stuck for as long as one that nobody answers; then its timer ends it, approval_timeout", async () => {
+    const people = await firm();
+    const { stage, alice, ann } = people;
+    await stage.user("bob", "reviewer");
+    ok(await stage.root.patch("/users/bob", { manager_id: "ann" }));
+    const two = { id: "two", name: "Two of them", min_approvers: 2, approval_timeout_seconds: 3600 };
+    ok(await stage.root.post("/policies", two), 201);
+    const task = await stage.submitted(alice);
+    ok(await approve(ann, task));
+    ok(await stage.root.patch("/users/bob", { active: false }));
+    const moved = await eventually(async () => {
+      const now = await ringAfter(people, task, 0);
+      expect(open(now)).toEqual(["ann 0"]);
+      return now;
+    });
+    const instead = moved.approval_requests.find(({ status }) => status === "PENDING");
+    ok(await ann.post(`/approvals/${instead?.id}/respond`, { action: "approve" }));
+    await stage.ring(`task:${task.id}`);
+    await eventually(async () => {
+      const { tasks } = ok<{ tasks: object[] }>(await stage.root.get("/approvals/stuck"));
+      expect(tasks).toMatchObject([{ task_id: task.id, policy_id: "two" }]);
+    });
+
+    expect(await ringAfter(people, task, 4 * HOUR - 60_000)).toMatchObject({
+      state: "REVIEWING",
+      current_approvals: 1,
+    });
+    pass(60_000);
+    await stage.ring(`task:${task.id}`);
+    const { entries } = ok<{ entries: object[] }>(await alice.get(`/tasks/${task.id}/audit`));
+    expect(entries.at(-1)).toMatchObject({ action: "task.cancelled", why: { reason: "approval_timeout" } });
+    await eventually(async () => {
+      expect(ok<{ tasks: object[] }>(await stage.root.get("/approvals/stuck")).tasks).toEqual([]);
+    });
+  });
+});
+
 describe("reminders", () => {
   it("come once per open request, when half of its time is over, and stand in no trail", async () => {
     const people = await firm();
@@ -199,19 +249,62 @@ describe("reminders", () => {
   });
 });
 
-it("the inbox answers right while D1 is down: to whom it was known within 30 s, and to root about anybody", async () => {
-  const people = await firm();
-  const { stage, alice, ann } = people;
-  const task = await stage.submitted(alice);
-  await eventually(async () => expect(await inboxOf(ann)).toHaveLength(1));
-  vi.spyOn(env.DB, "prepare").mockImplementation(() => {
-    throw new Error("D1_ERROR: the database is down");
+describe("the inbox while D1 is down", () => {
+  function takeD1Down(): void {
+    vi.spyOn(env.DB, "prepare").mockImplementation(() => {
+      throw new Error("D1_ERROR: the database is down");
+    });
+  }
+
+  it("answers right to whom D1 told of before, however long it lasts, and to root about anybody", async () => {
+    const people = await firm();
+    const { stage, alice, ann } = people;
+    const task = await stage.submitted(alice);
+    await eventually(async () => expect(await inboxOf(ann)).toHaveLength(1));
+    takeD1Down();
+    for (const ms of [0, 30_000, HOUR / 2]) {
+      pass(ms);
+      expect(await inboxOf(ann)).toMatchObject([{ task_id: task.id, status: "PENDING" }]);
+      const { id } = requestOf(ann, task);
+      expect(ok(await ann.get(`/approvals/${id}`))).toMatchObject({ eligibility: { can_decide: true } });
+      expect(refusal(await approve(ann, task))).toEqual([503, "UNAVAILABLE"]);
+    }
+    expect(ok(await stage.root.get("/approvals?reviewer_id=ann"))).toMatchObject({ approvals: [{ task_id: task.id }] });
+    ok(await stage.root.post(`/tasks/${task.id}/cancel`));
+    await eventually(async () => expect(await inboxOf(ann)).toEqual([]));
+    pass(30_000);
+    // Nothing else is answered that way, and nobody who was not here before.
+    expect(refusal(await ann.get("/me"))).toEqual([503, "UNAVAILABLE"]);
+    expect(refusal(await people.top.get("/approvals"))).toEqual([503, "UNAVAILABLE"]);
   });
-  expect(await inboxOf(ann)).toMatchObject([{ task_id: task.id, status: "PENDING" }]);
-  const { id } = requestOf(ann, task);
-  expect(ok(await ann.get(`/approvals/${id}`))).toMatchObject({ eligibility: { can_decide: true } });
-  expect(refusal(await approve(ann, task))).toEqual([503, "UNAVAILABLE"]);
-  pass(30_000);
-  expect(refusal(await ann.get("/approvals"))).toEqual([503, "UNAVAILABLE"]);
-  expect(ok(await stage.root.get("/approvals?reviewer_id=ann"))).toMatchObject({ approvals: [{ task_id: task.id }] });
+
+  it("knows who was refused, demoted or narrowed shortly before, though this isolate knew them otherwise", async () => {
+    const { stage, ann, mia, adm, boss } = await firm();
+    const made = ok<{ token: string }>(await stage.root.post("/users/ann/tokens", { expires_in_seconds: 60 }), 201);
+    const brief = as(made.token);
+    for (const who of [ann, mia, adm, boss, brief]) ok(await who.get("/approvals"));
+    ok(await stage.root.delete(`/users/ann/tokens/${ann.token_id}`), 204);
+    ok(await stage.root.patch("/users/mia", { active: false }));
+    ok(await stage.root.patch("/users/adm", { roles: ["reviewer"] }));
+    takeD1Down();
+    pass(30_000);
+    expect(refusal(await ann.get("/approvals"))).toEqual([401, "UNAUTHENTICATED"]);
+    expect(refusal(await mia.get("/approvals"))).toEqual([401, "UNAUTHENTICATED"]);
+    expect(refusal(await adm.get("/approvals?reviewer_id=ann"))).toEqual([403, "FORBIDDEN"]);
+    ok(await boss.get("/approvals?reviewer_id=ann"));
+    ok(await brief.get("/approvals"));
+    pass(30_000);
+    expect(refusal(await brief.get("/approvals"))).toEqual([401, "UNAUTHENTICATED"]);
+  });
+
+  it("is 503 while the configuration journal does not answer either", async () => {
+    const { ann } = await firm();
+    ok(await ann.get("/approvals"));
+    takeD1Down();
+    vi.spyOn(LedgerActor.prototype, "tokenHolder").mockImplementation(() => {
+      throw new Error("no answer, for a test");
+    });
+    pass(30_000);
+    expect(refusal(await ann.get("/approvals"))).toEqual([503, "UNAVAILABLE"]);
+  });
 });

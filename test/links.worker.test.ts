@@ -7,7 +7,18 @@ import type { Env } from "../src/env.ts";
 import type { Task } from "../src/tasks/task-contract.ts";
 import worker from "../src/worker.ts";
 import { openApi } from "./support/api.ts";
-import { approve, ok, orders, type Person, pass, refusal, requestOf, Stage, stopClock } from "./support/stage.ts";
+import {
+  approve,
+  eventually,
+  ok,
+  orders,
+  type Person,
+  pass,
+  refusal,
+  requestOf,
+  Stage,
+  stopClock,
+} from "./support/stage.ts";
 
 afterEach(() => {
   vi.useRealTimers();
@@ -175,6 +186,9 @@ describe("the page of a link", () => {
     await visit(url);
     await visit(url, { method: "PUT" });
     await visit(`${url}x`);
+    // A line is written once the answer is on its way.
+    const requests = () => lines.filter((line) => line.includes('"event":"request"'));
+    await eventually(async () => expect(requests()).toHaveLength(3));
     expect(lines.join()).toContain('"route":"/links/{token}"');
     expect(lines.join()).not.toContain("csl_");
   });

@@ -1,6 +1,8 @@
 /** Outbound webhooks (docs/design/webhooks.md): what is sent to whom, signed how, and what becomes of what is not taken. */
+import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { gate } from "./support/ledger.ts";
 import { believes, hook, listen, Receiver } from "./support/receiver.ts";
 import { eventually, ok, pass, refusal, Stage, stopClock } from "./support/stage.ts";
 
@@ -36,6 +38,16 @@ async function logged(stage: Stage, id: string, ...expected: object[]): Promise<
     expect(deliveries).toMatchObject(expected);
     return deliveries;
   });
+}
+
+/** The numbers of what was parked. */
+function parkedIn(stage: Stage, id: string): Promise<number[]> {
+  return runInDurableObject(stage.stub(`webhook:${id}`), (_, { storage }) =>
+    storage.sql
+      .exec<{ n: number }>("SELECT n FROM deliveries WHERE status = 'parked' ORDER BY n")
+      .toArray()
+      .map(({ n }) => n),
+  );
 }
 
 describe("a webhook", () => {
@@ -93,6 +105,65 @@ describe("a webhook", () => {
     await eventually(async () => expect(heard()).toEqual(["one", "two", "three"]));
   });
 
+  it("waits for D1 while it catches up, and then is told of everything, once", async () => {
+    const stage = new Stage();
+    const receiver = new Receiver();
+    const { webhook } = await hook(stage.root, receiver, { events: ["user.created"] });
+    await stage.user("one", "author");
+    await logged(stage, webhook.id, { status: "delivered" });
+    pass(13 * MINUTE);
+    await stage.user("two", "author");
+    await stage.user("three", "author");
+    const down = vi.spyOn(env.DB, "prepare").mockImplementation(() => {
+      throw new Error("D1_ERROR: the database is down");
+    });
+    await stage.abort(`webhook:${webhook.id}`);
+    for (let tries = 0; tries < 3; tries += 1) {
+      pass(5_000);
+      await stage.ring(`webhook:${webhook.id}`);
+    }
+    expect(down).toHaveBeenCalled();
+    expect(receiver.received).toHaveLength(1);
+    down.mockRestore();
+    pass(5_000);
+    await stage.ring(`webhook:${webhook.id}`);
+    const subjects = (await receiver.has(3)).map(({ message }) => message.data.subject_id);
+    expect(subjects.sort()).toEqual(["one", "three", "two"]);
+    await logged(stage, webhook.id, { status: "delivered" }, { status: "delivered" }, { status: "delivered" });
+    pass(10 * MINUTE);
+    await stage.ring(`webhook:${webhook.id}`);
+    expect(receiver.received).toHaveLength(3);
+  });
+
+  it("keeps 10,000 that wait; beyond, the oldest are parked, and the trail says so", async () => {
+    const stage = new Stage();
+    const receiver = new Receiver();
+    const { webhook } = await hook(stage.root, receiver, { events: ["user.created"] });
+    // As it would be after 9,999 that its receiver did not take: due in an hour.
+    await runInDurableObject(stage.stub(`webhook:${webhook.id}`), (_, { storage }) => {
+      storage.sql.exec(
+        `WITH RECURSIVE old (n) AS (SELECT -9999 UNION ALL SELECT n + 1 FROM old WHERE n < -1)
+         INSERT INTO deliveries SELECT n, 'user.created', 1, 'waiting', 1, ?2, 503, NULL, ?1, NULL FROM old`,
+        Date.now(),
+        Date.now() + 60 * MINUTE,
+      );
+    });
+    receiver.answer = status(503);
+    for (const id of ["one", "two", "three"]) await stage.user(id, "author");
+    await receiver.has(3);
+    await eventually(async () => {
+      const path = `/audit?subject_type=webhook&subject_id=${webhook.id}&action=webhook.overflowed`;
+      const { entries } = ok<{ entries: { details: { parked: number } }[] }>(await stage.root.get(path));
+      expect(entries.reduce((sum, { details }) => sum + details.parked, 0)).toBe(2);
+    });
+    const [waiting, parked] = [
+      await log(stage, webhook.id, "?status=waiting&limit=1"),
+      await parkedIn(stage, webhook.id),
+    ];
+    expect(waiting.pagination.total).toBe(10_000);
+    expect(parked).toEqual([-9999, -9998]);
+  });
+
   it("that is disabled is sent nothing, and not told of it later", async () => {
     const stage = new Stage();
     const receiver = new Receiver();
@@ -148,9 +219,10 @@ describe("a message", () => {
   it("holds up no other while its receiver does not answer", async () => {
     const stage = new Stage();
     let first: string | undefined;
+    const hanging = gate();
     const receiver = new Receiver(async ({ id }) => {
       first ??= id;
-      if (id === first) await scheduler.wait(500);
+      if (id === first) await hanging.opened;
       return new Response(null, { status: id === first ? 503 : 200 });
     });
     const { webhook } = await hook(stage.root, receiver, { events: ["user.created"] });
@@ -160,6 +232,7 @@ describe("a message", () => {
       const { deliveries } = await log(stage, webhook.id, "?status=delivered");
       expect(deliveries).toHaveLength(1);
     });
+    hanging.open();
     await logged(stage, webhook.id, { status: "delivered" }, { status: "waiting", last_status: 503 });
   });
 
@@ -175,8 +248,8 @@ describe("a message", () => {
 
   it("whose sender died before it knew the answer is sent again under the same id", async () => {
     const stage = new Stage();
-    const receiver = new Receiver(async () => {
-      await scheduler.wait(100);
+    const receiver: Receiver = new Receiver(async () => {
+      if (receiver.received.length === 1) await gate().opened;
       return new Response(null, { status: 200 });
     });
     const { webhook } = await hook(stage.root, receiver, { events: ["user.created"] });

@@ -48,6 +48,8 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
   readonly #ringing = new Map<string, Timer>();
   /** What the ledger acknowledged; the next commit writes it down. Lost in a crash, it costs a shipment that the ledger drops. */
   #safe = 0;
+  /** The last member that was handed out since this object woke, whether or not a commit has counted it yet. */
+  #handedOut = 0;
   #committing = false;
   #intake: Intake | undefined;
   #outbox: Outbox | undefined;
@@ -131,9 +133,15 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
     return true;
   }
 
-  /** The member that the next `tx.member()` will hand out. */
+  /** The member that {@link member} will hand out next. */
   protected get nextMember(): number {
-    return (this.#counters?.members ?? 0) + 1;
+    return Math.max(this.#counters?.members ?? 0, this.#handedOut) + 1;
+  }
+
+  /** A member for an id within this actor; the next commit counts it, whoever's that is. One that is not used leaves a gap. */
+  protected member(): number {
+    this.#handedOut = this.nextMember;
+    return this.#handedOut;
   }
 
   // --- commit
@@ -145,10 +153,12 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
   protected commit<T>(caller: Caller, work: (tx: Commit) => T, now = Date.now()): T {
     if (this.#committing) throw new Error("a commit was begun within another");
     this.#committing = true;
+    const handedOut = this.#handedOut;
     let done: { tx: Commit; value: T };
     try {
       done = this.ctx.storage.transactionSync(() => this.#transact(caller, work, now));
     } catch (thrown) {
+      this.#handedOut = handedOut;
       this.#load();
       throw thrown;
     } finally {
@@ -170,6 +180,7 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
       counters,
       timers: this.#alarm.timers,
       ringing: this.#ringing,
+      member: () => this.member(),
       eventOf: (entry) => this.eventOf(entry),
     });
     try {
@@ -180,6 +191,7 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
       if (counters.head_seq > counters.shipped) tx.timerBy(SHIP_TIMER, now + SHIP_SWEEP_MS);
       if (tx.effectTargets.size > 0) tx.timerBy(EFFECTS_TIMER, now + EFFECTS_SWEEP_MS);
       this.#forget(counters);
+      counters.members = this.nextMember - 1;
       this.store.saveCounters(counters);
       this.#counters = counters;
       this.#alarm.arm(now);

@@ -20,6 +20,7 @@ export interface Transaction {
   readonly timers: Map<string, Timer>;
   /** Timers whose handler runs right now, as they stood when they rang. */
   readonly ringing: ReadonlyMap<string, Timer>;
+  readonly member: () => number;
   /** What the actor's channel says of an entry, if anything. */
   readonly eventOf: (entry: Entry) => EventBody | null;
 }
@@ -132,9 +133,7 @@ export class Commit {
 
   /** The next member for an id within this actor. */
   member(): number {
-    const { counters } = this.#open;
-    counters.members += 1;
-    return counters.members;
+    return this.#open.member();
   }
 
   /** The ledger acknowledged everything up to `seq`. */

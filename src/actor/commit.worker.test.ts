@@ -223,6 +223,33 @@ describe("the journal", () => {
   });
 });
 
+describe("a member", () => {
+  it("handed out before a commit is handed out to nobody else, in that commit or after a restart", async () => {
+    const key = freshKey();
+    await within(key, (probe) => {
+      const early = [probe.handOut(), probe.handOut()];
+      const within = probe.run((tx) => [tx.member(), probe.handOut()]);
+      expect([...early, ...within]).toEqual([1, 2, 3, 4]);
+      probe.handOut();
+      probe.run((tx) => tx.journal(happening));
+    });
+    await evictDurableObject(stubOf(key));
+    expect(await within(key, (probe) => probe.handOut())).toBe(6);
+  });
+
+  it("handed out before a commit that fails is not handed out again", async () => {
+    await within(freshKey(), (probe) => {
+      expect(probe.handOut()).toBe(1);
+      const bug = () =>
+        probe.run((tx) => {
+          throw new Error(`a bug, at ${tx.member()}`);
+        });
+      expect(bug).toThrow("a bug, at 2");
+      expect(probe.handOut()).toBe(2);
+    });
+  });
+});
+
 describe("an actor that does not exist", () => {
   it("is not made by being constructed, read, asked to ship, or rung", async () => {
     await within(freshKey(), async (probe) => {

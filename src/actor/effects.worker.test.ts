@@ -112,14 +112,16 @@ describe("effects", () => {
 
 describe("after the process was killed", () => {
   it("while effects waited for others to share a commit, they are sent again", async () => {
-    const [from, to] = [freshKey(), freshKey("inbox")];
+    const [other, from, to] = [freshKey(), freshKey(), freshKey("inbox")];
+    await send(other, to, "now");
+    await vi.waitFor(async () => expect(await received(to)).toEqual(["now"]));
     await send(from, to, "~1", "~2");
-    await vi.waitFor(async () => expect(await within(to, (probe) => probe.deliveries)).toBe(1));
+    await vi.waitFor(async () => expect(await within(to, (probe) => probe.deliveries)).toBe(2));
     await abortAllDurableObjects();
     await sweep(from);
-    await vi.waitFor(async () => expect(await received(to)).toEqual(["~1", "~2"]));
+    await vi.waitFor(async () => expect(await received(to)).toEqual(["now", "~1", "~2"]));
     await send(from, to, "3");
-    await vi.waitFor(async () => expect(await received(to)).toEqual(["~1", "~2", "3"]));
+    await vi.waitFor(async () => expect(await received(to)).toEqual(["now", "~1", "~2", "3"]));
   });
 
   it("right after the commit, the alarm delivers", async () => {

@@ -1,16 +1,17 @@
 /**
  * Effects as they arrive: applied once, in order per source, and acknowledged when they are durable. What asks nobody to do
- * anything may wait a little for others, so that one commit takes them all in: the next effect that may not wait takes along
- * what does, and so does whoever reads what they are about (docs/design/commits.md).
+ * anything is applied at once if it comes alone, else together with what else comes soon, in one commit: the next effect that
+ * may not wait takes along what does, and so does whoever reads what they are about (docs/design/commits.md).
  */
 import { causeOf } from "../log.ts";
 import type { Caller } from "./caller.ts";
 import type { Commit, Envelope } from "./commit.ts";
 import type { EffectRow, Receipt } from "./outbox.ts";
+import { Pace } from "./pace.ts";
 import type { ActorKey } from "./remote.ts";
 
-/** How long an effect waits at most for others. Two in a row of one source stay within a quarter of a second. */
-export const INTAKE_LINGER_MS = 100;
+/** How far commits of effects that may wait are apart at least. Two in a row of one source stay within a quarter of a second. */
+export const INTAKE_GAP_MS = 100;
 
 interface Dependencies {
   readonly commit: (caller: Caller, work: (tx: Commit) => void) => void;
@@ -36,8 +37,8 @@ interface Arrival {
 
 export class Intake {
   readonly #deps: Dependencies;
+  readonly #pace = new Pace(INTAKE_GAP_MS, () => this.#takeAll());
   #waiting: Arrival[] = [];
-  #linger: ReturnType<typeof setTimeout> | undefined;
 
   constructor(deps: Dependencies) {
     this.#deps = deps;
@@ -51,15 +52,17 @@ export class Intake {
       return { ...envelope, source, n, mayWait: this.#deps.mayWait(envelope.body) };
     });
     this.#waiting.push({ source, messages, answer: resolve });
-    if (messages.every(({ mayWait }) => mayWait)) this.#linger ??= setTimeout(() => this.flush(), INTAKE_LINGER_MS);
-    else this.flush();
+    if (messages.every(({ mayWait }) => mayWait)) this.#pace.soon();
+    else this.#pace.now();
     return promise;
   }
 
   /** Applies what waits, now. */
   flush(): void {
-    clearTimeout(this.#linger);
-    this.#linger = undefined;
+    if (this.#waiting.length > 0) this.#pace.now();
+  }
+
+  #takeAll(): void {
     const arrivals = this.#waiting.splice(0);
     const failures = new Map<ActorKey, string>();
     for (const together of inCommits(arrivals.flatMap(({ messages }) => messages))) this.#apply(together, failures);

@@ -13,19 +13,20 @@ import { about, supersedeOpen } from "./requests.ts";
 /** The manager, the manager's manager, every admin: there is nobody above. */
 const LAST_LEVEL = 3;
 
-/** When the next request escalates or expires (ms); undefined if none will. */
+/** When the next request escalates, or the review expires (ms); undefined once it is over. */
 export function nextEscalationAt(task: TaskRecord): number | undefined {
   const dues = climbing(task).map(dueAt);
-  return dues.length === 0 ? undefined : Math.min(...dues);
+  return dues.length === 0 ? unaskedUntil(task) : Math.min(...dues);
 }
 
 /**
- * Unanswered after the last escalation: what was due is EXPIRED and the task CANCELLED, whether or not anybody looked in
- * time; null if it is not that late. Asks nothing about people.
+ * Unanswered after the last escalation, or for as long with nobody left to answer: what was due is EXPIRED and the task
+ * CANCELLED, whether or not anybody looked in time; null if it is not that late. Asks nothing about people.
  */
 export function expire(before: TaskRecord, now: number): Transition | null {
   const late = climbing(before).filter((request) => dueAt(request) <= now);
-  if (!late.some(({ escalation_level }) => escalation_level >= LAST_LEVEL)) return null;
+  const unanswered = late.some(({ escalation_level }) => escalation_level >= LAST_LEVEL);
+  if (!unanswered && now < (unaskedUntil(before) ?? Number.POSITIVE_INFINITY)) return null;
   const expired = openRequestsOf(before)
     .filter((request) => dueAt(request) <= now && unmetBy(before, request).length > 0)
     .map((request): Request => ({ ...request, status: "EXPIRED" }));
@@ -72,6 +73,20 @@ function climbing(task: TaskRecord): Request[] {
   const open = openRequestsOf(task);
   const climbsAlong = ({ escalated_from }: Request) => open.some(({ id }) => id === escalated_from?.request_id);
   return open.filter((request) => unmetBy(task, request).length > 0 && !climbsAlong(request));
+}
+
+/**
+ * When a review ends in which whoever was asked has answered, and it was not enough (ms): somebody stood in for a person who
+ * left, say, and had approved for themselves already. From the last answer on it has the time of all levels; admins see it
+ * among the stuck ones meanwhile. Undefined while somebody is asked.
+ */
+function unaskedUntil(task: TaskRecord): number | undefined {
+  if (task.state !== "REVIEWING" || climbing(task).length > 0) return undefined;
+  const asked = task.requests.filter(({ revision }) => revision === task.revision);
+  const times = asked.filter((request) => unmetBy(task, request).length > 0).map((one) => one.timeout_seconds);
+  if (times.length === 0) return undefined;
+  const answered = asked.map(({ responded_at, created_at }) => Date.parse(responded_at ?? created_at));
+  return Math.max(...answered) + (LAST_LEVEL + 1) * Math.min(...times) * 1000;
 }
 
 function climb(

@@ -154,7 +154,7 @@ describe("a review that is looked after whenever it asks for it", () => {
     );
   });
 
-  it("ends though nobody ever answers, or says that it is stuck", () => {
+  it("ends though nobody ever answers, whether or not somebody could", () => {
     fc.assert(
       fc.property(firms, policies, acts, (people, demands, script) => {
         const review = new Review(people, demands);
@@ -162,15 +162,11 @@ describe("a review that is looked after whenever it asks for it", () => {
         review.lookAfter();
         for (let rounds = 0; review.task.state === "REVIEWING"; rounds += 1) {
           expect(rounds).toBeLessThan(40);
-          const at = lookAfterAt(review.task, review.now);
-          if (at === undefined) {
-            // Nothing is open that could still count: only an edit, an override or a cancellation helps, and it says so.
-            expect(stuckNow(review.task)).not.toEqual([]);
-            break;
-          }
-          review.now = at;
+          review.now = lookAfterAt(review.task, review.now) ?? Number.NaN;
+          expect(review.now, "when to look again").not.toBeNaN();
           review.lookAfter();
         }
+        expect(["APPROVED", "CANCELLED"]).toContain(review.task.state);
       }),
       { numRuns: 150 },
     );

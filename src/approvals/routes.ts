@@ -59,7 +59,7 @@ export function approvalRoutes(app: App): void {
       path: "/approvals",
       tag,
       summary: "The caller's inbox: URGENT, HIGH, NORMAL, LOW, then oldest first",
-      access: { roles: "any", scope: "approvals:read" },
+      access: { roles: "any", scope: "approvals:read", needsNoDatabase: true },
       query: z.strictObject({
         ...PageQuery,
         status: queryList(ApprovalStatus).optional(),
@@ -100,7 +100,7 @@ export function approvalRoutes(app: App): void {
       path: "/approvals/{id}",
       tag,
       summary: "One request with its change, and whether the caller may decide on it",
-      access: { roles: "any", scope: "approvals:read" },
+      access: { roles: "any", scope: "approvals:read", needsNoDatabase: true },
       params: IdParams,
       answers: { 200: ApprovalDetail },
       errors: ["APPROVAL_NOT_FOUND"],

@@ -2,7 +2,8 @@
  * The ledger's own copy of D1's configuration, row by row and changed in the same commit as the journal: the journal tells what
  * was changed with secrets masked and tokens left out, so that it alone could not bring a lost table back.
  */
-import type { ConfigurationChange } from "../db/configuration.ts";
+import type { AgentRow, ConfigurationChange, TokenRow, UserRow } from "../db/configuration.ts";
+import type { TokenHolder } from "../users/token-holder.ts";
 import { rowsOf } from "./ledger-core.ts";
 
 export const COPY_MIGRATION = `
@@ -44,6 +45,35 @@ export function copiedConfiguration(sql: SqlStorage, place: number): { readonly 
     last = row.place;
   }
   return { puts, last };
+}
+
+/** Who holds this token; null if nobody does. */
+export function copiedHolder(sql: SqlStorage, workspace: string, tokenId: string, hash: string): TokenHolder | null {
+  const token = copyOf<TokenRow>(sql, "tokens", tokenId);
+  if (token === undefined || token.hash !== hash) return null;
+  const { token_id, principal_kind: kind, principal_id: id, scopes, expires_at } = token;
+  const user = kind === "user" ? copyOf<UserRow>(sql, "users", id) : undefined;
+  const agent = kind === "agent" ? copyOf<AgentRow>(sql, "agents", id) : undefined;
+  const principal = user ?? agent;
+  if (principal === undefined) return null;
+  const { name, roles, active } = principal;
+  return {
+    workspace,
+    token_id,
+    kind,
+    id,
+    name,
+    roles,
+    active,
+    scopes,
+    agent_scopes: agent?.scopes ?? null,
+    expires_at,
+  };
+}
+
+function copyOf<Row>(sql: SqlStorage, kind: Put["put"], key: string): Row | undefined {
+  const [copy] = rowsOf<{ body: string }>(sql, "SELECT body FROM copies WHERE kind = ? AND key = ?", kind, key);
+  return copy && (JSON.parse(copy.body) as Row);
 }
 
 export function countCopies(sql: SqlStorage): number {

@@ -4,6 +4,7 @@ import type { LedgerIntake } from "../actor/ledger-api.ts";
 import { type ActorKey, actorOf, type Remote } from "../actor/remote.ts";
 import type { Result } from "../actor/result.ts";
 import type { Env } from "../env.ts";
+import type { TokenHolder } from "../users/token-holder.ts";
 import type { Beginning } from "./beginnings.ts";
 import type { ConfigurationCommand } from "./configuration.ts";
 import type { FailedLogins } from "./failed-logins.ts";
@@ -39,6 +40,8 @@ export interface Backlog {
 export interface LedgerOperations {
   /** Counts login failures towards the rows of their minutes. */
   noteFailedLogins(more: readonly FailedLogins[]): void;
+  /** Who holds this token, as the configuration journal has it; null if nobody does. `hash` is hex SHA-256 of its text. */
+  tokenHolder(tokenId: string, hash: string): TokenHolder | null;
   /** Sends everything that still exists to D1 again (docs/design/rebuild.md). */
   rebuildAll(caller: Caller): Promise<Result<{ readonly chains: number }>>;
   standings(sources: readonly string[]): Standing[];

@@ -5,8 +5,9 @@ import type { Happening } from "../actor/journal.ts";
 import type { ActorKey } from "../actor/remote.ts";
 import { ok, type Result } from "../actor/result.ts";
 import type { ConfigurationChange } from "../db/configuration.ts";
+import type { TokenHolder } from "../users/token-holder.ts";
 import { BEGINNINGS_MIGRATION, beginningOf } from "./beginnings.ts";
-import { COPY_MIGRATION, copyConfiguration } from "./configuration-copy.ts";
+import { COPY_MIGRATION, copiedHolder, copyConfiguration } from "./configuration-copy.ts";
 import { authFailed, closed, type FailedLogins, nextClosing, tallied } from "./failed-logins.ts";
 import { FeedingActor } from "./feeding-actor.ts";
 import type { ChainHead, LedgerOperations, Standing } from "./ledger-api.ts";
@@ -87,6 +88,12 @@ export abstract class OperatedLedger extends FeedingActor implements LedgerOpera
   #keepTallies(tx: Commit, tallies: readonly FailedLogins[]): void {
     tx.store.write(LOGINS, tallies);
     tx.timer(LOGINS_TIMER, nextClosing(tallies));
+  }
+
+  // --- what the edge asks while D1 fails
+
+  tokenHolder(tokenId: string, hash: string): TokenHolder | null {
+    return this.exists ? copiedHolder(this.ctx.storage.sql, this.place.workspace, tokenId, hash) : null;
   }
 
   // --- what operators look at

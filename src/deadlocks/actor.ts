@@ -2,12 +2,13 @@
 import { Actor } from "../actor/actor.ts";
 import type { Caller } from "../actor/caller.ts";
 import { type Commit, housekeeper } from "../actor/commit.ts";
+import type { NumberedRequest } from "../actor/numbered-page.ts";
 import type { Env } from "../env.ts";
 import { taskOfSession } from "../locks/lock-table.ts";
 import { causeOf, log } from "../log.ts";
 import type { GraphView } from "./contract.ts";
 import { Coordination, WATCH_MS } from "./coordination.ts";
-import { COORDINATOR, type CoordinatorApi, type HistoryPage, type HistoryRequest } from "./coordinator-api.ts";
+import { COORDINATOR, type CoordinatorApi, type HistoryPage } from "./coordinator-api.ts";
 import { type Conclusion, CoordinatorCommands } from "./coordinator-commands.ts";
 import { COORDINATOR_MIGRATION, CoordinatorStore, type Sweep } from "./coordinator-store.ts";
 import { graphView } from "./graph-view.ts";
@@ -50,7 +51,7 @@ export class CoordinatorActor extends Actor implements CoordinatorApi {
     this.#follow(this.#awake().report(report, Date.now()));
   }
 
-  async deadlocks(request: HistoryRequest): Promise<HistoryPage> {
+  async deadlocks(request: NumberedRequest): Promise<HistoryPage> {
     return this.exists ? this.#memory.history(request) : { rows: [], total: 0, more: false };
   }
 

@@ -1,29 +1,18 @@
 import type { ActorApi } from "../actor/actor.ts";
+import type { NumberedPage, NumberedRequest } from "../actor/numbered-page.ts";
 import { actorOf, type Remote } from "../actor/remote.ts";
 import type { Env } from "../env.ts";
 import type { DeadlockInfo, GraphView } from "./contract.ts";
 import type { Report } from "./snapshot.ts";
 
-/** A page of the history: those before `before` (a number of the history; absent: from the newest), without the first `offset`. */
-export interface HistoryRequest {
-  readonly before?: number;
-  readonly offset: number;
-  readonly limit: number;
-}
-
-export interface HistoryPage {
-  /** newest first; `n` rises with each deadlock */
-  readonly rows: readonly { readonly n: number; readonly deadlock: DeadlockInfo }[];
-  readonly total: number;
-  readonly more: boolean;
-}
+export type HistoryPage = NumberedPage<{ readonly n: number; readonly deadlock: DeadlockInfo }>;
 
 export interface CoordinatorApi extends ActorApi {
   /** Whether the coordinator of this workspace answers. */
   ping(): Promise<true>;
   /** Takes in what a contended lock says. What follows from it goes on by itself: the lock is not kept waiting. */
   report(report: Report): Promise<void>;
-  deadlocks(request: HistoryRequest): Promise<HistoryPage>;
+  deadlocks(request: NumberedRequest): Promise<HistoryPage>;
   /** The wait-for graph as it is known now. */
   graph(): Promise<GraphView>;
 }

@@ -1,8 +1,9 @@
 /** What a coordinator has to remember over its lives: names, cases under way, past victims, and the history. Not the graph. */
+import type { NumberedRequest } from "../actor/numbered-page.ts";
 import type { Storage } from "../actor/storage.ts";
 import type { DeadlockInfo } from "./contract.ts";
 import type { Remembered } from "./coordination.ts";
-import type { HistoryPage, HistoryRequest } from "./coordinator-api.ts";
+import type { HistoryPage } from "./coordinator-api.ts";
 import type { DeadlockNotice } from "./notice.ts";
 import type { DoomedCase } from "./resolution.ts";
 import { isRemembered, type PastAborts } from "./victim.ts";
@@ -115,7 +116,7 @@ export class CoordinatorStore {
     this.#documents.erase(`deadlock:${forgotten}`);
   }
 
-  history({ before = Number.MAX_SAFE_INTEGER, offset, limit }: HistoryRequest): HistoryPage {
+  history({ before = Number.MAX_SAFE_INTEGER, offset, limit }: NumberedRequest): HistoryPage {
     const found = this.#texts(
       "SELECT CAST(n AS TEXT) AS text FROM deadlocks WHERE n < ? ORDER BY n DESC LIMIT ? OFFSET ?",
       before,

@@ -42,6 +42,8 @@ export interface Access {
   readonly fresh?: boolean;
   /** Keeps leases alive: a principal known for less than 15 minutes is good enough while D1 fails. */
   readonly survivesOutage?: boolean;
+  /** Read from actors alone: while D1 fails, the configuration journal says who somebody is whom D1 told of before. */
+  readonly needsNoDatabase?: boolean;
 }
 
 /** Changes of configuration: admins, whom D1 confirms anew at every call. */

@@ -22,19 +22,27 @@ interface Known {
   readonly validated_at: number;
 }
 
-/** Per isolate. Only ever holds principals that D1 confirmed. */
+/** Where a bearer is looked up. Whatever they throw but a RequestFailure is an outage. */
+interface Sources {
+  /** Ends the request by a RequestFailure if the bearer is nothing at all. */
+  readonly look: () => Promise<Found>;
+  /** Without D1: whom a bearer stands for now that stood for this one before. */
+  readonly confirm: (known: Principal) => Promise<Found>;
+}
+
+/** Per isolate. Only ever holds principals that D1 confirmed, or the configuration journal after it. */
 const cache = new Map<string, Known>();
 
 /**
- * What is known of a bearer, else what `look` finds. `look` ends the request by a RequestFailure if the bearer is nothing at all;
- * whatever else it throws is an outage: then who was known before may keep leases alive, and nobody else comes in.
+ * What is known of a bearer, else what `look` finds. In an outage, who was known before may keep leases alive and, once
+ * confirmed, read what needs no D1; nobody else comes in.
  * @param now ms
  */
 export async function knownBearer(
   bearer: string,
   access: Access,
   now: number,
-  look: () => Promise<Found>,
+  { look, confirm }: Sources,
 ): Promise<Found> {
   const hash = tokenHash(bearer);
   const known = cache.get(hash);
@@ -47,13 +55,21 @@ export async function knownBearer(
     if (thrown instanceof RequestFailure) throw thrown;
     if (access.survivesOutage && known !== undefined && now - known.validated_at < OUTAGE_MS) return known;
     log("error", "principal.unreadable", { cause: causeOf(thrown) });
-    return refuse("UNAVAILABLE", "who you are cannot be looked up now, try again", { retry_after_seconds: 2 });
+    if (!access.needsNoDatabase || known === undefined) return unavailable();
+    found = await confirm(known.principal).catch((unconfirmed: unknown) => {
+      log("error", "principal.unconfirmed", { cause: causeOf(unconfirmed) });
+      return unavailable();
+    });
   }
   cache.delete(hash);
   if ("dead" in found) return found;
   if (cache.size >= CACHE_ENTRIES) cache.delete(cache.keys().next().value ?? "");
   cache.set(hash, { ...found, validated_at: now });
   return found;
+}
+
+function unavailable(): never {
+  return refuse("UNAVAILABLE", "who you are cannot be looked up now, try again", { retry_after_seconds: 2 });
 }
 
 export function expired(workspace: string): Found {

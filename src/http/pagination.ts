@@ -10,7 +10,7 @@ import type { Pagination } from "./validation.ts";
 
 export { condition, oneOf, type SqlFragment } from "./sql-fragment.ts";
 
-const DEFAULT_LIMIT = 20;
+export const DEFAULT_LIMIT = 20;
 
 /** Columns are SQL of our own, never a client's text. */
 export interface Order {

@@ -7,7 +7,7 @@ import type { Access, Principal } from "./access.ts";
 import { countFailedLogin } from "./failed-login-counter.ts";
 import { refuse, refuseInvalid } from "./failure.ts";
 import { knownBearer } from "./known-bearers.ts";
-import { tokenHolder } from "./token-holder.ts";
+import { journaledHolder, tokenHolder } from "./token-holder.ts";
 import { isIdentityToken, vouchedPerson } from "./vouched-person.ts";
 
 const ROOT_TOKEN_MIN = 32;
@@ -45,10 +45,13 @@ async function holderOf(
   after: (work: Promise<unknown>) => void,
 ): Promise<Principal> {
   const now = Date.now();
-  const found = await knownBearer(token, access, now, async () => {
-    if (isIdentityToken(token, env)) return vouchedPerson(token, env, now);
-    if (!isWellFormedToken(token)) return unauthenticated("this is not a valid token");
-    return tokenHolder(token, env, now, after);
+  const found = await knownBearer(token, access, now, {
+    look: async () => {
+      if (isIdentityToken(token, env)) return vouchedPerson(token, env, now);
+      if (!isWellFormedToken(token)) return unauthenticated("this is not a valid token");
+      return tokenHolder(token, env, now, after);
+    },
+    confirm: (known) => journaledHolder(token, env, known, now),
   });
   if (!("dead" in found)) return found.principal;
   countFailedLogin(env, request, found.dead, after, found.workspace);

@@ -17,10 +17,10 @@ import {
 } from "../approvals/batch-decision.ts";
 import type { BatchOutcome } from "../approvals/batch-outcome.ts";
 import type { InboxApi } from "../approvals/inbox-api.ts";
+import type { Turn } from "./drafting.ts";
 import { computePreview, sameChanges } from "./preview.ts";
 import { ReviewedTask } from "./reviewed-actor.ts";
 import type { TaskRecord } from "./task.ts";
-import type { CountedTurn } from "./task-shell.ts";
 import type { Transition } from "./transition.ts";
 
 /** A task that changes faster than its preview can be computed. */
@@ -29,7 +29,7 @@ const MAX_REREADS = 5;
 export abstract class BatchedTask extends ReviewedTask {
   async prepareBatch(caller: Caller, order: BatchOrder): Promise<BatchVote> {
     return this.#judged(caller, order, (task, { results, transition }, { now }) => {
-      if (agreed(results)) this.settle(caller, reserve(task, order, caller, now), 0, undefined, now);
+      if (agreed(results)) this.settle(caller, reserve(task, order, caller, now), undefined, now);
       return { results, new_state: transition.task.state };
     });
   }
@@ -40,7 +40,7 @@ export abstract class BatchedTask extends ReviewedTask {
     const vote = await this.#judged(caller, order, (_, { results, transition }, turn) => {
       const answer = { results, new_state: transition.task.state };
       const decided = results.some(({ success }) => success);
-      if (decided) this.settle(caller, transition, turn.minted(), (tx) => tx.remember(answer), turn.now);
+      if (decided) this.settle(caller, transition, (tx) => tx.remember(answer), turn.now);
       return answer;
     });
     return ok(vote);
@@ -49,7 +49,7 @@ export abstract class BatchedTask extends ReviewedTask {
   protected override receiveOther(tx: Commit, caller: Caller, source: string, body: unknown): void {
     const effect = body as BatchEnded;
     if (effect.do !== "batch.ended") super.receiveOther(tx, caller, source, body);
-    else this.#end(effect.batch_id, effect.outcome, (transition, minted) => this.write(tx, transition, minted));
+    else this.#end(effect.batch_id, effect.outcome, (transition) => this.write(tx, transition));
   }
 
   protected override async onOtherTimer(name: string, now: number): Promise<void> {
@@ -69,7 +69,7 @@ export abstract class BatchedTask extends ReviewedTask {
   async #judged(
     caller: Caller,
     order: BatchOrder,
-    act: (task: TaskRecord, judgement: Judgement, turn: CountedTurn) => BatchVote,
+    act: (task: TaskRecord, judgement: Judgement, turn: Turn) => BatchVote,
   ): Promise<BatchVote> {
     for (let reread = 0; reread < MAX_REREADS; reread += 1) {
       const present = this.present();
@@ -102,15 +102,14 @@ export abstract class BatchedTask extends ReviewedTask {
     const { batch_id, coordinator, caller } = reservation;
     const inbox = actorOf<InboxApi>(this.env, this.place.workspace, coordinator);
     const outcome = await inbox.batchOutcome(coordinator, batch_id);
-    this.#end(batch_id, outcome, (transition, minted) => this.settle(caller, transition, minted));
+    this.#end(batch_id, outcome, (transition) => this.settle(caller, transition));
   }
 
-  #end(batchId: string, outcome: BatchOutcome, keep: (transition: Transition, minted: number) => void): void {
+  #end(batchId: string, outcome: BatchOutcome, keep: (transition: Transition) => void): void {
     const { task } = this;
     if (task?.reservation === undefined) return;
-    const turn = this.turn(task.reservation.caller);
-    const transition = settleReservation(task, batchId, outcome, turn);
-    if (transition !== null) keep(transition, turn.minted());
+    const transition = settleReservation(task, batchId, outcome, this.turn(task.reservation.caller));
+    if (transition !== null) keep(transition);
   }
 }
 

@@ -36,7 +36,7 @@ export abstract class ExecutingTask extends TaskShell {
       env,
       workspace,
       task,
-      settle: (caller, transition, minted) => this.settle(caller, transition, minted),
+      settle: (caller, transition) => this.settle(caller, transition),
       lockTask: (caller, command, along) =>
         this.ask(caller, command, along && ((tx, lock) => this.write(tx, along(lock)))),
       isFree: (command) => this.isFree(housekeeper(workspace), command),

@@ -22,7 +22,6 @@ import {
   freed,
   gathering,
   leasesOf,
-  minter,
   ORDERS,
   orders,
   resource,
@@ -363,7 +362,7 @@ describe("drift", () => {
   const drift = (from: TaskRecord, given = facts) => {
     const { task, saga } = gathering(from, "bot", T0 + 10_000);
     const now = T0 + 10_000;
-    return drifted(task, saga, assess(task.config, given, now), given, { ...turn(bot, now), mint: minter(100) });
+    return drifted(task, saga, assess(task.config, given, now), given, turn(bot, now));
   };
 
   test("sends the task back to review as a new revision that nobody has approved yet", () => {

@@ -84,7 +84,7 @@ export abstract class ReviewedTask extends ExecutingTask {
   protected override present(): Result<TaskRecord> {
     if (this.task !== undefined) {
       const now = Date.now();
-      this.settle(housekeeper(this.place.workspace), expire(this.task, now), 0, undefined, now);
+      this.settle(housekeeper(this.place.workspace), expire(this.task, now), undefined, now);
     }
     return super.present();
   }
@@ -119,7 +119,7 @@ export abstract class ReviewedTask extends ExecutingTask {
     const self = housekeeper(workspace);
     const turn = this.turn(self);
     const done = lookAfter(task, around, turn) ?? { task, happenings: [], effects: [] };
-    this.settle(self, done, turn.minted(), (tx) => tx.timer(PEOPLE_TIMER, undefined), turn.now);
+    this.settle(self, done, (tx) => tx.timer(PEOPLE_TIMER, undefined), turn.now);
     return true;
   }
 }

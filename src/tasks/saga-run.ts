@@ -40,20 +40,17 @@ const STUCK_PAUSE_MS = 60_000;
 
 const OWN: Step = { kind: "task" };
 
-type MintingTurn = Turn & { readonly minted: () => number };
-
 interface Dependencies {
   readonly env: Env;
   readonly workspace: string;
   readonly task: () => TaskRecord | undefined;
-  /** `minted`: how many ids the transition has used up; one that is not counted is handed out again. */
-  readonly settle: (caller: Caller, transition: Transition | null, minted?: number) => void;
+  readonly settle: (caller: Caller, transition: Transition | null) => void;
   /** Asks for the task's own lock; if that is granted now, `along` becomes part of the same commit. */
   readonly lockTask: (caller: Caller, command: AcquireCommand, along?: (lock: Lock) => Transition) => Result<Lock>;
   /** Whether the task's own lock would be granted now to a session that has no claim of it yet. */
   readonly isFree: (command: AcquireCommand) => boolean;
   readonly reassess: (turn: Turn) => Promise<Result<{ facts: Facts; assessment: Assessment }>>;
-  readonly turn: (caller: Caller) => MintingTurn;
+  readonly turn: (caller: Caller) => Turn;
   readonly delivered: (targets: readonly string[]) => Promise<boolean>;
 }
 
@@ -248,7 +245,7 @@ export class SagaRun {
       this.#deps.settle(caller, abandons(current, Date.now() + STUCK_PAUSE_MS));
       return review === undefined ? (known as Result<never>) : review;
     }
-    this.#deps.settle(caller, review.value, turn.minted());
+    this.#deps.settle(caller, review.value);
     return fail("DRIFTED", "the resources changed since the approval; the task is under review again", {
       state: review.value.task.state,
       revision: review.value.task.revision,

@@ -22,11 +22,6 @@ import { readTask, writeTask } from "./task-store.ts";
 import { timersOf } from "./task-timers.ts";
 import type { Transition } from "./transition.ts";
 
-/** A turn that knows how many ids it has given out. */
-export interface CountedTurn extends Turn {
-  readonly minted: () => number;
-}
-
 export abstract class TaskShell extends LockActor {
   #task: TaskRecord | undefined;
 
@@ -50,11 +45,8 @@ export abstract class TaskShell extends LockActor {
     return ok(this.#task);
   }
 
-  protected turn(caller: Caller): CountedTurn {
-    let member = this.nextMember;
-    const first = member;
-    const mint = () => idOf(this.place.address, member++);
-    return { caller, now: Date.now(), mint, minted: () => member - first };
+  protected turn(caller: Caller): Turn {
+    return { caller, now: Date.now(), mint: () => idOf(this.place.address, this.member()) };
   }
 
   /** One command: its stored answer if it came before, else what the rule decides, committed with the answer. */
@@ -74,13 +66,13 @@ export abstract class TaskShell extends LockActor {
   }
 
   protected answer<T extends Transition, V>(
-    turn: CountedTurn,
+    turn: Turn,
     decided: Result<T>,
     view: (task: TaskRecord, done: T) => V,
   ): Result<V> {
     if (!decided.ok) return decided;
     const value = view(decided.value.task, decided.value);
-    this.settle(turn.caller, decided.value, turn.minted(), (tx) => tx.remember(value), turn.now);
+    this.settle(turn.caller, decided.value, (tx) => tx.remember(value), turn.now);
     return ok(value);
   }
 
@@ -88,7 +80,6 @@ export abstract class TaskShell extends LockActor {
   protected settle(
     caller: Caller,
     transition: Transition | null,
-    minted = 0,
     along?: (tx: Commit) => void,
     now = Date.now(),
   ): void {
@@ -96,7 +87,7 @@ export abstract class TaskShell extends LockActor {
     this.commit(
       caller,
       (tx) => {
-        this.write(tx, transition, minted);
+        this.write(tx, transition);
         along?.(tx);
       },
       now,
@@ -104,13 +95,12 @@ export abstract class TaskShell extends LockActor {
   }
 
   /** Makes a transition part of a commit. */
-  protected write(tx: Commit, { task, happenings, effects }: Transition, minted = 0): void {
+  protected write(tx: Commit, { task, happenings, effects }: Transition): void {
     tx.afterwards(() => {
       this.#task = task;
       if (task.config.executor !== undefined) this.ctx.waitUntil(this.proceed());
     });
     const before = this.task;
-    for (let n = 0; n < minted; n += 1) tx.member();
     writeTask(tx, before, task);
     const journaled = tx.entries.length;
     for (const happening of happenings) tx.journal(inFull(happening, task));

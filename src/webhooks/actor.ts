@@ -20,30 +20,18 @@ import { DELIVERY_TABLE, DeliveryStore, type StoredDelivery } from "./delivery-s
 import { Following } from "./following.ts";
 import { messageFor } from "./message.ts";
 import { post } from "./post.ts";
+import { ATTEMPT_LOST_MS, configured, disabled, judged, nextLookAt, type Standing, sends } from "./standing.ts";
 import { disabledAsGone, systemChannel } from "./system-channel.ts";
-import { type WebhookRecord, wants } from "./webhook.ts";
+import { wants } from "./webhook.ts";
 import type { DeliveriesPage, DeliveriesRequest, WebhookApi } from "./webhook-api.ts";
 
 const FOLLOW_TIMER = "follow";
 const DELIVER_TIMER = "deliver";
 /** What failed, or died before it was done, is taken up again after this. */
 const FOLLOW_RETRY_MS = 5_000;
-/** Longer than an attempt may take: then the process that made it has died. */
-const ATTEMPT_LOST_MS = 20_000;
 /** Each write is durable and so is dear; an outcome that dies with the process only means one attempt more. */
 const LINGER_MS = 20;
 const DOCUMENT = "webhook";
-
-/** The webhook as of the last word on it, and how far it is. */
-interface Standing {
-  readonly webhook: WebhookRecord;
-  /** RFC 3339: it is told of what happened after this. */
-  readonly since: string;
-  /** seq of the last event that was looked at; null until it is known which one was the last before `since` */
-  readonly reached: number | null;
-  /** Where somebody said 410: nothing is sent there any more. */
-  readonly gone?: string;
-}
 
 export class WebhookActor extends Actor implements WebhookApi {
   readonly #stored: DeliveryStore;
@@ -62,7 +50,7 @@ export class WebhookActor extends Actor implements WebhookApi {
       webhookId: () => this.#known().webhook.id,
     });
     this.#courier = new Courier({
-      due: (limit) => (this.#sends ? this.#stored.due(Date.now(), limit) : []),
+      due: (limit) => (sends(this.#standing) ? this.#stored.due(Date.now(), limit) : []),
       attempt: (delivery) => this.#attempt(delivery),
       settle: (attempts) => this.#settle(attempts),
       linger: () => scheduler.wait(LINGER_MS),
@@ -89,9 +77,7 @@ export class WebhookActor extends Actor implements WebhookApi {
 
   async deliveries(key: ActorKey, request: DeliveriesRequest): Promise<DeliveriesPage> {
     if (!this.identify(key) || !this.exists) return { rows: [], total: 0, more: false };
-    const found = this.#stored.page(request);
-    const rows = found.slice(0, request.limit).map((one) => ({ n: one.n, delivery: this.#deliveries.view(one) }));
-    return { rows, total: this.#stored.count(request.status ?? null), more: found.length > request.limit };
+    return this.#deliveries.page(request);
   }
 
   async redeliver(caller: Caller, key: ActorKey, member: number): Promise<Result<Delivery>> {
@@ -100,7 +86,7 @@ export class WebhookActor extends Actor implements WebhookApi {
     if (replay !== undefined) return replay;
     const delivery = this.#stored.get(member);
     if (delivery === undefined) return fail("NOT_FOUND", "there is no such delivery");
-    if (!this.#sends) return disabled();
+    if (!sends(this.#standing)) return disabled();
     const view = this.commit(caller, (tx) => {
       const restarted = this.#deliveries.restart(tx, delivery);
       tx.timerBy(DELIVER_TIMER, tx.now + ATTEMPT_LOST_MS);
@@ -115,15 +101,14 @@ export class WebhookActor extends Actor implements WebhookApi {
     if (!this.identify(key)) return fail("WEBHOOK_NOT_FOUND", `there is no ${key}`);
     const replay = this.replayed<number>(caller);
     if (replay?.ok === false) return replay;
-    if (replay === undefined && !this.#sends) return disabled();
+    if (replay === undefined && !sends(this.#standing)) return disabled();
     const n = replay?.value ?? this.commit(caller, (tx) => this.#keepTest(tx));
     this.#deliver();
     await this.#courier.settled(n);
     const delivery = this.#stored.get(n);
     if (delivery === undefined) return fail("NOT_FOUND", "the delivery was forgotten");
-    return replay === undefined
-      ? ok(this.#deliveries.view(delivery))
-      : { ...ok(this.#deliveries.view(delivery)), replayed: true };
+    const view = ok(this.#deliveries.view(delivery));
+    return replay === undefined ? view : { ...view, replayed: true };
   }
 
   // --- kit
@@ -135,17 +120,9 @@ export class WebhookActor extends Actor implements WebhookApi {
   protected override receive(tx: Commit, _caller: Caller, source: ActorKey, body: unknown): void {
     if (source !== "config") throw new Error(`a webhook takes no effects of ${source}`);
     const notice = body as WebhookNotice;
-    if (notice.do === "webhook.removed") {
-      this.#stored.clear();
-      this.#stand(tx, undefined);
-      return;
-    }
-    const { webhook } = notice;
-    const before = this.#standing;
-    // What happens while it is disabled is not told later on.
-    const goesOn = before?.webhook.enabled === true && webhook.enabled;
-    const { since, reached } = goesOn ? before : { since: webhook.updated_at, reached: null };
-    this.#stand(tx, { webhook, since, reached });
+    const next = notice.do === "webhook.removed" ? undefined : configured(this.#standing, notice.webhook);
+    if (next === undefined) this.#stored.clear();
+    this.#stand(tx, next);
   }
 
   protected override onTimer(name: string, now: number): void {
@@ -185,9 +162,8 @@ export class WebhookActor extends Actor implements WebhookApi {
   }
 
   #take(events: readonly Event[], reached: number): void {
-    const { webhook } = this.#known();
     const standing = { ...this.#known(), reached };
-    const wanted = events.filter((event) => wants(webhook, event));
+    const wanted = events.filter((event) => wants(standing.webhook, event));
     if (wanted.length === 0 && events.length > 0) {
       this.#standing = standing;
       return;
@@ -204,8 +180,7 @@ export class WebhookActor extends Actor implements WebhookApi {
   }
 
   #keepTest(tx: Commit): number {
-    const { id, name } = this.#known().webhook;
-    const n = this.#deliveries.keepUntold(tx, { event: "webhook.test", payload: { webhook_id: id, name } });
+    const n = this.#deliveries.keepTest(tx, this.#known().webhook);
     tx.timerBy(DELIVER_TIMER, tx.now + ATTEMPT_LOST_MS);
     tx.remember(n);
     return n;
@@ -230,29 +205,21 @@ export class WebhookActor extends Actor implements WebhookApi {
     const isDisabled = await disabledAsGone(this.env, this.place.workspace, standing.webhook);
     if (isDisabled === undefined) return this.#followSoon();
     if (this.#standing?.webhook.updated_at !== standing.webhook.updated_at) return;
-    const { gone: _, ...rest } = standing;
-    const webhook = { ...standing.webhook, enabled: !isDisabled };
-    this.#housekeep((tx) => this.#stand(tx, { ...rest, webhook }));
+    this.#housekeep((tx) => this.#stand(tx, judged(standing, isDisabled)));
   }
 
   // --- delivering
 
-  get #sends(): boolean {
-    return this.#standing?.webhook.enabled === true && this.#standing.gone === undefined;
-  }
-
   #deliver(): void {
-    const run = this.#courier.run().catch((thrown: unknown) => {
+    const failed = (thrown: unknown) => {
       log("error", "webhook.not_delivering", { actor: this.key, cause: causeOf(thrown) });
-    });
-    this.ctx.waitUntil(run);
+    };
+    this.ctx.waitUntil(this.#courier.run().catch(failed));
   }
 
   async #attempt(delivery: StoredDelivery) {
-    const event = this.#stored.eventOf(delivery.n);
-    if (event === undefined) throw new Error(`delivery ${delivery.n} has no event`);
-    const { webhook } = this.#known();
-    const message = await messageFor(this.env, this.place, webhook, this.#deliveries.view(delivery), event);
+    const { view, event } = this.#deliveries.outgoing(delivery);
+    const message = await messageFor(this.env, this.place, this.#known().webhook, view, event);
     return post(message, this.env.WEBHOOK_ALLOW_PRIVATE === "1");
   }
 
@@ -266,9 +233,7 @@ export class WebhookActor extends Actor implements WebhookApi {
   }
 
   #nextAttemptAt(now: number): number | undefined {
-    const next = this.#sends ? this.#stored.nextAt() : undefined;
-    // What is due is under way.
-    return next !== undefined && next <= now ? now + ATTEMPT_LOST_MS : next;
+    return nextLookAt(sends(this.#standing) ? this.#stored.nextAt() : undefined, now);
   }
 
   // --- internals
@@ -281,9 +246,4 @@ export class WebhookActor extends Actor implements WebhookApi {
   #housekeep<T>(work: (tx: Commit) => T): T {
     return this.commit(housekeeper(this.place.workspace), work);
   }
-}
-
-function disabled(): Result<never> {
-  const state = "disabled";
-  return fail("INVALID_STATE", "this webhook is disabled; nothing is sent", { state, allowed: ["enable"] });
 }

@@ -1,13 +1,14 @@
 /** What becomes of a webhook's deliveries, each step as a part of a commit of its actor; what was given up stands in the trail. */
 import type { Commit } from "../actor/commit.ts";
 import type { Address } from "../actor/ids.ts";
-import type { EventBody } from "../realtime/channel-api.ts";
 import type { Event } from "../realtime/contract.ts";
 import type { Delivery } from "./contract.ts";
 import type { Attempted } from "./courier.ts";
 import { again, attempted, firstOf, parked } from "./delivery.ts";
 import { type DeliveryStore, MAX_WAITING, type StoredDelivery } from "./delivery-store.ts";
 import { deliveryView } from "./delivery-view.ts";
+import type { WebhookRecord } from "./webhook.ts";
+import type { DeliveriesPage, DeliveriesRequest } from "./webhook-api.ts";
 
 interface Dependencies {
   readonly store: DeliveryStore;
@@ -27,6 +28,13 @@ export class Deliveries {
     return deliveryView(this.#deps.address, delivery);
   }
 
+  /** Newest first. */
+  page(request: DeliveriesRequest): DeliveriesPage {
+    const found = this.#deps.store.page(request);
+    const rows = found.slice(0, request.limit).map((one) => ({ n: one.n, delivery: this.view(one) }));
+    return { rows, total: this.#deps.store.count(request.status ?? null), more: found.length > request.limit };
+  }
+
   /** Events that are to be sent, due at once; beyond what may wait the oldest are parked. */
   keep(tx: Commit, events: readonly Event[]): void {
     for (const event of events) this.#keep(tx, event);
@@ -37,10 +45,18 @@ export class Deliveries {
     this.#tell(tx, "webhook.overflowed", { parked: overdue.length });
   }
 
-  /** An event that stands in no trail; answers the number of its delivery. */
-  keepUntold(tx: Commit, { event, payload }: EventBody): number {
+  /** A `webhook.test`, which stands in no trail; answers the number of its delivery. */
+  keepTest(tx: Commit, { id, name }: Pick<WebhookRecord, "id" | "name">): number {
     const timestamp = new Date(tx.now).toISOString();
-    return this.#keep(tx, { event, timestamp, channel: "system", seq: 0, prev: 0, payload });
+    const payload = { webhook_id: id, name };
+    return this.#keep(tx, { event: "webhook.test", timestamp, channel: "system", seq: 0, prev: 0, payload });
+  }
+
+  /** What is sent of it. */
+  outgoing(delivery: StoredDelivery): { readonly view: Delivery; readonly event: Event } {
+    const event = this.#deps.store.eventOf(delivery.n);
+    if (event === undefined) throw new Error(`delivery ${delivery.n} has no event`);
+    return { view: this.view(delivery), event };
   }
 
   /** From the beginning. */

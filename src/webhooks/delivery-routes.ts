@@ -6,15 +6,14 @@ import { endpoint, reply, unwrap } from "../http/endpoint.ts";
 import type { App } from "../http/endpoint-spec.ts";
 import { refuse } from "../http/failure.ts";
 import { Id } from "../http/ids.ts";
-import { type Order, readCursor, writeCursor } from "../http/pagination.ts";
+import { numberedPage } from "../http/numbered-list.ts";
 import { Slug } from "../wire.ts";
 import { Delivery, DeliveryList, DeliveryQuery } from "./contract.ts";
 import { findWebhook } from "./stored-webhook.ts";
-import { type DeliveriesRequest, webhookAt, webhookKey } from "./webhook-api.ts";
+import { webhookAt, webhookKey } from "./webhook-api.ts";
 
 const tag = "Webhooks";
 const params = z.strictObject({ id: Slug });
-const NEWEST_FIRST: Order = { column: "n", direction: "desc" };
 
 export function deliveryRoutes(app: App): void {
   endpoint(
@@ -52,19 +51,12 @@ export function deliveryRoutes(app: App): void {
     },
     async ({ env, caller, params: { id }, query }) => {
       unwrap(await findWebhook(env.DB, caller.workspace, id));
-      const limit = query.limit ?? 20;
-      const { page, request } = requested(query, limit);
-      const { rows, total, more } = await webhookAt(env, caller.workspace, id).deliveries(webhookKey(id), request);
-      const last = rows.at(-1);
-      const next =
-        more && last !== undefined ? writeCursor({ sort_value: last.n, sort_tie: null }, page + 1, NEWEST_FIRST) : null;
-      return {
-        status: 200,
-        body: {
-          deliveries: rows.map(({ delivery }) => delivery),
-          pagination: { page, limit, total, has_more: more, ...(next !== null && { next_cursor: next }) },
-        },
-      };
+      const webhook = webhookAt(env, caller.workspace, id);
+      const { status } = query;
+      const { rows, pagination } = await numberedPage(query, (request) =>
+        webhook.deliveries(webhookKey(id), { ...request, ...(status !== undefined && { status }) }),
+      );
+      return { status: 200, body: { deliveries: rows.map(({ delivery }) => delivery), pagination } };
     },
   );
 
@@ -90,14 +82,4 @@ export function deliveryRoutes(app: App): void {
       return reply(await webhookAt(env, caller.workspace, id).redeliver(caller, webhookKey(id), parsed.member), 202);
     },
   );
-}
-
-function requested(
-  { status, page = 1, cursor }: z.infer<typeof DeliveryQuery>,
-  limit: number,
-): { readonly page: number; readonly request: DeliveriesRequest } {
-  const wanted = { ...(status !== undefined && { status }), limit };
-  if (cursor === undefined) return { page, request: { ...wanted, offset: (page - 1) * limit } };
-  const at = readCursor(cursor, NEWEST_FIRST);
-  return { page: at.page, request: { ...wanted, before: Number(at.sort_value), offset: 0 } };
 }

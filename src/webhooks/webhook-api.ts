@@ -1,26 +1,18 @@
 /** What others may ask of a webhook's actor. Routes look into D1 first: it is only asked about webhooks that exist. */
 import type { ActorApi } from "../actor/actor.ts";
 import type { Caller } from "../actor/caller.ts";
+import type { NumberedPage, NumberedRequest } from "../actor/numbered-page.ts";
 import { type ActorKey, actorOf, type Remote } from "../actor/remote.ts";
 import type { Result } from "../actor/result.ts";
 import type { Env } from "../env.ts";
 import type { HubApi } from "../realtime/channel-api.ts";
 import type { Delivery } from "./contract.ts";
 
-export interface DeliveriesRequest {
+export interface DeliveriesRequest extends NumberedRequest {
   readonly status?: Delivery["status"];
-  /** strictly older than this one */
-  readonly before?: number;
-  readonly offset: number;
-  readonly limit: number;
 }
 
-export interface DeliveriesPage {
-  /** newest first */
-  readonly rows: readonly { readonly n: number; readonly delivery: Delivery }[];
-  readonly total: number;
-  readonly more: boolean;
-}
+export type DeliveriesPage = NumberedPage<{ readonly n: number; readonly delivery: Delivery }>;
 
 /** `key`: the actor's own, as for every actor whose address is a hash. */
 export interface WebhookApi extends ActorApi, HubApi {

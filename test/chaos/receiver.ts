@@ -79,7 +79,7 @@ export class Receiver {
     }
     if (mood === "slow") await pause(Math.random() * LATE_MS);
     this.#take(request, body);
-    if (mood === "dying") request.destroy();
+    if (mood === "dying") request.socket.destroy();
     else response.writeHead(204).end();
   }
 

@@ -1,3 +1,9 @@
 /** Work through the client, against the real server: under locks, and on tasks. */
-import "./client/locks.ts";
-import "./client/worker.ts";
+import { describe } from "vitest";
+import { sharedServer } from "../support/shared-server.ts";
+import { locksSuite } from "./client/locks.ts";
+import { workerSuite } from "./client/worker.ts";
+
+const server = sharedServer();
+describe("locks", () => locksSuite(server));
+describe("an agent", () => workerSuite(server));

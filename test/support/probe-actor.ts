@@ -99,6 +99,10 @@ export class ProbeActor extends ChannelActor {
     return this.commit(by, work, now);
   }
 
+  handOut(): number {
+    return this.member();
+  }
+
   answered<T>(by: Caller): Result<T> | undefined {
     return this.replayed<T>(by);
   }
