@@ -108,6 +108,8 @@ describe("what can be verified", () => {
     "task:6F2B1F6E-6A34-4C56-9A53-D3C1B0F3F2A1",
     "resource:database:prod/orders",
     "resource:storage:/a/b",
+    "resource:database:a:b/c",
+    "resource:a nightly job",
     "agent:deployer-1",
   ])("is %s", (subject) => {
     expect(VerifyQuery.safeParse({ subject }).success).toBe(true);
@@ -116,9 +118,9 @@ describe("what can be verified", () => {
   it.each([
     "task:1",
     "task",
-    "resource:orders",
-    "resource:database:",
-    "resource:database:a:b/c",
+    "resource",
+    "resource:",
+    `resource:${"x".repeat(513)}`,
     "agent:",
     "agent:A b",
     "inbox:ann",
