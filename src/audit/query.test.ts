@@ -108,7 +108,8 @@ describe("what can be verified", () => {
     "task:6F2B1F6E-6A34-4C56-9A53-D3C1B0F3F2A1",
     "resource:database:prod/orders",
     "resource:storage:/a/b",
-    "resource:anything that can be locked",
+    "resource:database:a:b/c",
+    "resource:a nightly job",
     "agent:deployer-1",
   ])("is %s", (subject) => {
     expect(VerifyQuery.safeParse({ subject }).success).toBe(true);
@@ -117,6 +118,7 @@ describe("what can be verified", () => {
   it.each([
     "task:1",
     "task",
+    "resource",
     "resource:",
     `resource:${"x".repeat(513)}`,
     "agent:",

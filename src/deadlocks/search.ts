@@ -72,7 +72,7 @@ export function lookBack(root: SessionNode, budget: number): Searched {
   let steps = 0;
   let closing: Hop | undefined;
   for (const next of behind) {
-    const isLeft = everyHeldUp(next, (wait) => {
+    const isWithinBudget = everyHeldUp(next, (wait) => {
       const { session } = wait;
       if (session === next) return true;
       if (session === root) closing = { wait, next };
@@ -86,7 +86,7 @@ export function lookBack(root: SessionNode, budget: number): Searched {
       return true;
     });
     if (closing !== undefined) return { kind: "cycle", cycle: wayOnFrom(closing, root), steps };
-    if (!isLeft) return { kind: "overflow", steps };
+    if (!isWithinBudget) return { kind: "overflow", steps };
   }
   return { kind: "none", steps };
 }
