@@ -4,7 +4,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import worker from "../src/worker.ts";
 import { hook, listen, type Received, Receiver } from "./support/receiver.ts";
-import { detailsOf, eventually, ok, refusal, requestOf, Stage, stopClock } from "./support/stage.ts";
+import { detailsOf, eventually, ok, pass, refusal, requestOf, Stage, stopClock } from "./support/stage.ts";
 
 const usual = { name: "hooked", url: "https://example.com/hook", events: ["**"] };
 
@@ -63,6 +63,8 @@ describe("/webhooks", () => {
     await stage.user("one", "author");
     await gone.has(1);
     ok(await stage.root.delete("/webhooks/ops"), 204);
+    // It is told of what happens from the millisecond of its creation on.
+    pass(1);
     await hook(stage.root, next, { id: "ops", events: ["user.created"] });
     expect(ok(await stage.root.get("/webhooks/ops/deliveries"))).toMatchObject({ deliveries: [] });
     await stage.user("two", "author");

@@ -277,6 +277,8 @@ describe("a message", () => {
     await stage.user("another", "author");
     await logged(stage, webhook.id, { status: "parked", last_status: 410 });
     receiver.answer = status(200);
+    // It is told of what happens from the millisecond of its change on.
+    pass(1);
     const back = ok<object>(await stage.root.patch(`/webhooks/${webhook.id}`, { enabled: true }));
     expect(back).toMatchObject({ enabled: true });
     expect(back).not.toHaveProperty("disabled_reason");
