@@ -89,6 +89,8 @@ export default defineConfig({
         ],
         test: {
           name: "workers",
+          // Each test has a workspace of its own; what they share, D1's schema, they leave as it was.
+          isolate: false,
           deps: { optimizer: { ssr: { enabled: true, include: LIBRARIES } } },
           include: ["src/**/*.worker.test.ts", "test/**/*.worker.test.ts"],
           exclude: ["src/actor/**"],

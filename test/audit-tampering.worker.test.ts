@@ -1,10 +1,11 @@
 import { env } from "cloudflare:workers";
-import { afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { freshTaskAddress, idOf } from "../src/actor/ids.ts";
 import { canonicalJson, linkHash } from "../src/actor/journal.ts";
 import { chain } from "../src/audit/chain.fixture.ts";
 import { AUDIT_COLUMNS, entryOf, type StoredAuditRow } from "../src/audit/query.ts";
 import { root } from "./support/api.ts";
+import { dropTriggers } from "./support/database.ts";
 import {
   freshWorkspace,
   inWorkspace,
@@ -19,21 +20,31 @@ import {
 describe("tampering with the trail", () => {
   const key = "database:prod/orders";
   const subject = `resource:${key}`;
-  const TRIGGERS = ["audit_log_no_update", "audit_log_no_delete", "audit_log_insert_once"];
+  let restoreTriggers: () => Promise<void>;
 
   beforeAll(async () => {
     freshWorkspace();
-    await env.DB.batch(TRIGGERS.map((trigger) => env.DB.prepare(`DROP TRIGGER ${trigger}`)));
+    restoreTriggers = await dropTriggers();
     await lockAndRelease(key, 3);
     await lockAndRelease("service:bystander");
     expect(await verify(subject)).toMatchObject({ valid: true, checked: 6 });
     expect(await verify("resource:service:bystander")).toMatchObject({ valid: true });
-    await env.DB.prepare(`CREATE TABLE as_written AS SELECT ${AUDIT_COLUMNS} FROM audit_log`).run();
+    await env.DB.prepare(`CREATE TABLE as_written AS SELECT ${AUDIT_COLUMNS} FROM audit_log WHERE workspace = ?`)
+      .bind(workspace)
+      .run();
   });
 
   afterEach(async () => {
     const restore = `INSERT INTO audit_log (${AUDIT_COLUMNS}) SELECT ${AUDIT_COLUMNS} FROM as_written`;
-    await env.DB.batch([env.DB.prepare("DELETE FROM audit_log"), env.DB.prepare(restore)]);
+    await env.DB.batch([
+      env.DB.prepare("DELETE FROM audit_log WHERE workspace = ?").bind(workspace),
+      env.DB.prepare(restore),
+    ]);
+  });
+
+  afterAll(async () => {
+    await env.DB.prepare("DROP TABLE as_written").run();
+    await restoreTriggers();
   });
 
   /** Six entries of a real chain, beside a bystander's, proved. */

@@ -52,14 +52,22 @@ export async function lose(workspace: string, tables: readonly string[] = Object
 
 /** Does to the trail what its triggers refuse, as somebody with the rights to drop them could. */
 export async function pastTriggers(work: () => Promise<unknown>): Promise<void> {
+  const restore = await dropTriggers();
+  try {
+    await work();
+  } finally {
+    await restore();
+  }
+}
+
+/** Takes the triggers away until what it resolves to is called. */
+export async function dropTriggers(): Promise<() => Promise<void>> {
   const { results } = await env.DB.prepare("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").all<{
     name: string;
     sql: string;
   }>();
   for (const { name } of results) await env.DB.prepare(`DROP TRIGGER ${name}`).run();
-  try {
-    await work();
-  } finally {
+  return async () => {
     for (const { sql } of results) await env.DB.prepare(sql).run();
-  }
+  };
 }
