@@ -189,60 +189,56 @@ describe("between every two steps", () => {
     },
   };
 
-  it.each(Object.entries(ends))(
-    "of a contended life %s, and it goes on",
-    async (_, end) => {
-      const people = await cast();
-      stopClock();
-      const { stage, alice, bob, robo, other } = people;
-      const name = crypto.randomUUID();
-      const resources = [
-        { ...web, id: `${name}-a` },
-        { ...web, id: `${name}-b` },
-      ];
-      const keys = [`service:prod/${name}-a`, `service:prod/${name}-b`] as const;
-      const draft = await stage.draft(alice, { resources });
-      const { id } = draft;
-      const actors: ActorKey[] = [
-        `task:${id}`,
-        ...keys.map((key) => `resource:${key}` as const),
-        "agent:robo",
-        "dispatch",
-      ];
-      const run: Run = { ...people, id, keys, actors };
-      await end(run);
-      const task = ok<Task>(await alice.post(`/tasks/${id}/submit`), 202);
-      await end(run);
-      ok(await approve(bob, task));
-      await end(run);
-      const wanted = { resource_type: "resource", resource_id: keys[1], ttl_seconds: 300 };
-      const lease = ok<Lock>(await other.post("/locks/acquire", wanted), 201);
-      await end(run);
-      ok(await robo.post(`/tasks/${id}/apply`), 202);
-      await end(run);
-      ok(await robo.post(`/tasks/${id}/apply`), 202);
-      await end(run);
-      ok(await other.post("/locks/release", { lock_id: lease.id }), 204);
-      await end(run);
-      // Word of the grant may have died with the task: then it looks by itself, ten seconds after it did last.
-      await eventually(async () => {
-        await aWhile(run);
-        expect((await stage.task(id)).state).toBe("APPLYING");
-      });
-      await end(run);
-      const first = ok<{ leases: { lock_id: string }[] }>(await robo.post(`/tasks/${id}/heartbeat`, { progress: 1 }));
-      expect(first.leases).toHaveLength(4);
-      await end(run);
-      ok(await robo.post(`/tasks/${id}/complete`, { result: "success" }));
-      await end(run);
-      ok(await robo.post(`/tasks/${id}/complete`, { result: "success" }));
-      for (const key of keys) {
-        ok(await other.post("/locks/acquire", { ...wanted, resource_id: key, wait_for_available: false }), 201);
-      }
-      await stage.expectVerified(`task:${id}`, ...keys.map((key) => `resource:${key}` as const), "agent:robo");
-    },
-    20_000,
-  );
+  it.each(Object.entries(ends))("of a contended life %s, and it goes on", async (_, end) => {
+    const people = await cast();
+    stopClock();
+    const { stage, alice, bob, robo, other } = people;
+    const name = crypto.randomUUID();
+    const resources = [
+      { ...web, id: `${name}-a` },
+      { ...web, id: `${name}-b` },
+    ];
+    const keys = [`service:prod/${name}-a`, `service:prod/${name}-b`] as const;
+    const draft = await stage.draft(alice, { resources });
+    const { id } = draft;
+    const actors: ActorKey[] = [
+      `task:${id}`,
+      ...keys.map((key) => `resource:${key}` as const),
+      "agent:robo",
+      "dispatch",
+    ];
+    const run: Run = { ...people, id, keys, actors };
+    await end(run);
+    const task = ok<Task>(await alice.post(`/tasks/${id}/submit`), 202);
+    await end(run);
+    ok(await approve(bob, task));
+    await end(run);
+    const wanted = { resource_type: "resource", resource_id: keys[1], ttl_seconds: 300 };
+    const lease = ok<Lock>(await other.post("/locks/acquire", wanted), 201);
+    await end(run);
+    ok(await robo.post(`/tasks/${id}/apply`), 202);
+    await end(run);
+    ok(await robo.post(`/tasks/${id}/apply`), 202);
+    await end(run);
+    ok(await other.post("/locks/release", { lock_id: lease.id }), 204);
+    await end(run);
+    // Word of the grant may have died with the task: then it looks by itself, ten seconds after it did last.
+    await eventually(async () => {
+      await aWhile(run);
+      expect((await stage.task(id)).state).toBe("APPLYING");
+    });
+    await end(run);
+    const first = ok<{ leases: { lock_id: string }[] }>(await robo.post(`/tasks/${id}/heartbeat`, { progress: 1 }));
+    expect(first.leases).toHaveLength(4);
+    await end(run);
+    ok(await robo.post(`/tasks/${id}/complete`, { result: "success" }));
+    await end(run);
+    ok(await robo.post(`/tasks/${id}/complete`, { result: "success" }));
+    for (const key of keys) {
+      ok(await other.post("/locks/acquire", { ...wanted, resource_id: key, wait_for_available: false }), 201);
+    }
+    await stage.expectVerified(`task:${id}`, ...keys.map((key) => `resource:${key}` as const), "agent:robo");
+  });
 });
 
 describe("a resource that does not answer", () => {
@@ -284,6 +280,26 @@ describe("a resource that does not answer", () => {
     for (const { lock_id } of leases) {
       expect((await run.stage.root.get<Lock>(`/locks/${lock_id}`)).body.status).toBe("held");
     }
+    await workedOff(run);
+    await expectClean(run);
+  });
+
+  it("makes an apply that was promised to wait rest and come again, without anybody asking", async () => {
+    const run = await approvedRun(await cast());
+    stopClock();
+    const [first, second] = run.keys;
+    const wanted = { resource_type: "resource", resource_id: second, ttl_seconds: 300 };
+    const lease = ok<Lock>(await run.other.post("/locks/acquire", wanted), 201);
+    ok(await run.robo.post(`/tasks/${run.id}/apply`), 202);
+    const take = silenced(run.stage, first, "take");
+    ok(await run.other.post("/locks/release", { lock_id: lease.id }), 204);
+    for (let turn = 0; turn < 3; turn += 1) await aWhile(run, 5_000);
+    expect((await run.stage.task(run.id)).state).toBe("APPROVED");
+    take.over();
+    await eventually(async () => {
+      await aWhile(run);
+      expect((await run.stage.task(run.id)).state).toBe("APPLYING");
+    });
     await workedOff(run);
     await expectClean(run);
   });

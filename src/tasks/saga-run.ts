@@ -199,7 +199,9 @@ export class SagaRun {
         return this.#whatever();
       }
       if (answer.kind === "failed") {
-        this.#deps.settle(caller, abandons(current, Date.now() + 1_000));
+        const now = Date.now();
+        const goesOn = caller.who.kind === "system" && isPassing(answer.result);
+        this.#deps.settle(caller, goesOn ? rests(current, now, Math.random()) : abandons(current, now + 1_000));
         return answer.result;
       }
       if (answer.kind === "queued") {
@@ -315,6 +317,11 @@ function commandOf(saga: Saga, step: Step): AcquireCommand {
 /** The caller's Idempotency-Key is for its own request, not for the saga's. */
 function plainly({ idempotency: _, ...caller }: Caller): Caller {
   return caller;
+}
+
+/** Whether it may be different in a moment. Whoever asked is told and may ask again; a saga that goes on by itself comes again. */
+function isPassing(result: Result<unknown>): boolean {
+  return !result.ok && (result.error.code === "UNAVAILABLE" || result.error.code === "QUEUE_FULL");
 }
 
 function unreachable(thrown?: unknown): Result<never> {
