@@ -37,7 +37,7 @@ describe("tampering with the trail", () => {
   afterEach(async () => {
     const restore = `INSERT INTO audit_log (${AUDIT_COLUMNS}) SELECT ${AUDIT_COLUMNS} FROM as_written`;
     await env.DB.batch([
-      env.DB.prepare("DELETE FROM audit_log WHERE workspace = ?").bind(workspace),
+      env.DB.prepare("DELETE FROM audit_log WHERE workspace = ? OR id IN (SELECT id FROM as_written)").bind(workspace),
       env.DB.prepare(restore),
     ]);
   });
