@@ -42,7 +42,7 @@ const LIBRARIES = [
 export default defineConfig({
   test: {
     // By default two cores get one worker; most tests wait for disks and clocks, not for the processor.
-    maxWorkers: 2,
+    maxWorkers: 3,
     projects: [
       {
         test: {

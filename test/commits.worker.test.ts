@@ -85,11 +85,11 @@ const OWN = 6;
 /** A permit of the agent, and the lock of the resource: taken and given back. */
 const LOCKS = { agent: 2, resource: 2 };
 
-it("a task that nobody else's comes together with costs sixteen commits at most", async () => {
+it("a task that nobody else's comes together with costs eighteen commits at most", async () => {
   const { inbox = 0, ...work } = await costOf(1);
   expect(work).toEqual({ task: OWN, ...LOCKS, dispatch: 2 });
-  // The reviewer's, asked and closed, and the author's.
-  expect(inbox).toBeLessThanOrEqual(4);
+  // The reviewer's, asked and closed, and the author's: two for a quick life, four for one whose steps are apart.
+  expect(inbox).toBeLessThanOrEqual(6);
 });
 
 it("tasks that come together share what their inboxes and the dispatch commit: twelve each at most", async () => {

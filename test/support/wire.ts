@@ -24,7 +24,8 @@ const agent = new Agent({ keepAlive: true, timeout: 2_000 });
 const UNREAD = 16 * 1024;
 
 /** Sends one request and reads the whole answer. Rejects only if the connection fails: then it may or may not have happened. */
-export function send<Body>(origin: string, { method, path, headers = {}, body }: Sent): Promise<Answer<Body>> {
+export function send<Body>(origin: string, asked: Sent): Promise<Answer<Body>> {
+  const { method, path, headers = {}, body } = asked;
   const { hostname, port } = new URL(origin);
   return new Promise((resolve, reject) => {
     const size = body === undefined ? 0 : Buffer.byteLength(body);
@@ -43,7 +44,11 @@ export function send<Body>(origin: string, { method, path, headers = {}, body }:
         resolve({ status: received.statusCode ?? 0, headers: received.headers, body: parsed });
       });
     });
-    sent.once("error", (cause) => reject(new Error(`${method} ${path} got no answer: ${cause.message}`, { cause })));
+    sent.once("error", (cause: NodeJS.ErrnoException) => {
+      // The server had closed the connection before it could see this request (as Node's documentation of reusedSocket has it).
+      if (sent.reusedSocket && cause.code === "ECONNRESET") resolve(send<Body>(origin, asked));
+      else reject(new Error(`${method} ${path} got no answer: ${cause.message}`, { cause }));
+    });
     sent.end(body);
   });
 }
