@@ -158,7 +158,7 @@ describe("other cycles", () => {
     expect([...answers].sort()).toEqual([201, 201, 201, 201, 423]);
     const [deadlock] = await resolved(stage);
     expect(deadlock?.cycle).toHaveLength(5);
-    expect(await graph(stage)).toEqual({ nodes: [], edges: [] });
+    await eventually(async () => expect(await graph(stage)).toEqual({ nodes: [], edges: [] }));
   });
 
   it("of two readers that both want to write: one gives way, the other is the writer", async () => {
@@ -326,7 +326,7 @@ describe("who stays out of it", () => {
 describe("GET /locks/graph and GET /locks/deadlocks", () => {
   it("show who waits for whom, to admins only", async () => {
     const { stage, a, b } = await agents();
-    expect(await graph(stage)).toEqual({ nodes: [], edges: [] });
+    await eventually(async () => expect(await graph(stage)).toEqual({ nodes: [], edges: [] }));
     const lock = await held(a, "db:one");
     const claim = ok<Lock>(await ask(b, "db:one", { session_id: "nightly" }), 202);
     const [from, to] = [
