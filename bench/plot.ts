@@ -25,7 +25,7 @@ export function plot(title: string, xLabel: string, yLabel: string, series: read
     return `<polyline points="${path}" fill="none" stroke="${colour}" stroke-width="2"/>${label}`;
   });
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12"><title>${title}</title>`,
     `<rect width="${WIDTH}" height="${HEIGHT}" fill="white"/>`,
     text(LEFT, 22, title, 'font-size="15" font-weight="bold"'),
     ...ticks.map(

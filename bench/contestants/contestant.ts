@@ -4,6 +4,8 @@ export interface Contestant {
   readonly name: string;
   /** Version and the settings that matter. */
   readonly settings: string;
+  /** Why it can only be asked by one client at a time; undefined: by any number. */
+  readonly soleClient?: string;
   /** A client with a connection and a session of its own. */
   client(n: number): Promise<LockClient>;
   stop(): Promise<void>;
