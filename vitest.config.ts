@@ -43,6 +43,8 @@ export default defineConfig({
   test: {
     // By default two cores get one worker; most tests wait for disks and clocks, not for the processor.
     maxWorkers: 3,
+    // Actors that still have something to do when the last test is over end with their runtime; that is no failure of a test.
+    onUnhandledError: ({ name }) => name !== "EnvironmentTeardownError",
     projects: [
       {
         test: {
@@ -91,6 +93,8 @@ export default defineConfig({
           name: "workers",
           // Each test has a workspace of its own; what they share, D1's schema, they leave as it was.
           isolate: false,
+          // What an actor has to say after the last test has nobody to be carried to.
+          disableConsoleIntercept: true,
           deps: { optimizer: { ssr: { enabled: true, include: LIBRARIES } } },
           include: ["src/**/*.worker.test.ts", "test/**/*.worker.test.ts"],
           exclude: ["src/actor/**"],
