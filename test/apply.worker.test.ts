@@ -1,73 +1,25 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import type { Lease, Lock } from "../src/locks/contract.ts";
+import type { Lock } from "../src/locks/contract.ts";
 import type { Task } from "../src/tasks/task-contract.ts";
-import type { Answer } from "./support/api.ts";
+import { A, B, both, complete, give, leaseOn, lockOf, resource, setting, taken } from "./support/applies.ts";
 import {
   type Applied,
   approve,
   detailsOf,
   eventually,
   ok,
-  type Person,
   pass,
   type Queued,
   refusal,
   requestOf,
-  Stage,
   stopClock,
   WEB,
   web,
 } from "./support/stage.ts";
 
-const A = "service:prod/a";
-const B = "service:prod/b";
-const both = {
-  resources: [
-    { ...web, id: "b" },
-    { ...web, id: "a" },
-  ],
-};
-
 afterEach(() => {
   vi.useRealTimers();
 });
-
-async function setting(config: object = {}) {
-  const stage = new Stage();
-  const people = await stage.cast();
-  const other = await stage.agent("other");
-  const task = await stage.approved(people.alice, [people.bob, people.carol], { ...config });
-  return { stage, ...people, other, id: task.id, task };
-}
-
-function lockOf(agent: Person, resource_id: string, more: object = {}): Promise<Answer<Lock>> {
-  return agent.post<Lock>("/locks/acquire", { resource_type: "resource", resource_id, ...more });
-}
-
-async function taken(agent: Person, resource_id: string, more: object = {}): Promise<Lock> {
-  return ok(await lockOf(agent, resource_id, more), 201);
-}
-
-async function give({ id }: Pick<Lock, "id">, agent: Person): Promise<void> {
-  ok(await agent.post("/locks/release", { lock_id: id }), 204);
-}
-
-function complete(agent: Person, id: string, body: object = { result: "success" }): Promise<Answer<Task>> {
-  return agent.post<Task>(`/tasks/${id}/complete`, body);
-}
-
-function leaseOn(leases: readonly Lease[], resource_id: string): Lease {
-  const lease = leases.find((one) => one.resource_id === resource_id);
-  if (lease === undefined) throw new Error(`no lease on ${resource_id}`);
-  return lease;
-}
-
-async function resource(stage: Stage, id: string) {
-  const { body } = await stage.root.get<{ attributes: object; revision: number }>(
-    `/resources/service/${id}?namespace=prod`,
-  );
-  return { attributes: body.attributes, revision: body.revision };
-}
 
 describe("POST /tasks/:id/apply", () => {
   it("takes a permit, the task's lock and every resource by key, and hands out tokens that rise", async () => {
