@@ -7,7 +7,7 @@ import type { Node, Wait } from "./graph-node.ts";
  *
  * - A queued claim waits for all holders, be it by way of the exclusive claims ahead of it.
  * - It also waits for claims ahead. Those whose session waits for this lock only lead to the same holders again and are
- *   passed over; the others are chained in the `elsewhere` line.
+ *   passed over; the others are chained in the `elsewhere` line, which ends at the lock, as the way of each of them does.
  * - An upgrade waits for the *other* holders, so its way does not go through the lock.
  */
 export function eachBlocker(node: Node, visit: (to: Node, by: Wait | undefined) => void): void {
@@ -15,12 +15,10 @@ export function eachBlocker(node: Node, visit: (to: Node, by: Wait | undefined) 
     case "lock":
       for (const { session } of node.holders.values()) visit(session, undefined);
       return;
-    case "wait": {
+    case "wait":
       visit(node.session, undefined);
-      const ahead = node.lock.elsewhere.before(node.turn);
-      if (ahead !== undefined) visit(ahead, undefined);
+      visit(node.lock.elsewhere.before(node.turn) ?? node.lock, undefined);
       return;
-    }
     case "session":
       for (const wait of node.waits.values()) {
         if (wait.upgrade) {
@@ -38,9 +36,12 @@ export function eachBlocker(node: Node, visit: (to: Node, by: Wait | undefined) 
 /** The other way round: calls `visit` for everything that `node` blocks, as `eachBlocker` of that would call it for `node`. */
 export function eachBlocked(node: Node, visit: (from: Node, by: Wait | undefined) => void): void {
   switch (node.kind) {
-    case "lock":
+    case "lock": {
+      const first = node.elsewhere.from(0);
+      if (first !== undefined) visit(first, undefined);
       node.queue.each((wait) => visit(wait.session, wait));
       return;
+    }
     case "wait":
       eachBehind(node, visit);
       return;
