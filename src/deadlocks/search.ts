@@ -25,6 +25,10 @@ let lastStamp = 0;
 export function searchFrom(root: SessionNode, order: WaitOrder, budget: number): Searched {
   if (root.waits.size === 0 || !isWaitedFor(root)) return { kind: "none", steps: 1 };
   const bounds = order.boundsOf(root);
+  if (order.isOpen(bounds)) {
+    order.settle(root, bounds);
+    return { kind: "none", steps: 1 };
+  }
   const reach = order.reach(bounds);
   lastStamp += 2;
   const isWithin = (node: Node) => order.isWithin(node, reach);
@@ -35,7 +39,7 @@ export function searchFrom(root: SessionNode, order: WaitOrder, budget: number):
     const steps = ahead.steps + back.steps;
     if (met !== undefined) return { kind: "cycle", cycle: cycleThrough(met, root), steps };
     if (order.isParted(ahead, back)) {
-      order.settle(root, bounds, ahead, back);
+      order.makeRoom(root, bounds, ahead, back);
       return { kind: "none", steps };
     }
     if (steps >= budget) return { kind: "overflow", steps };
