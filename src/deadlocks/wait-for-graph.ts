@@ -85,10 +85,12 @@ export class WaitForGraph {
   #change(lock: LockNode, changes: Changes): Set<SessionNode> {
     for (const claim of changes.gone_claims) this.#endWait(lock.waits.get(claim));
     for (const lease of changes.gone_leases) this.#endHold(lock.holders.get(lease));
+    const wasContended = lock.waits.size > 0;
     const entered = changes.holders.flatMap((holder) => this.#hold(lock, holder) ?? []);
+    const holders = wasContended ? entered : [...lock.holders.values()].map(({ session }) => session);
     const touched = changes.queue.flatMap((waiter) => this.#wait(lock, waiter));
-    // All that waits here waits now for those who entered: closing a cycle takes that they wait themselves.
-    return new Set([...entered.filter((session) => session.waits.size > 0), ...touched]);
+    // All that waits here waits now for those: closing a cycle takes that they wait themselves.
+    return new Set([...holders.filter((session) => session.waits.size > 0), ...touched]);
   }
 
   /** The session, if it did not hold this lock before. */
