@@ -1,7 +1,7 @@
 import { type Cycle, cycleOf, type Leaving } from "./cycle.ts";
 import type { Node, SessionNode } from "./graph-node.ts";
 import { Look, type Meeting } from "./look.ts";
-import type { WaitOrder } from "./wait-order.ts";
+import { isWaitedFor, type WaitOrder } from "./wait-order.ts";
 
 export type Searched =
   /** On no cycle: the session is in order. */
@@ -45,11 +45,6 @@ export function searchFrom(root: SessionNode, order: WaitOrder, budget: number):
     if (steps >= budget) return { kind: "overflow", steps };
     met = ahead.due <= back.due ? ahead.goOn() : back.goOn();
   }
-}
-
-/** A session is waited for by holding a contended lock or by standing in a queue while it also waits elsewhere. */
-function isWaitedFor(session: SessionNode): boolean {
-  return session.holds.size > 0 || session.waits.size > 1;
 }
 
 function cycleThrough({ node, by, to }: Meeting, root: SessionNode): Cycle {

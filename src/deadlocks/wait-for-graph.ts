@@ -115,7 +115,7 @@ export class WaitForGraph {
     this.#sessions.set(sessionKey(session), session);
     const { claim, mode, since, priority } = waiter;
     const wait: Wait = { kind: "wait", session, lock, claim, mode, since, priority, upgrade, turn, ...noPlace() };
-    if (lock.waits.size === 0) this.order.addLock(lock);
+    if (lock.waits.size === 0) this.order.addLock(lock, session);
     lock.waits.set(claim, wait);
     session.waits.set(lock, wait);
     if (upgrade) lock.upgrades.push(wait);

@@ -40,13 +40,16 @@ export class WaitOrder {
     return this.#ranking;
   }
 
-  /** A lock for which somebody begins to wait. Those who do, and holders that wait and have no place yet, will be searched from. */
-  addLock(lock: LockNode): void {
+  /**
+   * A lock for which `waiter` is the first to wait. It and the holders that wait will be searched from, so that any place
+   * below the holders in order is right. Without any, it is best where the waiter is likely to come to stand below.
+   */
+  addLock(lock: LockNode, waiter: SessionNode): void {
     let lowest: Node | undefined;
     for (const { session } of lock.holders.values()) {
       if (session.rank >= 0 && (lowest === undefined || session.rank < lowest.rank)) lowest = session;
     }
-    if (lowest === undefined) this.#ranking.putLowest(lock);
+    if (lowest === undefined && !isWaitedFor(waiter)) this.#ranking.putLowest(lock);
     else this.#ranking.putBelow(lowest, [lock]);
   }
 
@@ -95,8 +98,8 @@ export class WaitOrder {
     session.settled = true;
     const { rank } = session;
     if (rank > (floor?.rank ?? UNRANKED) && rank < (ceiling?.rank ?? Number.POSITIVE_INFINITY)) return;
-    if (ceiling === undefined && floor !== undefined) this.#ranking.putAbove(floor, [session]);
-    else this.#ranking.putBelow(ceiling, [session]);
+    if (floor === undefined) this.#ranking.putBelow(ceiling, [session]);
+    else this.#ranking.putAbove(floor, [session]);
   }
 
   /**
@@ -162,6 +165,11 @@ function isOrdered({ floor, ceiling }: Bounds): boolean {
 /** Those in order with such a rank, the lowest first. */
 function ranked(nodes: readonly Node[], isMeant: (rank: number) => boolean): Node[] {
   return nodes.filter((node) => isIn(node) && isMeant(node.rank)).sort((one, other) => one.rank - other.rank);
+}
+
+/** By holding a contended lock or by standing in a queue while it also waits elsewhere. */
+export function isWaitedFor(session: SessionNode): boolean {
+  return session.holds.size > 0 || session.waits.size > 1;
 }
 
 function isIn(node: Node): boolean {
