@@ -46,12 +46,11 @@ export class Detector {
   }
 
   /** Searches from these sessions, at most one cycle each; those for which the budget does not suffice are parked. */
-  find(roots: Iterable<SessionNode>): Found[] {
+  find(roots: ReadonlySet<SessionNode> | readonly SessionNode[]): Found[] {
     const found: Found[] = [];
-    const all = [...roots];
-    for (const root of all) this.#order.unsettle(root);
+    for (const root of roots) this.#order.unsettle(root);
     let left = this.#budget;
-    for (const root of all) {
+    for (const root of roots) {
       const searched = this.#search(root, left);
       if (searched.kind === "overflow") (left < this.#budget ? this.#parked : this.#far).add(root);
       left = Math.max(0, left - searched.steps);

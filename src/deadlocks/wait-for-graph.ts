@@ -85,23 +85,24 @@ export class WaitForGraph {
   #change(lock: LockNode, changes: Changes): Set<SessionNode> {
     for (const claim of changes.gone_claims) this.#endWait(lock.waits.get(claim));
     for (const lease of changes.gone_leases) this.#endHold(lock.holders.get(lease));
-    const wasContended = lock.waits.size > 0;
-    const entered = changes.holders.flatMap((holder) => this.#hold(lock, holder) ?? []);
-    const holders = wasContended ? entered : [...lock.holders.values()].map(({ session }) => session);
-    const touched = changes.queue.flatMap((waiter) => this.#wait(lock, waiter));
-    // All that waits here waits now for those: closing a cycle takes that they wait themselves.
-    return new Set([...holders.filter((session) => session.waits.size > 0), ...touched]);
+    // All that waits here waits then for those who entered: closing a cycle takes that they wait themselves.
+    const entered = lock.waits.size > 0 ? new Set<SessionNode>() : sessionsOf(lock);
+    for (const holder of changes.holders) this.#hold(lock, holder, entered);
+    const touched = changes.queue.map((waiter) => this.#wait(lock, waiter));
+    const roots = new Set<SessionNode>();
+    for (const session of entered) if (session.waits.size > 0) roots.add(session);
+    for (const sessions of touched) for (const session of sessions) roots.add(session);
+    return roots;
   }
 
-  /** The session, if it did not hold this lock before. */
-  #hold(lock: LockNode, holder: Holder): SessionNode | undefined {
+  /** Adds the session to those who `entered`, if it did not hold this lock before. */
+  #hold(lock: LockNode, holder: Holder, entered: Set<SessionNode>): void {
     const session = this.#sessionOf(holder);
-    const entered = !session.holds.has(lock);
+    if (!session.holds.has(lock)) entered.add(session);
     const { lease, token, mode, since } = holder;
     const hold: Hold = { session, lock, lease, token, mode, since };
     lock.holders.set(lease, hold);
     session.holds.set(lock, hold);
-    return entered ? session : undefined;
   }
 
   /** The sessions through which this wait may have closed a cycle. */
@@ -126,7 +127,7 @@ export class WaitForGraph {
     for (const ahead of joined) this.order.addWait(ahead);
     if (session.waits.size === 2) for (const one of session.waits.values()) this.#enter(one);
     else if (session.waits.size > 2) this.#enter(wait);
-    return [session, ...joined.map((ahead) => ahead.session)];
+    return joined.length === 0 ? [session] : [session, ...joined.map((ahead) => ahead.session)];
   }
 
   /** Its session waits elsewhere, too. */
@@ -206,6 +207,12 @@ export class WaitForGraph {
     this.#locks.set(name, lock);
     return lock;
   }
+}
+
+function sessionsOf(lock: LockNode): Set<SessionNode> {
+  const sessions = new Set<SessionNode>();
+  for (const { session } of lock.holders.values()) sessions.add(session);
+  return sessions;
 }
 
 function isAskedNow(lock: LockNode, now: number): boolean {
