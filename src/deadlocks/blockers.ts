@@ -47,7 +47,7 @@ export function eachBlocked(node: Node, visit: (from: Node, by: Wait | undefined
       return;
     case "session":
       for (const lock of node.holds.keys()) {
-        if (lock.waits.size > 0) visit(lock, undefined);
+        if (lock.rank >= 0) visit(lock, undefined);
         for (const wait of lock.upgrades) if (wait.session !== node) visit(wait.session, wait);
       }
       if (node.waits.size > 1) for (const wait of node.waits.values()) if (!wait.upgrade) visit(wait, undefined);

@@ -17,6 +17,8 @@ export class Look {
   readonly passed: Node[] = [];
   /** An edge each. */
   steps = 0;
+  /** About how many there will be after the next node. */
+  due = 0;
   readonly #open = new Frontier<Node>();
   readonly #isAhead: boolean;
   readonly #stamp: number;
@@ -38,13 +40,6 @@ export class Look {
     return this.#open.next;
   }
 
-  /** About how many steps will have been taken after the next node. */
-  get due(): number {
-    const { next } = this;
-    if (next === undefined) return this.steps;
-    return this.steps + (this.#isAhead ? countOfBlockers(next) : countOfBlocked(next));
-  }
-
   /** Goes on from `next`. Returns an edge by which it met the other way. */
   goOn(): Meeting | undefined {
     const node = this.#open.take();
@@ -57,6 +52,9 @@ export class Look {
     this.#at = node;
     if (this.#isAhead) eachBlocker(node, this.#see);
     else eachBlocked(node, this.#see);
+    const { next } = this;
+    const count = next === undefined ? 0 : this.#isAhead ? countOfBlockers(next) : countOfBlocked(next);
+    this.due = this.steps + count;
     return this.#met;
   }
 

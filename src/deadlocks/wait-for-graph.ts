@@ -22,6 +22,8 @@ export interface Applied {
 /** A lock sends a snapshot every 30 s while contended: two may be lost, then it has to be asked. */
 export const SILENT_AFTER_MS = 65_000;
 const ASK_AGAIN_MS = 5_000;
+/** One list for all locks without upgrades: searches look at it often. */
+const NONE: readonly Wait[] = [];
 const NOBODY: ReadonlySet<SessionNode> = new Set();
 
 export class WaitForGraph {
@@ -119,7 +121,7 @@ export class WaitForGraph {
     if (lock.waits.size === 0) this.order.addLock(lock, session);
     lock.waits.set(claim, wait);
     session.waits.set(lock, wait);
-    if (upgrade) lock.upgrades.push(wait);
+    if (upgrade) lock.upgrades = [...lock.upgrades, wait];
     else lock.queue.add(wait);
     if (!upgrade && mode === "exclusive") lock.writers.add(wait);
     // A reader in the queue became a writer: those behind it now wait for the readers before it, too.
@@ -156,7 +158,7 @@ export class WaitForGraph {
     session.waits.delete(lock);
     lock.queue.delete(wait);
     lock.writers.delete(wait);
-    if (wait.upgrade) lock.upgrades.splice(lock.upgrades.indexOf(wait), 1);
+    if (wait.upgrade) lock.upgrades = lock.upgrades.filter((one) => one !== wait);
     this.#leave(wait);
     if (session.waits.size === 1) for (const last of session.waits.values()) this.#leave(last);
     if (session.waits.size === 0) this.order.remove(session);
@@ -197,7 +199,7 @@ export class WaitForGraph {
       asked_at: Number.NEGATIVE_INFINITY,
       holders: new Map(),
       waits: new Map(),
-      upgrades: [],
+      upgrades: NONE,
       queue: new Line(),
       writers: new Line(),
       elsewhere: new Line(),
