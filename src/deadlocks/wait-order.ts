@@ -60,7 +60,7 @@ export class WaitOrder {
   addWait(wait: Wait): void {
     const { lock, session, turn } = wait;
     const ahead = lock.elsewhere.before(turn) ?? lock;
-    const isLast = lock.queue.after(turn) === undefined && session.rank >= 0 && session.rank < ahead.rank;
+    const isLast = lock.queue.from(turn + 1) === undefined && session.rank >= 0 && session.rank < ahead.rank;
     this.#ranking.putBelow(isLast ? session : ahead, [wait]);
   }
 
