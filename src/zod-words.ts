@@ -11,6 +11,7 @@ export {
   enum,
   type infer,
   iso,
+  lazy,
   literal,
   number,
   object,

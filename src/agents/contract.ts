@@ -53,44 +53,54 @@ export const UpdateAgent = z
 
 const PresenceStatus = z.enum(["online", "stale", "offline", "never_seen"]);
 
-export const Presence = z
-  .strictObject({
-    status: PresenceStatus,
-    last_heartbeat_at: Timestamp.optional(),
-    location: z.strictObject({ colo: z.string().optional(), country: z.string().optional() }).optional(),
-    active_tasks: z.number().int(),
-    max_tasks: z.number().int(),
-    version: z.string().optional(),
-  })
-  .openapi("Presence");
+export const Presence = z.lazy(() =>
+  z
+    .strictObject({
+      status: PresenceStatus,
+      last_heartbeat_at: Timestamp.optional(),
+      location: z.strictObject({ colo: z.string().optional(), country: z.string().optional() }).optional(),
+      active_tasks: z.number().int(),
+      max_tasks: z.number().int(),
+      version: z.string().optional(),
+    })
+    .openapi("Presence"),
+);
 
-const agentShape = {
-  id: z.string(),
-  name: z.string(),
-  description: z.string().nullable(),
-  roles: z.array(z.string()),
-  scopes: z
-    .array(z.string())
-    .openapi({ description: "narrow every token of the agent; empty: all that its roles allow" }),
-  capabilities: z.array(z.string()).openapi({ description: "patterns of task types; empty: every type" }),
-  max_tasks: z.number().int(),
-  heartbeat_interval_seconds: z.number().int(),
-  labels: z.record(z.string(), z.string()),
-  config: z.record(z.string(), z.unknown()),
-  active: z.boolean(),
-  created_at: Timestamp,
-  updated_at: Timestamp,
-};
-
-export const Agent = z.strictObject(agentShape).openapi("Agent");
+export const Agent = z.lazy(() =>
+  z
+    .strictObject({
+      id: z.string(),
+      name: z.string(),
+      description: z.string().nullable(),
+      roles: z.array(z.string()),
+      scopes: z
+        .array(z.string())
+        .openapi({ description: "narrow every token of the agent; empty: all that its roles allow" }),
+      capabilities: z.array(z.string()).openapi({ description: "patterns of task types; empty: every type" }),
+      max_tasks: z.number().int(),
+      heartbeat_interval_seconds: z.number().int(),
+      labels: z.record(z.string(), z.string()),
+      config: z.record(z.string(), z.unknown()),
+      active: z.boolean(),
+      created_at: Timestamp,
+      updated_at: Timestamp,
+    })
+    .openapi("Agent"),
+);
 export type Agent = z.infer<typeof Agent>;
 
-export const PresentAgent = z.strictObject({ ...agentShape, presence: Presence }).openapi("PresentAgent");
+export const PresentAgent = z.lazy(() =>
+  z.strictObject({ ...Agent.unwrap().shape, presence: Presence }).openapi("PresentAgent"),
+);
 export type PresentAgent = z.infer<typeof PresentAgent>;
 
-export const AgentCreated = z.strictObject({ agent: Agent, token_id: z.uuid(), ...ShownOnce }).openapi("AgentCreated");
+export const AgentCreated = z.lazy(() =>
+  z.strictObject({ agent: Agent, token_id: z.uuid(), ...ShownOnce }).openapi("AgentCreated"),
+);
 
-export const AgentList = z.strictObject({ agents: z.array(PresentAgent), pagination: Pagination }).openapi("AgentList");
+export const AgentList = z.lazy(() =>
+  z.strictObject({ agents: z.array(PresentAgent), pagination: Pagination }).openapi("AgentList"),
+);
 
 export const AgentQuery = z.strictObject({
   status: PresenceStatus.optional(),
@@ -109,18 +119,22 @@ export const AgentHeartbeat = z
   })
   .openapi("AgentHeartbeat", { example: { status: "busy", metrics: { version: "1.4.2" } } });
 
-const LeaseBeat = z.union([
-  z.strictObject({ lock_id: z.uuid(), expires_at: Timestamp }),
-  z.strictObject({ lock_id: z.uuid(), error: z.strictObject({ code: z.string(), message: z.string() }) }),
-]);
+const LeaseBeat = z.lazy(() =>
+  z.union([
+    z.strictObject({ lock_id: z.uuid(), expires_at: Timestamp }),
+    z.strictObject({ lock_id: z.uuid(), error: z.strictObject({ code: z.string(), message: z.string() }) }),
+  ]),
+);
 export type LeaseBeat = z.infer<typeof LeaseBeat>;
 
-export const AgentBeat = z
-  .strictObject({
-    presence: Presence,
-    leases: z.array(LeaseBeat),
-    commands: z
-      .array(Command)
-      .openapi({ description: "what the agent should do; said again until it shows that it knows" }),
-  })
-  .openapi("AgentBeat");
+export const AgentBeat = z.lazy(() =>
+  z
+    .strictObject({
+      presence: Presence,
+      leases: z.array(LeaseBeat),
+      commands: z
+        .array(Command)
+        .openapi({ description: "what the agent should do; said again until it shows that it knows" }),
+    })
+    .openapi("AgentBeat"),
+);

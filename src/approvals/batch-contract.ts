@@ -25,23 +25,27 @@ export const BatchInput = z
   .openapi("DecideBatch");
 export type BatchInput = z.infer<typeof BatchInput>;
 
-export const BatchItem = z.strictObject({
-  approval_id: z.uuid(),
-  success: z.boolean(),
-  error: z.strictObject({ code: z.string(), message: z.string() }).optional(),
-});
+export const BatchItem = z.lazy(() =>
+  z.strictObject({
+    approval_id: z.uuid(),
+    success: z.boolean(),
+    error: z.strictObject({ code: z.string(), message: z.string() }).optional(),
+  }),
+);
 export type BatchItem = z.infer<typeof BatchItem>;
 
-export const BatchAnswer = z
-  .strictObject({
-    /** nothing failed */
-    success: z.boolean(),
-    processed: z.number().int(),
-    succeeded: z.number().int(),
-    failed: z.number().int(),
-    results: z.array(BatchItem),
-    /** the tasks that were decided on, as they are now */
-    task_updates: z.array(z.strictObject({ task_id: z.uuid(), new_state: TaskState.optional() })),
-  })
-  .openapi("BatchAnswer");
+export const BatchAnswer = z.lazy(() =>
+  z
+    .strictObject({
+      /** nothing failed */
+      success: z.boolean(),
+      processed: z.number().int(),
+      succeeded: z.number().int(),
+      failed: z.number().int(),
+      results: z.array(BatchItem),
+      /** the tasks that were decided on, as they are now */
+      task_updates: z.array(z.strictObject({ task_id: z.uuid(), new_state: TaskState.optional() })),
+    })
+    .openapi("BatchAnswer"),
+);
 export type BatchAnswer = z.infer<typeof BatchAnswer>;

@@ -56,17 +56,19 @@ export const ReviewerPolicy = z
   .openapi("ReviewerPolicy");
 export type ReviewerPolicy = z.infer<typeof ReviewerPolicy>;
 
-export const Requirement = z
-  .strictObject({
-    policy_id: z.string(),
-    policy_name: z.string(),
-    min_approvers: z.number().int(),
-    required_roles: z.array(z.string()),
-    required_reviewers: z.array(z.string()),
-    approved_by: z.array(z.string()),
-    satisfied: z.boolean(),
-  })
-  .openapi("Requirement");
+export const Requirement = z.lazy(() =>
+  z
+    .strictObject({
+      policy_id: z.string(),
+      policy_name: z.string(),
+      min_approvers: z.number().int(),
+      required_roles: z.array(z.string()),
+      required_reviewers: z.array(z.string()),
+      approved_by: z.array(z.string()),
+      satisfied: z.boolean(),
+    })
+    .openapi("Requirement"),
+);
 export type Requirement = z.infer<typeof Requirement>;
 
 export const ApprovalStatus = z.enum([
@@ -83,24 +85,26 @@ export type ApprovalStatus = z.infer<typeof ApprovalStatus>;
 export const ApprovalPriority = z.enum(["LOW", "NORMAL", "HIGH", "URGENT"]);
 export type ApprovalPriority = z.infer<typeof ApprovalPriority>;
 
-export const ApprovalRequest = z
-  .strictObject({
-    id: z.uuid(),
-    task_id: z.uuid(),
-    reviewer_id: z.string(),
-    reviewer_name: z.string(),
-    on_behalf_of: z.string().optional(),
-    revision: z.number().int(),
-    status: ApprovalStatus,
-    priority: ApprovalPriority,
-    delegated_to: z.string().optional(),
-    via: z.array(z.string()).optional(),
-    due_at: Timestamp,
-    escalation_level: z.number().int(),
-    created_at: Timestamp,
-    responded_at: Timestamp.optional(),
-  })
-  .openapi("ApprovalRequest");
+export const ApprovalRequest = z.lazy(() =>
+  z
+    .strictObject({
+      id: z.uuid(),
+      task_id: z.uuid(),
+      reviewer_id: z.string(),
+      reviewer_name: z.string(),
+      on_behalf_of: z.string().optional(),
+      revision: z.number().int(),
+      status: ApprovalStatus,
+      priority: ApprovalPriority,
+      delegated_to: z.string().optional(),
+      via: z.array(z.string()).optional(),
+      due_at: Timestamp,
+      escalation_level: z.number().int(),
+      created_at: Timestamp,
+      responded_at: Timestamp.optional(),
+    })
+    .openapi("ApprovalRequest"),
+);
 export type ApprovalRequest = z.infer<typeof ApprovalRequest>;
 
 export { pattern as Pattern, role as Role };

@@ -17,17 +17,19 @@ export const OverrideInput = z
   });
 export type OverrideInput = z.infer<typeof OverrideInput>;
 
-export const OverrideRequested = z
-  .strictObject({
-    task_id: z.uuid(),
-    state: TaskState,
-    override: z.strictObject({
-      requested_by: z.string(),
-      reason: z.string(),
-      incident_ticket: z.string(),
-      requested_at: Timestamp,
-      revision: z.number().int(),
-    }),
-  })
-  .openapi("OverrideRequested");
+export const OverrideRequested = z.lazy(() =>
+  z
+    .strictObject({
+      task_id: z.uuid(),
+      state: TaskState,
+      override: z.strictObject({
+        requested_by: z.string(),
+        reason: z.string(),
+        incident_ticket: z.string(),
+        requested_at: Timestamp,
+        revision: z.number().int(),
+      }),
+    })
+    .openapi("OverrideRequested"),
+);
 export type OverrideRequested = z.infer<typeof OverrideRequested>;

@@ -4,17 +4,19 @@ import { type ErrorCode, STATUS_OF } from "../actor/error-codes.ts";
 import { z } from "../zod.ts";
 import type { AnySchema, App, EndpointSpec } from "./endpoint-spec.ts";
 
-const ErrorEnvelope = z
-  .strictObject({
-    error: z.strictObject({
-      code: z.enum(Object.keys(STATUS_OF) as [ErrorCode, ...ErrorCode[]]),
-      message: z.string(),
-      details: z.record(z.string(), z.unknown()).optional(),
-      request_id: z.uuid(),
-      timestamp: z.string().openapi({ format: "date-time" }),
-    }),
-  })
-  .openapi("Error");
+const ErrorEnvelope = z.lazy(() =>
+  z
+    .strictObject({
+      error: z.strictObject({
+        code: z.enum(Object.keys(STATUS_OF) as [ErrorCode, ...ErrorCode[]]),
+        message: z.string(),
+        details: z.record(z.string(), z.unknown()).optional(),
+        request_id: z.uuid(),
+        timestamp: z.string().openapi({ format: "date-time" }),
+      }),
+    })
+    .openapi("Error"),
+);
 
 /** What every authenticated route may answer. */
 const COMMON: readonly ErrorCode[] = [

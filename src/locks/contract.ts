@@ -91,67 +91,75 @@ export const VerifyInput = z
   .openapi("VerifyToken");
 
 /** `current`: a lease held now has the token. `highest`: the highest that was handed out, 0 before the first. */
-export const Verification = z
-  .strictObject({ current: z.boolean(), highest: z.number().int() })
-  .openapi("TokenVerification");
+export const Verification = z.lazy(() =>
+  z.strictObject({ current: z.boolean(), highest: z.number().int() }).openapi("TokenVerification"),
+);
 export type Verification = z.infer<typeof Verification>;
 
-export const LockHolder = z.strictObject({
-  lock_id: z.uuid(),
-  agent_id: z.string(),
-  session_id: z.string(),
-  acquired_at: Timestamp,
-  expires_at: Timestamp,
-  purpose: z.string().optional(),
-});
+export const LockHolder = z.lazy(() =>
+  z.strictObject({
+    lock_id: z.uuid(),
+    agent_id: z.string(),
+    session_id: z.string(),
+    acquired_at: Timestamp,
+    expires_at: Timestamp,
+    purpose: z.string().optional(),
+  }),
+);
 
-export const Lock = z
-  .strictObject({
-    id: z.uuid(),
-    acquired: z.boolean(),
-    status: z.enum(["held", "queued"]),
-    resource_type: LockKind,
-    resource_id: z.string(),
-    mode: LockModeName,
-    fencing_token: z.number().int().optional(),
-    expires_at: Timestamp.optional(),
-    holder: LockHolder.optional(),
-    holders: z.array(LockHolder),
-    queue_position: z.number().int().optional(),
-    estimated_wait_seconds: z.number().optional(),
-    reentrant: z.literal(true).optional(),
-    upgrade_pending: z.literal(true).optional(),
-  })
-  .openapi("Lock");
+export const Lock = z.lazy(() =>
+  z
+    .strictObject({
+      id: z.uuid(),
+      acquired: z.boolean(),
+      status: z.enum(["held", "queued"]),
+      resource_type: LockKind,
+      resource_id: z.string(),
+      mode: LockModeName,
+      fencing_token: z.number().int().optional(),
+      expires_at: Timestamp.optional(),
+      holder: LockHolder.optional(),
+      holders: z.array(LockHolder),
+      queue_position: z.number().int().optional(),
+      estimated_wait_seconds: z.number().optional(),
+      reentrant: z.literal(true).optional(),
+      upgrade_pending: z.literal(true).optional(),
+    })
+    .openapi("Lock"),
+);
 export type Lock = z.infer<typeof Lock>;
 
 /** A lease as task work hands it out. */
-export const Lease = z
-  .strictObject({
-    lock_id: z.uuid(),
-    resource_type: LockKind,
-    resource_id: z.string(),
-    mode: LockModeName,
-    fencing_token: z.number().int(),
-    expires_at: Timestamp,
-  })
-  .openapi("Lease");
+export const Lease = z.lazy(() =>
+  z
+    .strictObject({
+      lock_id: z.uuid(),
+      resource_type: LockKind,
+      resource_id: z.string(),
+      mode: LockModeName,
+      fencing_token: z.number().int(),
+      expires_at: Timestamp,
+    })
+    .openapi("Lease"),
+);
 export type Lease = z.infer<typeof Lease>;
 
 /** A held lease as lists show it, with everybody who waits for its lock; an upgrade waits under the id of its lease. */
-export const LockInfo = z
-  .strictObject({
-    ...Lock.shape,
-    queue: z.array(
-      z.strictObject({
-        lock_id: z.uuid(),
-        agent_id: z.string(),
-        session_id: z.string(),
-        mode: LockModeName,
-        requested_at: Timestamp,
-        priority: z.number().int(),
-      }),
-    ),
-  })
-  .openapi("LockInfo");
+export const LockInfo = z.lazy(() =>
+  z
+    .strictObject({
+      ...Lock.unwrap().shape,
+      queue: z.array(
+        z.strictObject({
+          lock_id: z.uuid(),
+          agent_id: z.string(),
+          session_id: z.string(),
+          mode: LockModeName,
+          requested_at: Timestamp,
+          priority: z.number().int(),
+        }),
+      ),
+    })
+    .openapi("LockInfo"),
+);
 export type LockInfo = z.infer<typeof LockInfo>;

@@ -30,28 +30,32 @@ export const CatalogueInput = z
 export type CatalogueInput = z.infer<typeof CatalogueInput>;
 
 /** A resource as the catalogue has it; `criticality` is its type's default where none was set. */
-export const CataloguedResource = z
-  .strictObject({
-    key: z.string(),
-    type: ResourceType,
-    id: z.string(),
-    namespace: z.string().optional(),
-    criticality,
-    name: z.string().optional(),
-    owner: z.string().optional(),
-    dependents: z.array(z.string()),
-    labels: z.record(z.string(), z.string()),
-  })
-  .openapi("CataloguedResource");
+export const CataloguedResource = z.lazy(() =>
+  z
+    .strictObject({
+      key: z.string(),
+      type: ResourceType,
+      id: z.string(),
+      namespace: z.string().optional(),
+      criticality,
+      name: z.string().optional(),
+      owner: z.string().optional(),
+      dependents: z.array(z.string()),
+      labels: z.record(z.string(), z.string()),
+    })
+    .openapi("CataloguedResource"),
+);
 export type CataloguedResource = z.infer<typeof CataloguedResource>;
 
 /** The same with what its actor knows: attributes last applied, their revision (0 = never applied), the lock if there is one. */
-export const Resource = z
-  .strictObject({
-    ...CataloguedResource.shape,
-    attributes: JsonObject,
-    revision: z.number().int().min(0),
-    lock: Lock.optional(),
-  })
-  .openapi("Resource");
+export const Resource = z.lazy(() =>
+  z
+    .strictObject({
+      ...CataloguedResource.unwrap().shape,
+      attributes: JsonObject,
+      revision: z.number().int().min(0),
+      lock: Lock.optional(),
+    })
+    .openapi("Resource"),
+);
 export type Resource = z.infer<typeof Resource>;

@@ -21,17 +21,19 @@ export const SimulateTask = z
   .openapi("SimulateTask");
 export type SimulateTask = z.infer<typeof SimulateTask>;
 
-export const Simulation = z
-  .strictObject({
-    preview: Preview,
-    risk: Risk,
-    requirements: z.array(Requirement),
-    reviewers: z.array(AskedView),
-    required_approvals: z.number().int(),
-    auto_approvable: z.boolean(),
-    reasons: z.array(z.string()),
-  })
-  .openapi("Simulation");
+export const Simulation = z.lazy(() =>
+  z
+    .strictObject({
+      preview: Preview,
+      risk: Risk,
+      requirements: z.array(Requirement),
+      reviewers: z.array(AskedView),
+      required_approvals: z.number().int(),
+      auto_approvable: z.boolean(),
+      reasons: z.array(z.string()),
+    })
+    .openapi("Simulation"),
+);
 export type Simulation = z.infer<typeof Simulation>;
 
 export async function simulate(env: Env, caller: Caller, input: SimulateTask): Promise<Result<Simulation>> {

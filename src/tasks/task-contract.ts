@@ -9,78 +9,86 @@ import { MAX_CONFIG_BYTES, MetadataInput, Preview, Risk, TaskConfig, TaskMetadat
 export const DecisionAction = z.enum(["approve", "reject", "request_changes"]);
 export type DecisionAction = z.infer<typeof DecisionAction>;
 
-export const Task = z
-  .strictObject({
-    id: z.uuid(),
-    state: TaskState,
-    revision: z.number().int(),
-    config: TaskConfig,
-    metadata: TaskMetadata,
-    risk: Risk.optional(),
-    preview: Preview.optional(),
-    requirements: z.array(Requirement),
-    approval_requests: z.array(ApprovalRequest),
-    approvals: z.array(
-      z.strictObject({
-        id: z.uuid(),
-        reviewer_id: z.string(),
-        reviewer_name: z.string(),
-        action: DecisionAction,
-        reason: z.string().optional(),
-        on_behalf_of: z.string().optional(),
-        revision: z.number().int(),
-        created_at: Timestamp,
-      }),
-    ),
-    required_approvals: z.number().int(),
-    current_approvals: z.number().int(),
-    comments: z.array(z.strictObject({ id: z.uuid(), author_id: z.string(), body: z.string(), created_at: Timestamp })),
-    lock_info: z.strictObject({ acquired_at: Timestamp, expires_at: Timestamp, agent_id: z.string() }).optional(),
-    execution: z
-      .strictObject({
-        attempt: z.number().int(),
-        agent_id: z.string(),
-        started_at: Timestamp.optional(),
-        completed_at: Timestamp.optional(),
-        result: z.enum(["success", "failure", "timeout", "cancelled"]).optional(),
-        output: z.unknown().optional(),
-        error: z.unknown().optional(),
-        rollback: z
-          .strictObject({
-            status: z.enum(["requested", "succeeded", "failed", "unavailable", "manual"]),
-            /** what resources were like before, by key; while somebody has to go back to it */
-            stash: JsonObject.optional(),
-            error: z.unknown().optional(),
-          })
-          .optional(),
-      })
-      .optional(),
-    retry_at: Timestamp.optional(),
-    resubmitted_from: z.uuid().optional(),
-  })
-  .openapi("Task");
+export const Task = z.lazy(() =>
+  z
+    .strictObject({
+      id: z.uuid(),
+      state: TaskState,
+      revision: z.number().int(),
+      config: TaskConfig,
+      metadata: TaskMetadata,
+      risk: Risk.optional(),
+      preview: Preview.optional(),
+      requirements: z.array(Requirement),
+      approval_requests: z.array(ApprovalRequest),
+      approvals: z.array(
+        z.strictObject({
+          id: z.uuid(),
+          reviewer_id: z.string(),
+          reviewer_name: z.string(),
+          action: DecisionAction,
+          reason: z.string().optional(),
+          on_behalf_of: z.string().optional(),
+          revision: z.number().int(),
+          created_at: Timestamp,
+        }),
+      ),
+      required_approvals: z.number().int(),
+      current_approvals: z.number().int(),
+      comments: z.array(
+        z.strictObject({ id: z.uuid(), author_id: z.string(), body: z.string(), created_at: Timestamp }),
+      ),
+      lock_info: z.strictObject({ acquired_at: Timestamp, expires_at: Timestamp, agent_id: z.string() }).optional(),
+      execution: z
+        .strictObject({
+          attempt: z.number().int(),
+          agent_id: z.string(),
+          started_at: Timestamp.optional(),
+          completed_at: Timestamp.optional(),
+          result: z.enum(["success", "failure", "timeout", "cancelled"]).optional(),
+          output: z.unknown().optional(),
+          error: z.unknown().optional(),
+          rollback: z
+            .strictObject({
+              status: z.enum(["requested", "succeeded", "failed", "unavailable", "manual"]),
+              /** what resources were like before, by key; while somebody has to go back to it */
+              stash: JsonObject.optional(),
+              error: z.unknown().optional(),
+            })
+            .optional(),
+        })
+        .optional(),
+      retry_at: Timestamp.optional(),
+      resubmitted_from: z.uuid().optional(),
+    })
+    .openapi("Task"),
+);
 export type Task = z.infer<typeof Task>;
 
 /** Somebody who would be asked, and whose part it is if not their own. */
-export const AskedView = z.strictObject({
-  id: z.string(),
-  name: z.string(),
-  policy_ids: z.array(z.string()),
-  on_behalf_of: z.string().optional(),
-  /** between them and the one they would stand in for */
-  via: z.array(z.string()),
-});
+export const AskedView = z.lazy(() =>
+  z.strictObject({
+    id: z.string(),
+    name: z.string(),
+    policy_ids: z.array(z.string()),
+    on_behalf_of: z.string().optional(),
+    /** between them and the one they would stand in for */
+    via: z.array(z.string()),
+  }),
+);
 export type AskedView = z.infer<typeof AskedView>;
 
-export const DryRun = z
-  .strictObject({
-    ...Task.shape,
-    /** who would be asked */
-    reviewers: z.array(AskedView),
-    /** why it would or would not approve itself, or why nobody can be asked */
-    reasons: z.array(z.string()),
-  })
-  .openapi("DryRun");
+export const DryRun = z.lazy(() =>
+  z
+    .strictObject({
+      ...Task.unwrap().shape,
+      /** who would be asked */
+      reviewers: z.array(AskedView),
+      /** why it would or would not approve itself, or why nobody can be asked */
+      reasons: z.array(z.string()),
+    })
+    .openapi("DryRun"),
+);
 export type DryRun = z.infer<typeof DryRun>;
 
 /** A JSON value's size on the wire in bytes. */
@@ -131,29 +139,35 @@ export const ClaimTask = z
 
 export const ApplyTask = z.strictObject({ agent_id: Slug.optional() }).openapi("ApplyTask");
 
-export const Applying = z.strictObject({ task: Task, leases: z.array(Lease) }).openapi("Applying");
+export const Applying = z.lazy(() => z.strictObject({ task: Task, leases: z.array(Lease) }).openapi("Applying"));
 
 /** An apply that began: the task with its leases. */
-export const Applied = z.strictObject({ ...Task.shape, leases: z.array(Lease) }).openapi("Applied");
+export const Applied = z.lazy(() =>
+  z.strictObject({ ...Task.unwrap().shape, leases: z.array(Lease) }).openapi("Applied"),
+);
 
 /** An apply that waits: the task, still APPROVED, with where it stands in which queue. */
-export const Queued = z
-  .strictObject({
-    ...Task.shape,
-    queue: z.array(
-      z.strictObject({ resource_type: z.string(), resource_id: z.string(), queue_position: z.number().int() }),
-    ),
-  })
-  .openapi("QueuedApply");
+export const Queued = z.lazy(() =>
+  z
+    .strictObject({
+      ...Task.unwrap().shape,
+      queue: z.array(
+        z.strictObject({ resource_type: z.string(), resource_id: z.string(), queue_position: z.number().int() }),
+      ),
+    })
+    .openapi("QueuedApply"),
+);
 
-export const TaskHeartbeat = z
-  .strictObject({
-    task_id: z.uuid(),
-    state: TaskState,
-    leases: z.array(z.strictObject({ lock_id: z.uuid(), expires_at: Timestamp })),
-    commands: z.array(Command),
-  })
-  .openapi("TaskHeartbeat");
+export const TaskHeartbeat = z.lazy(() =>
+  z
+    .strictObject({
+      task_id: z.uuid(),
+      state: TaskState,
+      leases: z.array(z.strictObject({ lock_id: z.uuid(), expires_at: Timestamp })),
+      commands: z.array(Command),
+    })
+    .openapi("TaskHeartbeat"),
+);
 
 export const HeartbeatTask = z
   .strictObject({
@@ -179,7 +193,7 @@ export const StashInput = z
   .openapi("StashInput");
 export type StashInput = z.infer<typeof StashInput>;
 
-export const Stashed = z.strictObject({ task_id: z.uuid(), resource: z.string() }).openapi("Stashed");
+export const Stashed = z.lazy(() => z.strictObject({ task_id: z.uuid(), resource: z.string() }).openapi("Stashed"));
 
 export const RollbackReport = z
   .strictObject({ result: z.enum(["success", "failure"]), error: z.unknown().optional() })
