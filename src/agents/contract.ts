@@ -24,32 +24,36 @@ const config = JsonObject.refine(
   `must be at most ${MAX_CONFIG_BYTES} bytes of JSON`,
 );
 
-export const CreateAgent = z
-  .strictObject({
-    id: Slug.optional(),
-    name: z.string().min(1).max(200),
-    description: z.string().max(5000).optional(),
-    roles: Roles.default(["system"]),
-    scopes: scopes.default([]),
-    capabilities: capabilities.default([]),
-    max_tasks: maxTasks.default(4),
-    heartbeat_interval_seconds: z.number().int().min(1).max(300).default(10),
-    labels: labels.default({}),
-    config: config.default({}),
-  })
-  .openapi("CreateAgent", { example: { id: "deployer-1", name: "Deployer", capabilities: ["service/**"] } });
+export const CreateAgent = z.lazy(() =>
+  z
+    .strictObject({
+      id: Slug.optional(),
+      name: z.string().min(1).max(200),
+      description: z.string().max(5000).optional(),
+      roles: Roles.default(["system"]),
+      scopes: scopes.default([]),
+      capabilities: capabilities.default([]),
+      max_tasks: maxTasks.default(4),
+      heartbeat_interval_seconds: z.number().int().min(1).max(300).default(10),
+      labels: labels.default({}),
+      config: config.default({}),
+    })
+    .openapi("CreateAgent", { example: { id: "deployer-1", name: "Deployer", capabilities: ["service/**"] } }),
+);
 
-export const UpdateAgent = z
-  .strictObject({
-    capabilities: capabilities.optional(),
-    max_tasks: maxTasks.optional(),
-    labels: labels.optional(),
-    config: config.optional(),
-    roles: Roles.optional(),
-    scopes: scopes.optional(),
-    active: z.boolean().optional(),
-  })
-  .openapi("UpdateAgent", { example: { max_tasks: 8 } });
+export const UpdateAgent = z.lazy(() =>
+  z
+    .strictObject({
+      capabilities: capabilities.optional(),
+      max_tasks: maxTasks.optional(),
+      labels: labels.optional(),
+      config: config.optional(),
+      roles: Roles.optional(),
+      scopes: scopes.optional(),
+      active: z.boolean().optional(),
+    })
+    .openapi("UpdateAgent", { example: { max_tasks: 8 } }),
+);
 
 const PresenceStatus = z.enum(["online", "stale", "offline", "never_seen"]);
 
@@ -102,22 +106,26 @@ export const AgentList = z.lazy(() =>
   z.strictObject({ agents: z.array(PresentAgent), pagination: Pagination }).openapi("AgentList"),
 );
 
-export const AgentQuery = z.strictObject({
-  status: PresenceStatus.optional(),
-  name: z.string().min(1).max(200).optional(),
-  capability: z.string().min(1).max(100).optional(),
-  scope: z.enum(SCOPES).optional(),
-  ...PageQuery,
-});
+export const AgentQuery = z.lazy(() =>
+  z.strictObject({
+    status: PresenceStatus.optional(),
+    name: z.string().min(1).max(200).optional(),
+    capability: z.string().min(1).max(100).optional(),
+    scope: z.enum(SCOPES).optional(),
+    ...PageQuery,
+  }),
+);
 
-export const AgentHeartbeat = z
-  .strictObject({
-    status: z.enum(["idle", "busy", "draining"]).optional(),
-    lock_ids: z.array(z.string().refine(isUuidShaped, "must be a UUID")).max(100).default([]),
-    ttl_extension_seconds: z.number().int().min(5).max(300).default(30),
-    metrics: JsonObject.optional(),
-  })
-  .openapi("AgentHeartbeat", { example: { status: "busy", metrics: { version: "1.4.2" } } });
+export const AgentHeartbeat = z.lazy(() =>
+  z
+    .strictObject({
+      status: z.enum(["idle", "busy", "draining"]).optional(),
+      lock_ids: z.array(z.string().refine(isUuidShaped, "must be a UUID")).max(100).default([]),
+      ttl_extension_seconds: z.number().int().min(5).max(300).default(30),
+      metrics: JsonObject.optional(),
+    })
+    .openapi("AgentHeartbeat", { example: { status: "busy", metrics: { version: "1.4.2" } } }),
+);
 
 const LeaseBeat = z.lazy(() =>
   z.union([

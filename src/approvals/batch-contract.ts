@@ -5,24 +5,26 @@ import { z } from "../zod.ts";
 
 const flag = z.boolean().default(false);
 
-export const BatchInput = z
-  .strictObject({
-    approval_ids: z
-      .array(Id)
-      .min(1)
-      .max(100)
-      .refine((ids) => new Set(ids).size === ids.length, "must not name one twice"),
-    action: z.enum(["approve", "reject"]),
-    reason: z.string().max(2000).optional(),
-    options: z
-      .strictObject({ skip_validation: flag, apply_immediately: flag, continue_on_error: flag })
-      .default({ skip_validation: false, apply_immediately: false, continue_on_error: false }),
-  })
-  .refine((body) => body.action === "approve" || (body.reason ?? "").trim() !== "", {
-    message: "is required to reject",
-    path: ["reason"],
-  })
-  .openapi("DecideBatch");
+export const BatchInput = z.lazy(() =>
+  z
+    .strictObject({
+      approval_ids: z
+        .array(Id)
+        .min(1)
+        .max(100)
+        .refine((ids) => new Set(ids).size === ids.length, "must not name one twice"),
+      action: z.enum(["approve", "reject"]),
+      reason: z.string().max(2000).optional(),
+      options: z
+        .strictObject({ skip_validation: flag, apply_immediately: flag, continue_on_error: flag })
+        .default({ skip_validation: false, apply_immediately: false, continue_on_error: false }),
+    })
+    .refine((body) => body.action === "approve" || (body.reason ?? "").trim() !== "", {
+      message: "is required to reject",
+      path: ["reason"],
+    })
+    .openapi("DecideBatch"),
+);
 export type BatchInput = z.infer<typeof BatchInput>;
 
 export const BatchItem = z.lazy(() =>

@@ -2,9 +2,9 @@
 import { Timestamp } from "../wire.ts";
 import { z } from "../zod.ts";
 
-export const LinksInput = z
-  .strictObject({ expires_in_seconds: z.number().int().min(60).max(604_800).default(86_400) })
-  .openapi("CreateLinks");
+export const LinksInput = z.lazy(() =>
+  z.strictObject({ expires_in_seconds: z.number().int().min(60).max(604_800).default(86_400) }).openapi("CreateLinks"),
+);
 
 export const LinksCreated = z.lazy(() =>
   z

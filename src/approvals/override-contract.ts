@@ -10,11 +10,13 @@ const said = (max: number) =>
     .max(max)
     .refine((text) => text.trim() !== "", "must not be blank");
 
-export const OverrideInput = z
-  .strictObject({ reason: said(2000), incident_ticket: said(200), apply_immediately: z.boolean().default(false) })
-  .openapi("OverrideInput", {
-    example: { reason: "The shop is down", incident_ticket: "INC-7", apply_immediately: true },
-  });
+export const OverrideInput = z.lazy(() =>
+  z
+    .strictObject({ reason: said(2000), incident_ticket: said(200), apply_immediately: z.boolean().default(false) })
+    .openapi("OverrideInput", {
+      example: { reason: "The shop is down", incident_ticket: "INC-7", apply_immediately: true },
+    }),
+);
 export type OverrideInput = z.infer<typeof OverrideInput>;
 
 export const OverrideRequested = z.lazy(() =>

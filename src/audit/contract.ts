@@ -114,16 +114,18 @@ function isSubject(subject: string): boolean {
   }
 }
 
-export const VerifyQuery = z
-  .strictObject({
-    subject: Subject.optional(),
-    limit: queryInteger(1, 100).optional().openapi({ description: "chains per page, without subject" }),
-    cursor: z.string().max(4096).optional(),
-  })
-  .refine(({ subject, limit, cursor }) => subject === undefined || (limit === undefined && cursor === undefined), {
-    message: "one subject is verified as a whole: leave out limit and cursor",
-    path: ["subject"],
-  });
+export const VerifyQuery = z.lazy(() =>
+  z
+    .strictObject({
+      subject: Subject.optional(),
+      limit: queryInteger(1, 100).optional().openapi({ description: "chains per page, without subject" }),
+      cursor: z.string().max(4096).optional(),
+    })
+    .refine(({ subject, limit, cursor }) => subject === undefined || (limit === undefined && cursor === undefined), {
+      message: "one subject is verified as a whole: leave out limit and cursor",
+      path: ["subject"],
+    }),
+);
 
 export const FirstBad = z.lazy(() =>
   z

@@ -38,19 +38,23 @@ export const ChainLine = z.lazy(() =>
 );
 export type ChainLine = z.infer<typeof ChainLine>;
 
-export const PrepareRetention = z
-  .strictObject({
-    before: z
-      .string()
-      .refine((text) => z.iso.datetime({ offset: true }).safeParse(text).success, "must be an RFC 3339 time")
-      .transform((text) => new Date(text).toISOString())
-      .openapi({ type: "string", format: "date-time", description: "exclusive; in the past" }),
-  })
-  .openapi("PrepareRetention", { example: { before: "2026-01-01T00:00:00Z" } });
+export const PrepareRetention = z.lazy(() =>
+  z
+    .strictObject({
+      before: z
+        .string()
+        .refine((text) => z.iso.datetime({ offset: true }).safeParse(text).success, "must be an RFC 3339 time")
+        .transform((text) => new Date(text).toISOString())
+        .openapi({ type: "string", format: "date-time", description: "exclusive; in the past" }),
+    })
+    .openapi("PrepareRetention", { example: { before: "2026-01-01T00:00:00Z" } }),
+);
 
-export const ConfirmRetention = z
-  .strictObject({ sha256: hash.openapi({ description: "of the whole file as received" }) })
-  .openapi("ConfirmRetention", { example: { sha256: "0".repeat(64) } });
+export const ConfirmRetention = z.lazy(() =>
+  z
+    .strictObject({ sha256: hash.openapi({ description: "of the whole file as received" }) })
+    .openapi("ConfirmRetention", { example: { sha256: "0".repeat(64) } }),
+);
 
 /** One retention of a workspace; there is one at a time. */
 export const Retention = z.lazy(() =>

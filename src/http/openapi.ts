@@ -51,8 +51,8 @@ function routeOf(spec: EndpointSpec<AnySchema, AnySchema, AnySchema>): RouteConf
     ...(spec.description !== undefined && { description: spec.description }),
     security: [{ bearer: [] }, ...(spec.ticket === undefined ? [] : [{}])],
     request: {
-      ...(spec.params !== undefined && { params: spec.params }),
-      ...(spec.query !== undefined && { query: spec.query }),
+      ...(spec.params !== undefined && { params: made(spec.params) }),
+      ...(spec.query !== undefined && { query: made(spec.query) }),
       ...(spec.body !== undefined && {
         body: { content: { "application/json": { schema: spec.body } }, required: !spec.body.safeParse({}).success },
       }),
@@ -66,6 +66,11 @@ function routeOf(spec: EndpointSpec<AnySchema, AnySchema, AnySchema>): RouteConf
     },
     responses: { ...answers(spec.answers, spec.streams), ...errors(spec) },
   };
+}
+
+/** Parameters are told one by one. */
+function made(schema: AnySchema): z.ZodObject {
+  return schema instanceof z.ZodLazy ? schema.unwrap() : schema;
 }
 
 function operationId(method: string, path: string): string {

@@ -24,19 +24,21 @@ const sessionId = z
   .max(128)
   .refine((id) => !id.startsWith("task:"), "must not start with task:");
 
-export const AcquireInput = z
-  .strictObject({
-    resource_type: LockKind,
-    resource_id: LockedId,
-    mode: LockModeName.default("exclusive"),
-    ttl_seconds: ttl.default(30),
-    purpose: purpose.optional(),
-    wait_for_available: z.boolean().default(true),
-    max_wait_seconds: z.number().int().min(0).max(300).default(60),
-    session_id: sessionId.optional(),
-    priority: z.number().int().min(0).max(100).default(50),
-  })
-  .openapi("AcquireLock");
+export const AcquireInput = z.lazy(() =>
+  z
+    .strictObject({
+      resource_type: LockKind,
+      resource_id: LockedId,
+      mode: LockModeName.default("exclusive"),
+      ttl_seconds: ttl.default(30),
+      purpose: purpose.optional(),
+      wait_for_available: z.boolean().default(true),
+      max_wait_seconds: z.number().int().min(0).max(300).default(60),
+      session_id: sessionId.optional(),
+      priority: z.number().int().min(0).max(100).default(50),
+    })
+    .openapi("AcquireLock"),
+);
 export type AcquireInput = z.infer<typeof AcquireInput>;
 
 /** One of the locks of POST /locks/acquire-all. */
@@ -47,48 +49,56 @@ const WantedLock = z.strictObject({
 });
 export type WantedLock = z.infer<typeof WantedLock>;
 
-export const AcquireAllInput = z
-  .strictObject({
-    locks: z.array(WantedLock).min(1).max(50),
-    ttl_seconds: ttl.default(30),
-    session_id: sessionId.optional(),
-    purpose: purpose.optional(),
-  })
-  .openapi("AcquireAllLocks");
+export const AcquireAllInput = z.lazy(() =>
+  z
+    .strictObject({
+      locks: z.array(WantedLock).min(1).max(50),
+      ttl_seconds: ttl.default(30),
+      session_id: sessionId.optional(),
+      purpose: purpose.optional(),
+    })
+    .openapi("AcquireAllLocks"),
+);
 
-export const HeartbeatInput = z
-  .strictObject({
-    lock_id: LockId.optional(),
-    lock_ids: z.array(LockId).min(1).max(100).optional(),
-    ttl_extension_seconds: ttl.default(30),
-  })
-  .refine((body) => (body.lock_id === undefined) !== (body.lock_ids === undefined), {
-    message: "give either lock_id or lock_ids",
-    path: ["lock_id"],
-  })
-  .openapi("HeartbeatLock");
+export const HeartbeatInput = z.lazy(() =>
+  z
+    .strictObject({
+      lock_id: LockId.optional(),
+      lock_ids: z.array(LockId).min(1).max(100).optional(),
+      ttl_extension_seconds: ttl.default(30),
+    })
+    .refine((body) => (body.lock_id === undefined) !== (body.lock_ids === undefined), {
+      message: "give either lock_id or lock_ids",
+      path: ["lock_id"],
+    })
+    .openapi("HeartbeatLock"),
+);
 
-export const ReleaseInput = z
-  .strictObject({
-    lock_id: LockId,
-    force: z.boolean().default(false),
-    reason: z.string().min(1).max(2000).optional(),
-  })
-  .refine((body) => !body.force || body.reason !== undefined, {
-    message: "is required to release somebody else's lease",
-    path: ["reason"],
-  })
-  .openapi("ReleaseLock");
+export const ReleaseInput = z.lazy(() =>
+  z
+    .strictObject({
+      lock_id: LockId,
+      force: z.boolean().default(false),
+      reason: z.string().min(1).max(2000).optional(),
+    })
+    .refine((body) => !body.force || body.reason !== undefined, {
+      message: "is required to release somebody else's lease",
+      path: ["reason"],
+    })
+    .openapi("ReleaseLock"),
+);
 
-export const DowngradeInput = z.strictObject({ lock_id: LockId }).openapi("DowngradeLock");
+export const DowngradeInput = z.lazy(() => z.strictObject({ lock_id: LockId }).openapi("DowngradeLock"));
 
-export const VerifyInput = z
-  .strictObject({
-    resource_type: LockKind,
-    resource_id: LockedId,
-    fencing_token: z.number().int().min(1),
-  })
-  .openapi("VerifyToken");
+export const VerifyInput = z.lazy(() =>
+  z
+    .strictObject({
+      resource_type: LockKind,
+      resource_id: LockedId,
+      fencing_token: z.number().int().min(1),
+    })
+    .openapi("VerifyToken"),
+);
 
 /** `current`: a lease held now has the token. `highest`: the highest that was handed out, 0 before the first. */
 export const Verification = z.lazy(() =>

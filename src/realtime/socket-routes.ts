@@ -14,9 +14,11 @@ import { newTicket, readTicket, type Ticket, ticketHash } from "./ticket.ts";
 
 const tag = "Realtime";
 
-export const TicketQuery = z.strictObject({
-  ticket: z.string().optional().openapi({ description: "in place of a token, from POST /ws/tickets; good once" }),
-});
+export const TicketQuery = z.lazy(() =>
+  z.strictObject({
+    ticket: z.string().optional().openapi({ description: "in place of a token, from POST /ws/tickets; good once" }),
+  }),
+);
 
 const TicketIssued = z.lazy(() =>
   z

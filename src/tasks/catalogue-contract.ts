@@ -11,22 +11,24 @@ const resourceKey = z
   .string()
   .refine((key) => parseResourceKey(key) !== undefined, "must be a resource key, type:namespace/id or type:id");
 
-export const CatalogueInput = z
-  .strictObject({
-    criticality: criticality.optional(),
-    name: z.string().min(1).max(200).optional(),
-    owner: z.string().min(1).max(200).optional(),
-    dependents: z
-      .array(resourceKey)
-      .max(500)
-      .default([])
-      .transform((keys) => [...new Set(keys)]),
-    labels: z
-      .record(z.string().min(1).max(64), label)
-      .refine((labels) => Object.keys(labels).length <= 64, "must be at most 64")
-      .default({}),
-  })
-  .openapi("CatalogueInput");
+export const CatalogueInput = z.lazy(() =>
+  z
+    .strictObject({
+      criticality: criticality.optional(),
+      name: z.string().min(1).max(200).optional(),
+      owner: z.string().min(1).max(200).optional(),
+      dependents: z
+        .array(resourceKey)
+        .max(500)
+        .default([])
+        .transform((keys) => [...new Set(keys)]),
+      labels: z
+        .record(z.string().min(1).max(64), label)
+        .refine((labels) => Object.keys(labels).length <= 64, "must be at most 64")
+        .default({}),
+    })
+    .openapi("CatalogueInput"),
+);
 export type CatalogueInput = z.infer<typeof CatalogueInput>;
 
 /** A resource as the catalogue has it; `criticality` is its type's default where none was set. */

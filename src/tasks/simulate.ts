@@ -11,14 +11,16 @@ import { askedView, forecast } from "./forecast.ts";
 import { timestamp } from "./task.ts";
 import { AskedView, FiledConfig } from "./task-contract.ts";
 
-export const SimulateTask = z
-  .strictObject({
-    config: FiledConfig,
-    metadata: MetadataInput,
-    requested_reviewers: z.array(Slug).max(20).default([]),
-    policies: z.array(ReviewerPolicyInput).max(50).optional(),
-  })
-  .openapi("SimulateTask");
+export const SimulateTask = z.lazy(() =>
+  z
+    .strictObject({
+      config: FiledConfig,
+      metadata: MetadataInput,
+      requested_reviewers: z.array(Slug).max(20).default([]),
+      policies: z.array(ReviewerPolicyInput).max(50).optional(),
+    })
+    .openapi("SimulateTask"),
+);
 export type SimulateTask = z.infer<typeof SimulateTask>;
 
 export const Simulation = z.lazy(() =>

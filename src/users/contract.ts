@@ -21,27 +21,31 @@ const tokenScopes = z
 const name = z.string().min(1).max(200);
 const email = z.email().max(254);
 
-export const CreateUser = z
-  .strictObject({
-    id: Slug,
-    name,
-    email: email.optional(),
-    roles: Roles,
-    manager_id: Slug.optional(),
-    oidc_subject: z.string().min(1).max(255).optional(),
-  })
-  .openapi("CreateUser", { example: { id: "ada", name: "Ada Lovelace", roles: ["author", "reviewer", "dba"] } });
+export const CreateUser = z.lazy(() =>
+  z
+    .strictObject({
+      id: Slug,
+      name,
+      email: email.optional(),
+      roles: Roles,
+      manager_id: Slug.optional(),
+      oidc_subject: z.string().min(1).max(255).optional(),
+    })
+    .openapi("CreateUser", { example: { id: "ada", name: "Ada Lovelace", roles: ["author", "reviewer", "dba"] } }),
+);
 
 /** null takes an email or a manager away. */
-export const UpdateUser = z
-  .strictObject({
-    name: name.optional(),
-    email: email.nullable().optional(),
-    roles: Roles.optional(),
-    manager_id: Slug.nullable().optional(),
-    active: z.boolean().optional(),
-  })
-  .openapi("UpdateUser", { example: { roles: ["reviewer"], active: true } });
+export const UpdateUser = z.lazy(() =>
+  z
+    .strictObject({
+      name: name.optional(),
+      email: email.nullable().optional(),
+      roles: Roles.optional(),
+      manager_id: Slug.nullable().optional(),
+      active: z.boolean().optional(),
+    })
+    .openapi("UpdateUser", { example: { roles: ["reviewer"], active: true } }),
+);
 
 export const User = z.lazy(() =>
   z
@@ -73,12 +77,14 @@ export const UserList = z.lazy(() =>
   z.strictObject({ users: z.array(User), pagination: Pagination }).openapi("UserList"),
 );
 
-export const CreateToken = z
-  .strictObject({
-    scopes: tokenScopes.optional(),
-    expires_in_seconds: z.number().int().min(60).max(31_536_000).optional(),
-  })
-  .openapi("CreateToken", { example: { scopes: ["tasks:read"], expires_in_seconds: 86_400 } });
+export const CreateToken = z.lazy(() =>
+  z
+    .strictObject({
+      scopes: tokenScopes.optional(),
+      expires_in_seconds: z.number().int().min(60).max(31_536_000).optional(),
+    })
+    .openapi("CreateToken", { example: { scopes: ["tasks:read"], expires_in_seconds: 86_400 } }),
+);
 
 const tokenShape = () => ({
   token_id: z.uuid(),

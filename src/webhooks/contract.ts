@@ -22,37 +22,41 @@ const linksFor = Slug.openapi({
     "for a channel that nobody else reads.",
 });
 
-export const WebhookInput = z
-  .strictObject({
-    id: Slug.optional(),
-    name,
-    url,
-    events,
-    format: format.default("json"),
-    enabled: z.boolean().default(true),
-    description: description.optional(),
-    links_for: linksFor.optional(),
-  })
-  .openapi("WebhookInput");
+export const WebhookInput = z.lazy(() =>
+  z
+    .strictObject({
+      id: Slug.optional(),
+      name,
+      url,
+      events,
+      format: format.default("json"),
+      enabled: z.boolean().default(true),
+      description: description.optional(),
+      links_for: linksFor.optional(),
+    })
+    .openapi("WebhookInput"),
+);
 export type WebhookInput = z.infer<typeof WebhookInput>;
 
-export const WebhookPatch = z
-  .strictObject({
-    name: name.optional(),
-    url: url.optional(),
-    events: events.optional(),
-    format: format.optional(),
-    enabled: z.boolean().optional(),
-    description: description.nullable().optional(),
-    links_for: Slug.nullable().optional(),
-  })
-  .openapi("WebhookPatch");
+export const WebhookPatch = z.lazy(() =>
+  z
+    .strictObject({
+      name: name.optional(),
+      url: url.optional(),
+      events: events.optional(),
+      format: format.optional(),
+      enabled: z.boolean().optional(),
+      description: description.nullable().optional(),
+      links_for: Slug.nullable().optional(),
+    })
+    .openapi("WebhookPatch"),
+);
 export type WebhookPatch = z.infer<typeof WebhookPatch>;
 
 export const Webhook = z.lazy(() =>
   z
     .strictObject({
-      ...WebhookInput.shape,
+      ...WebhookInput.unwrap().shape,
       id: Slug,
       format,
       enabled: z.boolean(),
@@ -103,4 +107,4 @@ export const DeliveryList = z.lazy(() =>
   z.strictObject({ deliveries: z.array(Delivery), pagination: Pagination }).openapi("WebhookDeliveries"),
 );
 
-export const DeliveryQuery = z.strictObject({ ...PageQuery, status: DeliveryStatus.optional() });
+export const DeliveryQuery = z.lazy(() => z.strictObject({ ...PageQuery, status: DeliveryStatus.optional() }));
