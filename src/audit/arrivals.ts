@@ -6,8 +6,8 @@ import type { Commit } from "../actor/commit.ts";
 import type { Shipment } from "../actor/ledger-api.ts";
 import { Pace } from "../actor/pace.ts";
 
-/** A fifth of what an entry may take to D1 (06-performance): a quarter of a second at 500 events/s. */
-const GAP_MS = 50;
+/** A third of what an entry may take to D1 (06-performance): a quarter of a second at 500 events/s. */
+const GAP_MS = 75;
 
 interface Acknowledged {
   readonly acknowledged: number;
