@@ -93,6 +93,9 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
     return [];
   }
 
+  /** Called some seconds after the last audited change, in the commit that clears up after it: for timers that nothing needs any more. */
+  protected clearUp(_tx: Commit): void {}
+
   /** Whether acknowledged entries are ever forgotten. */
   protected get keepsWholeJournal(): boolean {
     return false;
@@ -290,6 +293,7 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
     this.#housekeep((tx) => {
       if (this.#waiting() === 0) tx.timer(SHIP_TIMER, undefined);
       if (!tx.store.owes()) tx.timer(EFFECTS_TIMER, undefined);
+      this.clearUp(tx);
     });
   }
 
