@@ -1,13 +1,12 @@
 /** The Hono app: request ids, logs, the error envelope, the public routes, and every capability's routes below /api/v1. */
 
-import { OpenAPIHono } from "@hono/zod-openapi";
 import { Scalar } from "@scalar/hono-api-reference";
 import type { Context } from "hono";
 import { isUuidShaped } from "../actor/ids.ts";
 import { fail } from "../actor/result.ts";
 import { causeOf, log, logSoon } from "../log.ts";
 import { corsHeaders, preflightAnswer } from "./cors.ts";
-import type { App, AppEnv } from "./endpoint-spec.ts";
+import { App, type AppEnv } from "./endpoint-spec.ts";
 import { envelope, RequestFailure } from "./failure.ts";
 import { readiness } from "./health.ts";
 import { KnownPathRouter } from "./known-path-router.ts";
@@ -20,10 +19,10 @@ export function createApp(
   capabilities: readonly ((app: App) => void)[],
   pages: readonly ((app: App, api: App) => void)[],
 ): App {
-  const api: App = new OpenAPIHono<AppEnv>();
+  const api = new App();
   for (const declare of capabilities) declare(api);
 
-  const app: App = new OpenAPIHono<AppEnv>({ router: new KnownPathRouter() });
+  const app = new App({ router: new KnownPathRouter() });
   app.use(async (c, next) => {
     const given = c.req.header("X-Request-Id");
     c.set("requestId", given !== undefined && isUuidShaped(given) ? given.toLowerCase() : crypto.randomUUID());
@@ -40,12 +39,6 @@ export function createApp(
   });
   app.notFound((c) => notFound(c, app));
 
-  api.openAPIRegistry.registerComponent("securitySchemes", "bearer", {
-    type: "http",
-    scheme: "bearer",
-    description:
-      "an API token (cs_…), or the bootstrap ROOT_TOKEN; a JWT of the identity provider, where one is set up",
-  });
   // Public, without a token; also below the base path, where generic clients look.
   for (const base of ["", API]) {
     app.get(`${base}/healthz`, (c) => c.json({ status: "ok", timestamp: new Date().toISOString() }));

@@ -2,12 +2,12 @@
  * One way to declare a route: what it takes and answers as zod schemas, which validate, type the handler and become the
  * OpenAPI document; who may call it; and a handler that gets only what was checked.
  */
-import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { Caller } from "../actor/caller.ts";
 import { STATUS_OF } from "../actor/error-codes.ts";
 import type { Result } from "../actor/result.ts";
 import type { Env } from "../env.ts";
+import { z } from "../zod.ts";
 import { mayCall, type Principal } from "./access.ts";
 import { readBody } from "./body.ts";
 import type { AnySchema, App, AppEnv, EndpointSpec } from "./endpoint-spec.ts";
