@@ -4,11 +4,12 @@ import { Scalar } from "@scalar/hono-api-reference";
 import type { Context } from "hono";
 import { isUuidShaped } from "../actor/ids.ts";
 import { fail } from "../actor/result.ts";
-import { causeOf, log } from "../log.ts";
+import { causeOf, log, logSoon } from "../log.ts";
 import { corsHeaders, preflightAnswer } from "./cors.ts";
 import { App, type AppEnv } from "./endpoint-spec.ts";
 import { envelope, RequestFailure } from "./failure.ts";
 import { readiness } from "./health.ts";
+import { KnownPathRouter } from "./known-path-router.ts";
 import { openApiDocument } from "./openapi.ts";
 
 export const API = "/api/v1";
@@ -21,7 +22,7 @@ export function createApp(
   const api = new App();
   for (const declare of capabilities) declare(api);
 
-  const app = new App();
+  const app = new App({ router: new KnownPathRouter() });
   app.use(async (c, next) => {
     const given = c.req.header("X-Request-Id");
     c.set("requestId", given !== undefined && isUuidShaped(given) ? given.toLowerCase() : crypto.randomUUID());
@@ -112,7 +113,6 @@ function fits(pattern: readonly string[], path: readonly string[]): boolean {
   return pattern.every((part, at) => (part.startsWith(":") ? path[at] !== "" : part === path[at]));
 }
 
-/** Once the answer is on its way: writing the line costs a quarter of a heartbeat's time. */
 function logRequest(c: Context<AppEnv>, ms: number): void {
   const { status } = c.res;
   const fields = {
@@ -123,5 +123,6 @@ function logRequest(c: Context<AppEnv>, ms: number): void {
     ms,
     principal: c.get("principal")?.who.id,
   };
-  c.executionCtx.waitUntil(scheduler.wait(0).then(() => log(status >= 500 ? "error" : "info", "request", fields)));
+  const writing = logSoon(status >= 500 ? "error" : "info", "request", fields);
+  if (writing !== undefined) c.executionCtx.waitUntil(writing);
 }
