@@ -17,7 +17,7 @@ export const SimulateTask = z.lazy(() =>
       config: FiledConfig,
       metadata: MetadataInput,
       requested_reviewers: z.array(Slug).max(20).default([]),
-      policies: z.array(ReviewerPolicyInput).max(50).optional(),
+      policies: z.array(ReviewerPolicyInput.unwrap()).max(50).optional(),
     })
     .openapi("SimulateTask"),
 );
