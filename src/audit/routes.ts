@@ -37,6 +37,7 @@ export function auditRoutes(app: App): void {
           from: "audit_log",
           where: auditConditions(caller.workspace, filters),
           order: { column: "id", direction: sort_order },
+          key: "id",
         },
         { page, limit, cursor },
       );
