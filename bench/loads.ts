@@ -16,6 +16,10 @@ const LOADS: Readonly<Record<string, Load>> = {
     const client = await server.client(0);
     return closedLoop(1, seconds, () => client.pair("database:bench/profile"));
   },
+  pairs: async (server, seconds) => {
+    const clients = await Promise.all(Array.from({ length: 64 }, (_, n) => server.client(n)));
+    return closedLoop(clients.length, seconds, async (n) => clients[n]?.pair(`database:bench/profile-${n}`));
+  },
   tasks: async (server, seconds) => {
     const { author, reviewer, agent } = server.tokens;
     const people = Array.from({ length: 8 }, () => ({

@@ -15,7 +15,7 @@ import { EFFECTS_SWEEP_MS, EFFECTS_TIMER, type EffectRow, Outbox, type Receipt }
 import { type ActorKey, actorOf } from "./remote.ts";
 import { fail, type Result } from "./result.ts";
 import { SHIP_SWEEP_MS, SHIP_TIMER, Shipping } from "./shipping.ts";
-import { CALL_CHARS, type Counters, newCounters, Storage } from "./storage.ts";
+import { CALL_CHARS, type Counters, isSameCount, newCounters, Storage } from "./storage.ts";
 import { backoffMs, stands, type Timer } from "./timers.ts";
 
 /** What every actor answers to other actors. */
@@ -195,7 +195,8 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
       if (tx.effectTargets.size > 0) tx.timerBy(EFFECTS_TIMER, now + EFFECTS_SWEEP_MS);
       this.#forget(counters);
       counters.members = this.nextMember - 1;
-      this.store.saveCounters(counters);
+      // A heartbeat counts nothing.
+      if (this.#counters === undefined || !isSameCount(counters, this.#counters)) this.store.saveCounters(counters);
       this.#counters = counters;
       this.#alarm.arm(now);
       return { tx, value };

@@ -87,6 +87,12 @@ export function newCounters(key: string, ownVersion: number): Counters {
   };
 }
 
+export function isSameCount(one: Counters, other: Counters): boolean {
+  return COUNTED.every((column) => one[column] === other[column]);
+}
+
+const COUNTED = Object.keys(newCounters("", 0)) as (keyof Counters)[];
+
 /** A journal entry that is an event; `prev` is the seq of the event before. */
 export interface EventRow {
   readonly entry: Entry;

@@ -1,6 +1,6 @@
 /** What an agent is told to do, until it shows that it knows (02, "Agents"; 05). Pure; the agent's actor keeps the list. */
-import { z } from "@hono/zod-openapi";
 import { Lease } from "../locks/contract.ts";
+import { z } from "../zod.ts";
 
 export const Command = z
   .strictObject({

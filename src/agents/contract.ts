@@ -1,5 +1,4 @@
 /** Wire schemas of agents (02-http-and-auth, "Agents"). */
-import { z } from "@hono/zod-openapi";
 import { isUuidShaped } from "../actor/ids.ts";
 import { Pattern } from "../approvals/contract.ts";
 import { SCOPES } from "../http/access.ts";
@@ -7,6 +6,7 @@ import { PageQuery, Pagination } from "../http/validation.ts";
 import { MAX_CONFIG_BYTES } from "../tasks/contract.ts";
 import { Roles, ShownOnce } from "../users/contract.ts";
 import { JsonObject, Slug, Timestamp } from "../wire.ts";
+import { z } from "../zod.ts";
 import { Command } from "./commands.ts";
 
 const once = <T>(items: readonly T[]): T[] => [...new Set(items)];

@@ -1,7 +1,7 @@
 /** Wire schemas of POST /approvals/batch (03-tasks-and-approvals, "Batch"). */
-import { z } from "@hono/zod-openapi";
 import { Id } from "../http/ids.ts";
 import { TaskState } from "../tasks/contract.ts";
+import { z } from "../zod.ts";
 
 const flag = z.boolean().default(false);
 

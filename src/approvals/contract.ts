@@ -1,6 +1,6 @@
 /** Wire schemas of reviewer policies, requirements and approval requests (03-tasks-and-approvals). */
-import { z } from "@hono/zod-openapi";
 import { Slug, Timestamp } from "../wire.ts";
+import { z } from "../zod.ts";
 
 const pattern = z.string().min(1).max(512);
 const role = z.string().regex(/^[a-z0-9._-]{1,64}$/, "must be 1 to 64 characters out of a-z 0-9 . _ -");

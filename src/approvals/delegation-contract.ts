@@ -1,6 +1,6 @@
 /** Wire schemas of delegation policies (03-tasks-and-approvals, "Delegation policy"). */
-import { z } from "@hono/zod-openapi";
 import { Slug, Timestamp } from "../wire.ts";
+import { z } from "../zod.ts";
 import { Pattern } from "./contract.ts";
 
 const several = <T extends z.ZodType>(one: T) => z.array(one).min(1).max(50);

@@ -1,6 +1,6 @@
 /** Wire schemas of POST /approvals/{id}/links. */
-import { z } from "@hono/zod-openapi";
 import { Timestamp } from "../wire.ts";
+import { z } from "../zod.ts";
 
 export const LinksInput = z
   .strictObject({ expires_in_seconds: z.number().int().min(60).max(604_800).default(86_400) })

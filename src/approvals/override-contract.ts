@@ -1,7 +1,7 @@
 /** Wire schemas of an override (03, "Routes"). */
-import { z } from "@hono/zod-openapi";
 import { TaskState } from "../tasks/contract.ts";
 import { Timestamp } from "../wire.ts";
+import { z } from "../zod.ts";
 
 const said = (max: number) =>
   z

@@ -1,5 +1,4 @@
 /** Reviewer policies over HTTP (03-tasks-and-approvals, "Routes"). */
-import { z } from "@hono/zod-openapi";
 import { ledgerOf } from "../audit/ledger-api.ts";
 import type { Access } from "../http/access.ts";
 import { endpoint, reply } from "../http/endpoint.ts";
@@ -8,6 +7,7 @@ import { refuse, refuseInvalid } from "../http/failure.ts";
 import { condition, paged } from "../http/pagination.ts";
 import { PageQuery, Pagination } from "../http/validation.ts";
 import { Slug } from "../wire.ts";
+import { z } from "../zod.ts";
 import { freshPolicyId } from "./configure.ts";
 import { ReviewerPolicy, ReviewerPolicyInput } from "./contract.ts";
 import { POLICY_COLUMNS, policyOf, type StoredPolicy } from "./policies.ts";

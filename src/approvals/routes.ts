@@ -1,4 +1,3 @@
-import { z } from "@hono/zod-openapi";
 import { fail } from "../actor/result.ts";
 import { endpoint, reply, unwrap } from "../http/endpoint.ts";
 import type { App } from "../http/endpoint-spec.ts";
@@ -9,6 +8,7 @@ import { Preview, Risk, RiskLevel, TaskState } from "../tasks/contract.ts";
 import { taskAt } from "../tasks/task-api.ts";
 import { RespondInput } from "../tasks/task-contract.ts";
 import { Slug } from "../wire.ts";
+import { z } from "../zod.ts";
 import { ApprovalRequest, ApprovalStatus } from "./contract.ts";
 import { inboxOf } from "./inbox-api.ts";
 import { namedBy, readNominees } from "./nominees.ts";

@@ -1,9 +1,9 @@
 /** Wire schemas of the audit trail (05-realtime-and-audit, "Audit"). */
-import { z } from "@hono/zod-openapi";
 import { isUuidShaped } from "../actor/ids.ts";
 import { queryInteger } from "../http/validation.ts";
 import { LockedId } from "../locks/contract.ts";
 import { Slug } from "../wire.ts";
+import { z } from "../zod.ts";
 
 const micros = z.string().openapi({ format: "date-time", example: "2026-11-20T22:46:52.123456Z" });
 const hash = z.string().openapi({ description: "hex SHA-256", example: "0".repeat(64) });

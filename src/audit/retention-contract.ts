@@ -1,6 +1,6 @@
 /** Wire schemas of retention and rebuild (docs/design/retention.md, docs/design/rebuild.md). */
-import { z } from "@hono/zod-openapi";
 import { Timestamp } from "../wire.ts";
+import { z } from "../zod.ts";
 import { FirstBad } from "./contract.ts";
 
 const count = z.number().int().min(0);

@@ -1,5 +1,5 @@
 /** Who waits for whom: the edges of the wait-for graph, found as they are needed. */
-import type { Node, SessionNode, Wait } from "./graph-node.ts";
+import type { Node, Wait } from "./graph-node.ts";
 
 /**
  * Calls `visit` for everything that has to go away before `node` goes on, with the wait of a session that the way leads
@@ -7,7 +7,7 @@ import type { Node, SessionNode, Wait } from "./graph-node.ts";
  *
  * - A queued claim waits for all holders, be it by way of the exclusive claims ahead of it.
  * - It also waits for claims ahead. Those whose session waits for this lock only lead to the same holders again and are
- *   passed over; the others are chained in the `elsewhere` line.
+ *   passed over; the others are chained in the `elsewhere` line, which ends at the lock, as the way of each of them does.
  * - An upgrade waits for the *other* holders, so its way does not go through the lock.
  */
 export function eachBlocker(node: Node, visit: (to: Node, by: Wait | undefined) => void): void {
@@ -15,12 +15,10 @@ export function eachBlocker(node: Node, visit: (to: Node, by: Wait | undefined) 
     case "lock":
       for (const { session } of node.holders.values()) visit(session, undefined);
       return;
-    case "wait": {
+    case "wait":
       visit(node.session, undefined);
-      const ahead = node.lock.elsewhere.before(node.turn);
-      if (ahead !== undefined) visit(ahead, undefined);
+      visit(node.lock.elsewhere.before(node.turn) ?? node.lock, undefined);
       return;
-    }
     case "session":
       for (const wait of node.waits.values()) {
         if (wait.upgrade) {
@@ -35,21 +33,40 @@ export function eachBlocker(node: Node, visit: (to: Node, by: Wait | undefined) 
   }
 }
 
-/**
- * The other way round, and from session to session: calls `visit` for every wait that `session` keeps waiting, as a holder
- * or, if it also waits elsewhere, from ahead in a queue; its own may be among them. As soon as `visit` answers false, so
- * does this.
- */
-export function everyHeldUp(session: SessionNode, visit: (wait: Wait) => boolean): boolean {
-  for (const lock of session.holds.keys()) {
-    for (const wait of lock.waits.values()) if (!visit(wait)) return false;
+/** The other way round: calls `visit` for everything that `node` blocks, as `eachBlocker` of that would call it for `node`. */
+export function eachBlocked(node: Node, visit: (from: Node, by: Wait | undefined) => void): void {
+  switch (node.kind) {
+    case "lock": {
+      const first = node.elsewhere.from(0);
+      if (first !== undefined) visit(first, undefined);
+      node.queue.each((wait) => visit(wait.session, wait));
+      return;
+    }
+    case "wait":
+      eachBehind(node, visit);
+      return;
+    case "session":
+      for (const lock of node.holds.keys()) {
+        if (lock.waits.size > 0) visit(lock, undefined);
+        for (const wait of lock.upgrades) if (wait.session !== node) visit(wait.session, wait);
+      }
+      if (node.waits.size > 1) for (const wait of node.waits.values()) if (!wait.upgrade) visit(wait, undefined);
   }
-  if (session.waits.size < 2) return true;
-  for (const { upgrade, lock, turn } of session.waits.values()) {
-    const writer = upgrade ? undefined : lock.writers.from(turn);
-    if (writer !== undefined && !lock.queue.everyFrom(writer.turn, visit)) return false;
-  }
-  return true;
+}
+
+/** Those whose way along the queue leads to this wait first: up to the first writer from the next one in the line on. */
+function eachBehind(wait: Wait, visit: (from: Node, by: Wait | undefined) => void): void {
+  const { elsewhere, queue, writers } = wait.lock;
+  const next = elsewhere.after(wait.turn);
+  if (next !== undefined) visit(next, undefined);
+  const first = writers.from(wait.turn);
+  if (first === undefined) return;
+  const end = next && writers.from(next.turn);
+  const visitOther = (other: Wait) => {
+    if (other !== wait) visit(other.session, other);
+  };
+  queue.each(visitOther, first.turn, end?.turn);
+  if (end !== undefined && end === next) visit(end.session, end);
 }
 
 /**

@@ -1,7 +1,7 @@
 /** Wire schemas of deadlocks (04-locks-and-deadlocks, "Deadlocks" and the routes /locks/deadlocks and /locks/graph). */
-import { z } from "@hono/zod-openapi";
 import { LockKind } from "../locks/contract.ts";
 import { Timestamp } from "../wire.ts";
+import { z } from "../zod.ts";
 import { DEADLOCK_STRATEGIES } from "./victim.ts";
 
 export const DeadlockInfo = z

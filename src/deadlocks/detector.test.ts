@@ -10,7 +10,7 @@ class Observed {
   readonly detector: Detector;
 
   constructor(budget?: number) {
-    this.detector = new Detector(budget);
+    this.detector = new Detector(this.graph.order, budget);
   }
 
   ask(session: string, lock: string, mode: "shared" | "exclusive" = "exclusive"): Found[] {

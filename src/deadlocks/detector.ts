@@ -6,6 +6,7 @@ import type { Cycle } from "./cycle.ts";
 import type { SessionNode } from "./graph-node.ts";
 import { Scan } from "./scan.ts";
 import { searchFrom } from "./search.ts";
+import type { WaitOrder } from "./wait-order.ts";
 
 /** About a millisecond. A report whose searches take more is finished from the timer. */
 export const STEP_BUDGET = 20_000;
@@ -24,8 +25,10 @@ export class Detector {
   #scan: Scan | undefined;
   #scanned: ReadonlySet<SessionNode> = new Set();
   #steps = 0;
+  readonly #order: WaitOrder;
 
-  constructor(budget = STEP_BUDGET) {
+  constructor(order: WaitOrder, budget = STEP_BUDGET) {
+    this.#order = order;
     this.#budget = budget;
   }
 
@@ -43,10 +46,13 @@ export class Detector {
   find(roots: Iterable<SessionNode>): Found[] {
     const found: Found[] = [];
     let left = this.#budget;
-    for (const root of roots) {
-      const searched = searchFrom(root, left);
+    const all = [...roots];
+    for (const root of all) this.#order.unsettle(root);
+    for (const root of all) {
+      const searched = searchFrom(root, this.#order, left);
       left = Math.max(0, left - searched.steps);
       this.#steps += searched.steps;
+      if (searched.kind !== "none") this.#order.loosen(root);
       if (searched.kind === "overflow") this.#parked.add(root);
       if (searched.kind === "cycle") found.push({ cycle: searched.cycle, again: [root] });
     }

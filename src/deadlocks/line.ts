@@ -26,13 +26,18 @@ export class Line<T extends { readonly turn: number }> {
     return this.#places[this.#firstFrom(turn)];
   }
 
-  /** Whether `holds` of each that comes at `turn` or after it; asks no more of them than it has to. */
-  everyFrom(turn: number, holds: (item: T) => boolean): boolean {
-    for (let at = this.#firstFrom(turn); at < this.#places.length; at += 1) {
+  /** The first one that comes after `turn`. */
+  after(turn: number): T | undefined {
+    return this.from(turn + 1);
+  }
+
+  /** Calls `visit` for each that comes at `turn` or after it and, if `end` is given, before that turn. */
+  each(visit: (item: T) => void, turn = Number.NEGATIVE_INFINITY, end = Number.POSITIVE_INFINITY): void {
+    for (let at = turn === Number.NEGATIVE_INFINITY ? 0 : this.#firstFrom(turn); ; at += 1) {
       const place = this.#places[at];
-      if (place !== undefined && !holds(place)) return false;
+      if (place === undefined || place.turn >= end) return;
+      visit(place);
     }
-    return true;
   }
 
   /** Where the first one at or after `turn` is or would be. New waits come last: looked at first. */

@@ -1,8 +1,8 @@
-import { z } from "@hono/zod-openapi";
 import { endpoint } from "../http/endpoint.ts";
 import type { App } from "../http/endpoint-spec.ts";
 import { numberedPage } from "../http/numbered-list.ts";
 import { PageQuery, Pagination } from "../http/validation.ts";
+import { z } from "../zod.ts";
 import { DeadlockInfo, GraphView } from "./contract.ts";
 import { coordinatorOf } from "./coordinator-api.ts";
 

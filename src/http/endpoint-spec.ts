@@ -1,14 +1,21 @@
 /** What a route declares of itself; `endpoint` serves it, `openapi` describes it. */
-import type { OpenAPIHono, z } from "@hono/zod-openapi";
+import type { RouteConfig } from "@asteasolutions/zod-to-openapi";
+import { Hono } from "hono";
 import type { ErrorCode } from "../actor/error-codes.ts";
 import type { Env } from "../env.ts";
+import type { z } from "../zod.ts";
 import type { Access, Principal } from "./access.ts";
 
 export interface AppEnv {
   Bindings: Env;
   Variables: { requestId: string; principal?: Principal; route?: string };
 }
-export type App = OpenAPIHono<AppEnv>;
+
+/** What routes are declared on. */
+export class App extends Hono<AppEnv> {
+  /** One per route, for the document; called when it is asked for, since most isolates never are (openapi.ts). */
+  readonly descriptions: (() => RouteConfig)[] = [];
+}
 
 export type AnySchema = z.ZodObject;
 

@@ -1,7 +1,7 @@
 /** Ids in paths and bodies: the shape is a 400, what the id names is for the route to find or not (02, "Errors"). */
-import { z } from "@hono/zod-openapi";
 import type { ErrorCode } from "../actor/error-codes.ts";
 import { type ActorKind, isUuidShaped, type ParsedId, parseId } from "../actor/ids.ts";
+import { z } from "../zod.ts";
 import { refuse } from "./failure.ts";
 
 /** A UUID of any version; lowered. */

@@ -3,7 +3,7 @@
  * the last row seen, so that following cursors neither repeats nor skips a row while others are written.
  */
 import { createHash } from "node:crypto";
-import type { z } from "@hono/zod-openapi";
+import type { z } from "../zod.ts";
 import { refuseInvalid } from "./failure.ts";
 import { type Bind, condition, type SqlFragment } from "./sql-fragment.ts";
 import type { Pagination } from "./validation.ts";

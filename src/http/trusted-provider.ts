@@ -1,8 +1,8 @@
 /** The identity provider of this deployment: where its keys are, fetched when they are needed (02, "Authentication"). */
 import { createRemoteJWKSet } from "jose";
-import { z } from "zod";
 import type { Env } from "../env.ts";
 import type { Trust } from "../users/identity-token.ts";
+import { z } from "../zod.ts";
 
 /** Nobody waits longer for the provider (ms). */
 const PATIENCE_MS = 5_000;

@@ -1,8 +1,8 @@
 /** zod issues as the API tells them (02, `VALIDATION_ERROR`), and the schemas that query strings share. */
 
-import { z } from "@hono/zod-openapi";
 import type { Issue } from "../actor/result.ts";
 import { namesSecret } from "../tasks/secrets.ts";
+import { z } from "../zod.ts";
 import { MAX_FIELD } from "./body.ts";
 import { refuseInvalid } from "./failure.ts";
 

@@ -1,7 +1,7 @@
 /** Wire schemas of locks (04-locks-and-deadlocks, "Routes"). */
-import { z } from "@hono/zod-openapi";
 import { isUuidShaped } from "../actor/ids.ts";
 import { Timestamp } from "../wire.ts";
+import { z } from "../zod.ts";
 
 export const LockKind = z.enum(["task", "resource", "agent"]);
 export type LockKind = z.infer<typeof LockKind>;

@@ -1,11 +1,11 @@
 /** GET /locks: which leases there are says the read model, how each of them stands says its actor (04, "Routes"). */
-import { z } from "@hono/zod-openapi";
 import { type Caller, hasRole } from "../actor/caller.ts";
 import { parseId } from "../actor/ids.ts";
 import { actorAt } from "../actor/remote.ts";
 import type { Env } from "../env.ts";
 import { condition, type Page, paged, type SqlFragment } from "../http/pagination.ts";
 import { PageQuery } from "../http/validation.ts";
+import { z } from "../zod.ts";
 import { type LockInfo, LockKind } from "./contract.ts";
 import type { LockApi } from "./lock-api.ts";
 

@@ -1,10 +1,10 @@
-import { z } from "@hono/zod-openapi";
 import { actorAt, actorOf } from "../actor/remote.ts";
 import { fail } from "../actor/result.ts";
 import { endpoint, replayHeader, reply, unwrap } from "../http/endpoint.ts";
 import type { App } from "../http/endpoint-spec.ts";
 import { IdParams, lockId } from "../http/ids.ts";
 import { Pagination } from "../http/validation.ts";
+import { z } from "../zod.ts";
 import { acquireAll } from "./acquire-all.ts";
 import { beat } from "./beat.ts";
 import {

@@ -1,5 +1,4 @@
 /** Channels without a WebSocket: long polls and server-sent events, straight from the publisher (05, fallback). */
-import { z } from "@hono/zod-openapi";
 import type { Env } from "../env.ts";
 import type { Principal } from "../http/access.ts";
 import { endpoint, unwrap } from "../http/endpoint.ts";
@@ -7,6 +6,7 @@ import type { App } from "../http/endpoint-spec.ts";
 import { refuseInvalid } from "../http/failure.ts";
 import { queryInteger } from "../http/validation.ts";
 import { causeOf, log } from "../log.ts";
+import { z } from "../zod.ts";
 import { channelExists } from "./channel-existence.ts";
 import { channelName, channelNamed, mayHave } from "./channels.ts";
 import { Event } from "./contract.ts";

@@ -1,6 +1,6 @@
 /** Wire schemas of realtime events (05-realtime-and-audit, "Channels"). */
-import { z } from "@hono/zod-openapi";
 import { Timestamp } from "../wire.ts";
+import { z } from "../zod.ts";
 
 export const EventName = z.enum([
   "lock:acquired",

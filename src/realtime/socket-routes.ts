@@ -1,5 +1,4 @@
 /** WebSockets and the tickets that open them (05-realtime-and-audit, "WebSocket"). */
-import { z } from "@hono/zod-openapi";
 import type { Env } from "../env.ts";
 import type { Principal } from "../http/access.ts";
 import { endpoint, replayHeader, unwrap } from "../http/endpoint.ts";
@@ -7,6 +6,7 @@ import type { App } from "../http/endpoint-spec.ts";
 import { refuse, refuseInvalid } from "../http/failure.ts";
 import { principalRef } from "../users/principal-ref.ts";
 import { Timestamp } from "../wire.ts";
+import { z } from "../zod.ts";
 import { holderOf, principalOf } from "./holder.ts";
 import { type HubAddress, hubFor, hubKey, hubShards } from "./hub-address.ts";
 import { type Entry, hubOf, upgraded, upgradeRequest } from "./hub-api.ts";

@@ -1,5 +1,4 @@
 /** `GET /stats`: the workspace at a glance (03, "Routes"). */
-import { z } from "@hono/zod-openapi";
 import { actorOf } from "../actor/remote.ts";
 import { type Backlog, ledgerOf } from "../audit/ledger-api.ts";
 import type { Env } from "../env.ts";
@@ -10,6 +9,7 @@ import type { HubDoor } from "../realtime/hub-api.ts";
 import { TaskState } from "../tasks/contract.ts";
 import { medianOf } from "../tasks/facts.ts";
 import { Timestamp } from "../wire.ts";
+import { z } from "../zod.ts";
 
 /** Decisions that the median looks back on. */
 const MAX_DECISIONS = 1_000;

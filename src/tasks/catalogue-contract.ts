@@ -1,7 +1,7 @@
 /** Wire schemas of the resource catalogue (03-tasks-and-approvals, "Routes"). */
-import { z } from "@hono/zod-openapi";
 import { Lock } from "../locks/contract.ts";
 import { JsonObject } from "../wire.ts";
+import { z } from "../zod.ts";
 import { ResourceType } from "./contract.ts";
 import { parseResourceKey } from "./resource-key.ts";
 

@@ -1,6 +1,6 @@
 /** Wire schemas of tasks (03-tasks-and-approvals, "Wire shapes"). Pure rules import the types only. */
-import { z } from "@hono/zod-openapi";
 import { AnyObject, JsonObject, Slug, Timestamp } from "../wire.ts";
+import { z } from "../zod.ts";
 
 export const ResourceType = z.enum([
   "database",

@@ -1,7 +1,7 @@
 /** `GET /tasks`: filters and orders over the tasks' read model (03, "Routes"). */
-import { z } from "@hono/zod-openapi";
 import { condition, oneOf, type Page, paged, type SqlFragment } from "../http/pagination.ts";
 import { PageQuery, queryBoolean, queryList, queryTime } from "../http/validation.ts";
+import { z } from "../zod.ts";
 import { ResourceType, RiskLevel, TaskState } from "./contract.ts";
 import type { Task } from "./task-contract.ts";
 

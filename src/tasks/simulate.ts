@@ -1,11 +1,11 @@
 /** `POST /tasks/simulate`: preview, risk and reviewers of a change nobody filed, under the stored policies or others. */
-import { z } from "@hono/zod-openapi";
 import type { Caller } from "../actor/caller.ts";
 import { ok, type Result } from "../actor/result.ts";
 import { Requirement, type ReviewerPolicy, ReviewerPolicyInput } from "../approvals/contract.ts";
 import { requiredApprovals } from "../approvals/quorum.ts";
 import type { Env } from "../env.ts";
 import { Slug } from "../wire.ts";
+import { z } from "../zod.ts";
 import { MetadataInput, Preview, Risk } from "./contract.ts";
 import { askedView, forecast } from "./forecast.ts";
 import { timestamp } from "./task.ts";

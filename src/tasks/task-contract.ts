@@ -1,9 +1,9 @@
 /** Wire schemas of the task itself and of the bodies of its routes (03-tasks-and-approvals). */
-import { z } from "@hono/zod-openapi";
 import { Command } from "../agents/commands.ts";
 import { ApprovalRequest, Requirement } from "../approvals/contract.ts";
 import { Lease } from "../locks/contract.ts";
 import { JsonObject, Slug, Timestamp } from "../wire.ts";
+import { z } from "../zod.ts";
 import { MAX_CONFIG_BYTES, MetadataInput, Preview, Risk, TaskConfig, TaskMetadata, TaskState } from "./contract.ts";
 
 export const DecisionAction = z.enum(["approve", "reject", "request_changes"]);

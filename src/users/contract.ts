@@ -1,9 +1,9 @@
 /** Wire schemas of users, tokens and /me (02-http-and-auth, "Users"). */
-import { z } from "@hono/zod-openapi";
 import { Role } from "../approvals/contract.ts";
 import { SCOPES } from "../http/access.ts";
 import { Pagination } from "../http/validation.ts";
 import { Slug, Timestamp } from "../wire.ts";
+import { z } from "../zod.ts";
 
 /** Each once, in the order given. */
 export const Roles = z

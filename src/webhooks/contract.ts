@@ -1,7 +1,7 @@
 /** Wire schemas of /webhooks (docs/design/webhooks.md). */
-import { z } from "@hono/zod-openapi";
 import { PageQuery, Pagination } from "../http/validation.ts";
 import { Slug, Timestamp } from "../wire.ts";
+import { z } from "../zod.ts";
 
 const name = z.string().min(1).max(200);
 const url = z.string().min(1).max(2048).openapi({ example: "https://example.com/countersign" });
