@@ -228,8 +228,9 @@ export class Storage {
       .map((row) => row.target);
   }
 
-  owes(): boolean {
-    return this.#sql.exec("SELECT 1 FROM outbox LIMIT 1").toArray().length > 0;
+  /** Whether any effect is owed; or any whose number is below `n`. */
+  owes(n = Number.MAX_SAFE_INTEGER): boolean {
+    return this.#sql.exec("SELECT 1 FROM outbox WHERE n < ? LIMIT 1", n).toArray().length > 0;
   }
 
   acknowledge(target: string, upTo: number): void {
