@@ -107,7 +107,16 @@ function rounded(_: string, value: unknown): unknown {
 }
 
 function growthPlot(points: readonly GrowthPoint[]): string {
-  const names = ["acquire", "heartbeat", "respond", "claim", "list_tasks", "list_audit"] as const;
+  const names = [
+    "acquire",
+    "heartbeat",
+    "respond",
+    "claim",
+    "list_tasks",
+    "list_audit",
+    "filter_tasks",
+    "list_locks",
+  ] as const;
   return plot(
     "Cost of a call as history grows",
     "tasks, locks and audit rows in D1, each",

@@ -1,12 +1,15 @@
 /**
  * D1's tables: configuration (users, agents, tokens, policies, delegations, catalogue), written through the configuration journal only,
  * and history (audit trail, read models), written by ledgers only. Every table and unique key starts with `workspace`.
- * JSON columns are text. Times are RFC 3339 text, so that they sort as they are.
+ * JSON columns are text. Times are RFC 3339 text, so that they sort as they are. An index of a list is its filter, then its order, then
+ * what else is filtered by, so that neither a page nor its count reads rows that it does not show (test/list-plans.worker.test.ts).
  */
 import { sql } from "drizzle-orm";
 import { index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 
 const workspace = () => text("workspace").notNull();
+/** When something was made, and when it was changed last. */
+const changes = () => ({ created_at: text("created_at").notNull(), updated_at: text("updated_at").notNull() });
 const json = <T>(name: string) => text(name, { mode: "json" }).$type<T>();
 
 export const users = sqliteTable(
@@ -20,8 +23,7 @@ export const users = sqliteTable(
     manager_id: text("manager_id"),
     oidc_subject: text("oidc_subject"),
     active: integer("active", { mode: "boolean" }).notNull(),
-    created_at: text("created_at").notNull(),
-    updated_at: text("updated_at").notNull(),
+    ...changes(),
   },
   (t) => [
     primaryKey({ columns: [t.workspace, t.id] }),
@@ -44,8 +46,7 @@ export const agents = sqliteTable(
     labels: json<Record<string, string>>("labels").notNull(),
     config: json<Record<string, unknown>>("config").notNull(),
     active: integer("active", { mode: "boolean" }).notNull(),
-    created_at: text("created_at").notNull(),
-    updated_at: text("updated_at").notNull(),
+    ...changes(),
   },
   (t) => [primaryKey({ columns: [t.workspace, t.id] })],
 );
@@ -79,8 +80,7 @@ export const policies = sqliteTable(
     id: text("id").notNull(),
     /** the ReviewerPolicy as served, without id and times */
     body: json<Record<string, unknown>>("body").notNull(),
-    created_at: text("created_at").notNull(),
-    updated_at: text("updated_at").notNull(),
+    ...changes(),
   },
   (t) => [primaryKey({ columns: [t.workspace, t.id] })],
 );
@@ -94,8 +94,7 @@ export const delegations = sqliteTable(
     owner_id: text("owner_id").notNull(),
     /** the DelegationPolicy as served, without id, owner and times */
     body: json<Record<string, unknown>>("body").notNull(),
-    created_at: text("created_at").notNull(),
-    updated_at: text("updated_at").notNull(),
+    ...changes(),
   },
   (t) => [
     primaryKey({ columns: [t.workspace, t.id] }),
@@ -111,8 +110,7 @@ export const webhooks = sqliteTable(
     id: text("id").notNull(),
     /** the rest of the record; of its secrets only the names from which they are derived */
     body: json<Record<string, unknown>>("body").notNull(),
-    created_at: text("created_at").notNull(),
-    updated_at: text("updated_at").notNull(),
+    ...changes(),
   },
   (t) => [primaryKey({ columns: [t.workspace, t.id] })],
 );
@@ -130,8 +128,7 @@ export const catalogue = sqliteTable(
     owner: text("owner"),
     dependents: json<string[]>("dependents").notNull(),
     labels: json<Record<string, string>>("labels").notNull(),
-    created_at: text("created_at").notNull(),
-    updated_at: text("updated_at").notNull(),
+    ...changes(),
   },
   (t) => [primaryKey({ columns: [t.workspace, t.key] })],
 );
@@ -165,7 +162,7 @@ export const auditLog = sqliteTable(
   },
   (t) => [
     uniqueIndex("audit_chain").on(t.workspace, t.actor, t.seq),
-    index("audit_subject").on(t.workspace, t.subject_type, t.subject_id, t.id),
+    index("audit_subject").on(t.workspace, t.subject_id, t.id, t.subject_type),
     index("audit_task").on(t.workspace, t.task_id, t.id),
     index("audit_who").on(t.workspace, t.who_id, t.id),
     index("audit_request").on(t.workspace, t.request_id),
@@ -198,8 +195,7 @@ export const tasks = sqliteTable(
     priority: integer("priority").notNull(),
     risk_score: integer("risk_score"),
     risk_level: text("risk_level"),
-    created_at: text("created_at").notNull(),
-    updated_at: text("updated_at").notNull(),
+    ...changes(),
     tags: text("tags").notNull(),
     body: text("body").notNull(),
   },
@@ -208,7 +204,9 @@ export const tasks = sqliteTable(
     index("tasks_created").on(t.workspace, t.created_at, t.id),
     index("tasks_updated").on(t.workspace, t.updated_at, t.id),
     index("tasks_state").on(t.workspace, t.state, t.created_at, t.id),
-    index("tasks_author").on(t.workspace, t.author_id, t.created_at),
+    index("tasks_author").on(t.workspace, t.author_id, t.created_at, t.id),
+    index("tasks_type").on(t.workspace, t.type, t.created_at, t.id),
+    index("tasks_risk_level").on(t.workspace, t.risk_level, t.created_at, t.id),
     index("tasks_risk").on(t.workspace, t.risk_score, t.id),
   ],
 );
@@ -279,8 +277,9 @@ export const locks = sqliteTable(
   },
   (t) => [
     primaryKey({ columns: [t.workspace, t.id] }),
-    index("locks_resource").on(t.workspace, t.resource_type, t.resource_id),
-    index("locks_agent").on(t.workspace, t.agent_id, t.session_id),
+    index("locks_resource").on(t.workspace, t.resource_id, t.status, t.since, t.id, t.resource_type),
+    index("locks_agent").on(t.workspace, t.agent_id, t.status, t.since, t.id),
+    index("locks_since").on(t.workspace, t.status, t.since, t.id, t.resource_type),
   ],
 );
 

@@ -46,7 +46,7 @@ describe("a subscriber", () => {
 
   test("who knows more than the hub makes the hub ask", () => {
     const then = joined(feed(5), 1, 8);
-    expect(then).toEqual(feed(5, 8, [[1, 8]]));
+    expect(then).toEqual(feed(5, 5, [[1, 8]]));
     expect(toAsk(then)).toBe(5);
   });
 
@@ -91,20 +91,26 @@ describe("a page", () => {
   });
 
   test("resets whoever asked for what never was, but not who came while it was on its way", () => {
-    const asked = feed(5, 9, [[1, 9]]);
-    const now = feed(5, 9, [
+    const asked = feed(5, 5, [[1, 9]]);
+    const now = feed(5, 5, [
       [1, 9],
       [2, 8],
     ]);
     const step = paged(now, asked, 5, page(5));
     expect(step.replayed).toEqual([{ socket: 1, events: [], reset: true }]);
-    expect(step.feed).toEqual(feed(5, 8, [[2, 8]]));
+    expect(step.feed).toEqual(feed(5, 5, [[2, 8]]));
     expect(toAsk(step.feed)).toBe(5);
   });
 
   test("does not answer what was heard of since it was asked for", () => {
     const asked = feed(3, 4);
     expect(paged(heard(asked, 6), asked, 3, page(4, 4)).feed).toEqual(feed(4, 6));
+  });
+
+  test("does not answer a push of what a subscriber had claimed before", () => {
+    const asked = joined(feed(3), 1, 5);
+    const now = pushed(asked, events(5)).feed;
+    expect(paged(now, asked, 3, page(4, 4)).feed).toEqual(feed(4, 5));
   });
 });
 

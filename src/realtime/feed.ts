@@ -9,7 +9,7 @@ import type { Event } from "./contract.ts";
 export interface Feed {
   /** seq of the last event that live subscribers have, or had no need of */
   readonly cursor: number;
-  /** The highest seq that we heard of; above the cursor, something was missed. */
+  /** The highest seq that the publisher told us of; above the cursor, something was missed. */
   readonly known: number;
   /** Who is not live yet: the seq up to which each has everything. */
   readonly replays: ReadonlyMap<number, number>;
@@ -45,8 +45,7 @@ export function heard(feed: Feed, seq: number): Feed {
 export function joined(feed: Feed, socket: number, since: number | undefined): Feed {
   if (since === undefined) return feed;
   if (since === feed.cursor) return left(feed, socket);
-  // Another hub may have shown them what is still on its way to this one.
-  return { ...heard(feed, since), replays: new Map(feed.replays).set(socket, since) };
+  return { ...feed, replays: new Map(feed.replays).set(socket, since) };
 }
 
 export function left(feed: Feed, socket: number): Feed {
@@ -73,8 +72,13 @@ export function pushed(feed: Feed, events: readonly Event[]): Step {
 /** After which seq the publisher has to be asked for a page; undefined if everybody has everything. */
 export function toAsk(feed: Feed): number | undefined {
   const places = [...feed.replays.values()].filter((after) => after <= feed.cursor);
-  if (feed.known > feed.cursor) places.push(feed.cursor);
+  if (isBehind(feed)) places.push(feed.cursor);
   return places.length === 0 ? undefined : Math.min(...places);
+}
+
+/** Whether there may be more than the cursor: another hub may have shown a subscriber what is still on its way to this one. */
+function isBehind({ cursor, known, replays }: Feed): boolean {
+  return known > cursor || [...replays.values()].some((after) => after > cursor);
 }
 
 /**
@@ -103,7 +107,7 @@ function read(feed: Feed, asked: Feed, from: number, { events, head }: EventsPag
     }
   }
   return {
-    feed: { cursor, known: stillKnown(feed, asked, Math.max(cursor, head), replays), replays },
+    feed: { cursor, known: stillKnown(feed, asked, Math.max(cursor, head)), replays },
     live: above(events, feed.cursor),
     lost: false,
     replayed,
@@ -111,7 +115,7 @@ function read(feed: Feed, asked: Feed, from: number, { events, head }: EventsPag
 }
 
 function forgotten(feed: Feed, asked: Feed, from: number, head: number): Step {
-  const lost = from === feed.cursor && asked.known > asked.cursor;
+  const lost = from === feed.cursor && isBehind(asked);
   const cursor = lost ? head : feed.cursor;
   const replays = new Map(feed.replays);
   const replayed: Replayed[] = [];
@@ -120,13 +124,13 @@ function forgotten(feed: Feed, asked: Feed, from: number, head: number): Step {
     replays.delete(socket);
     replayed.push({ socket, events: [], reset: true });
   }
-  const known = lost ? stillKnown(feed, asked, cursor, replays) : feed.known;
+  const known = lost ? stillKnown(feed, asked, cursor) : feed.known;
   return { feed: { cursor, known, replays }, live: [], lost, replayed };
 }
 
-/** A page that reached `seen` answers what was heard before it was asked for, except what a subscriber still insists on. */
-function stillKnown(feed: Feed, asked: Feed, seen: number, replays: Feed["replays"]): number {
-  return Math.max(seen, feed.known > asked.known ? feed.known : 0, ...replays.values());
+/** A page that reached `seen` answers what was heard before it was asked for, and nothing that was heard since. */
+function stillKnown(feed: Feed, asked: Feed, seen: number): number {
+  return Math.max(seen, feed.known > asked.known ? feed.known : 0);
 }
 
 function above(events: readonly Event[], seq: number): readonly Event[] {

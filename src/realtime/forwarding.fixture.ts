@@ -107,7 +107,7 @@ type Message =
   | { readonly event: "reset"; readonly payload: { readonly seq: number } }
   | { readonly event: "error"; readonly payload: { readonly code: string; readonly channel: string } };
 
-/** A hub that can be evicted: disk and sockets stay, what it was doing does not. */
+/** A hub that can be evicted or crash: disk and sockets stay, what it was doing does not. */
 export class Hub {
   readonly publisher: FakePublisher;
   readonly store = new FakeChannelStore();
@@ -119,6 +119,7 @@ export class Hub {
   failing: () => boolean = () => false;
   readonly #schedule: Schedule;
   #life = 0;
+  #calls = 0;
 
   constructor(publisher: FakePublisher, schedule: Schedule) {
     this.publisher = publisher;
@@ -126,8 +127,15 @@ export class Hub {
     this.forwarding = this.#awake();
   }
 
+  /** The platform evicts no object while a call that it made is on its way. */
   evict(): void {
+    if (this.#calls === 0) this.crash();
+  }
+
+  /** What is on its way still arrives, in whatever order; nobody hears the answer. */
+  crash(): void {
     this.#life += 1;
+    this.#calls = 0;
     this.forwarding = this.#awake();
   }
 
@@ -153,10 +161,12 @@ export class Hub {
     /** A call of an instance that is no more is never answered. */
     const call = async <T>(what: string, work: () => T): Promise<T> => {
       const fails = this.failing();
+      this.#calls += 1;
       await this.#schedule(what);
       const value = fails ? undefined : work();
       await this.#schedule(`answer to ${what}`);
       if (life !== this.#life) return new Promise(() => {});
+      this.#calls -= 1;
       if (value === undefined) throw new Error(`${what} failed, for a test`);
       return value;
     };

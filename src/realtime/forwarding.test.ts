@@ -14,7 +14,7 @@ type Act =
   | { readonly do: "publish"; readonly step: number; readonly push: "arrives" | "lost" | "twice" | "late" }
   | { readonly do: "subscribe"; readonly back: number | null }
   | { readonly do: "unsubscribe"; readonly nth: number }
-  | { readonly do: "proceed" | "evict" | "fail" | "recover" | "renew" };
+  | { readonly do: "proceed" | "evict" | "crash" | "fail" | "recover" | "renew" };
 
 const act: fc.Arbitrary<Act> = fc.oneof(
   { weight: 8, arbitrary: fc.constant<Act>({ do: "proceed" }) },
@@ -33,7 +33,13 @@ const act: fc.Arbitrary<Act> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant("unsubscribe" as const), nth: fc.nat(5) }) },
   {
     weight: 2,
-    arbitrary: fc.constantFrom<Act>({ do: "evict" }, { do: "fail" }, { do: "recover" }, { do: "renew" }),
+    arbitrary: fc.constantFrom<Act>(
+      { do: "evict" },
+      { do: "crash" },
+      { do: "fail" },
+      { do: "recover" },
+      { do: "renew" },
+    ),
   },
 );
 
@@ -80,6 +86,9 @@ async function live(hub: Hub, acts: readonly Act[], schedule: fc.Scheduler): Pro
         break;
       case "evict":
         hub.evict();
+        break;
+      case "crash":
+        hub.crash();
         break;
       case "fail":
       case "recover":
@@ -128,7 +137,7 @@ async function play(schedule: fc.Scheduler, acts: readonly Act[], kept: number, 
 
 const story = fc.array(act, { minLength: 30, maxLength: 120, size: "max" });
 
-test("nothing is missing, nothing comes twice, each in order: whatever is lost, late, doubled, evicted or out of reach", async () => {
+test("nothing is missing, nothing comes twice, each in order: whatever is lost, late, doubled, evicted, crashed or out of reach", async () => {
   await fc.assert(
     fc.asyncProperty(fc.scheduler(), story, async (schedule, acts) => {
       const { publisher, hub, subscribers, members } = await play(schedule, acts, Number.POSITIVE_INFINITY);
@@ -144,9 +153,9 @@ test("nothing is missing, nothing comes twice, each in order: whatever is lost, 
   );
 });
 
-test("while no push is lost, nothing waits for a renewal", async () => {
+test("while no push is lost and nothing crashes, nothing waits for a renewal", async () => {
   const reliable = story.map((acts) =>
-    acts.filter((one) => one.do !== "renew" && !(one.do === "publish" && one.push === "lost")),
+    acts.filter((one) => one.do !== "renew" && one.do !== "crash" && !(one.do === "publish" && one.push === "lost")),
   );
   await fc.assert(
     fc.asyncProperty(fc.scheduler(), reliable, async (schedule, acts) => {
