@@ -15,6 +15,7 @@ import { startZooKeeper } from "./contestants/zookeeper.ts";
 import { machine } from "./machine.ts";
 import { auditLag } from "./measures/audit-lag.ts";
 import { deadlock } from "./measures/deadlock.ts";
+import { detector } from "./measures/detector.ts";
 import { type GrowthPoint, growth } from "./measures/growth.ts";
 import { heartbeat } from "./measures/heartbeat.ts";
 import { heldLocks } from "./measures/held-locks.ts";
@@ -35,6 +36,7 @@ const MEASURES: Readonly<Record<string, Measure>> = {
   tasks: fullTasks,
   "held-locks": heldLocks,
   deadlock,
+  detector,
   "audit-lag": auditLag,
   growth,
   bundle,

@@ -1,9 +1,7 @@
 /**
  * `npm run soak`: random clients on random locks of a spawned server that is killed at random instants, round after round
  * (04, "Tests that must exist"). Prints its seed, then figures; the first round that fails is shrunk to a small program that
- * fails, too, and ends it.
- *
- * `SOAK_SEED` (a number) makes the same programs again, though not the same timing; `SOAK_MINUTES` (3) is how long it goes on.
+ * fails, too, and ends it. `npm run soak -- --help` tells the options.
  */
 import { shrunk } from "../src/locks/history/shrunk.ts";
 import { type Program, programOf } from "../test/soak/program.ts";
@@ -11,6 +9,7 @@ import { type Figures, type Judged, Round } from "../test/soak/round.ts";
 import { SoakServer } from "../test/soak/soak-server.ts";
 import { type Cast, castOf } from "../test/support/main-job.ts";
 import { Random } from "../test/support/random.ts";
+import { optionsOf, positive, whole } from "./options.ts";
 
 const STEPS = 260;
 /** Rounds at a time: clients of one spend most of their time waiting for each other. */
@@ -35,9 +34,19 @@ const NOTHING: Figures = {
   deadlocked: [],
 };
 
-const seed = Number(process.env.SOAK_SEED ?? Math.trunc(Math.random() * 2 ** 31));
-const end = Date.now() + Number(process.env.SOAK_MINUTES ?? 3) * 60_000;
-console.log(`SOAK_SEED=${seed}`);
+const { seed, minutes } = optionsOf({
+  command: "npm run soak",
+  about: "random clients on random locks of a server that crashes; every rule is checked, what fails is made smaller",
+  options: {
+    seed: whole(
+      "which programs: the same again, though not their timing (random)",
+      Math.trunc(Math.random() * 2 ** 31),
+    ),
+    minutes: positive("how long it goes on (3)", 3),
+  },
+});
+const end = Date.now() + minutes * 60_000;
+console.log(`--seed ${seed}`);
 
 const server = await SoakServer.start();
 const cast = await castOf(server.url);
@@ -74,7 +83,7 @@ if (failed !== undefined) {
   const smallest = await shrunk(failed.program, fails, SHRINKING_RUNS);
   console.log(`${smallest.length} of ${failed.program.length} steps still fail:`);
   for (const step of smallest) console.log(`  ${JSON.stringify(step)}`);
-  console.log(`again from there on: SOAK_SEED=${failed.seed} npm run soak`);
+  console.log(`again from there on: npm run soak -- --seed ${failed.seed}`);
   process.exitCode = 1;
 }
 await server.end();

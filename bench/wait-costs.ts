@@ -6,6 +6,8 @@ export interface Costs {
   readonly all: readonly number[];
   /** Of those that closed a deadlock. */
   readonly closing: readonly number[];
+  /** Of all others. */
+  readonly quiet: readonly number[];
 }
 
 /** What each wait of `run` costs: the median over rounds, in which it does the same again. One more round warms up. */
@@ -14,10 +16,11 @@ export function costs(run: () => readonly Waited[], rounds: number): Costs {
   const runs = Array.from({ length: rounds }, run);
   const all: number[] = [];
   const closing: number[] = [];
+  const quiet: number[] = [];
   for (const [at, { closed }] of (runs[0] ?? []).entries()) {
     const us = median(runs.flatMap((one) => one[at]?.us ?? []));
     all.push(us);
-    if (closed) closing.push(us);
+    (closed ? closing : quiet).push(us);
   }
-  return { all, closing };
+  return { all, closing, quiet };
 }

@@ -22,7 +22,7 @@ export const SHAPES: readonly Shape[] = [
   { name: "tangle: spread, and each waits for a second lock, too", run: tangle },
 ];
 
-/** Two chains, and the last of each waits for the first of the other, in turns. */
+/** Two chains, and the last of each waits for the first of the other, in turns. What is parked is counted, too. */
 export function flip(): readonly Waited[] {
   const locks = new ReportedLocks();
   const half = WAITERS / 2;
@@ -33,9 +33,9 @@ export function flip(): readonly Waited[] {
   return Array.from({ length: 100 }, (_, sample) => {
     const [one, other] = sample % 2 === 0 ? ["left", "right"] : ["right", "left"];
     const waited = locks.wait(`${one}-0`, `resource:${other}-${half - 1}`);
-    locks.slices();
+    const us = locks.slices().reduce((sum, slice) => sum + slice, waited.us);
     locks.end(`resource:${other}-${half - 1}`, waited.claim);
-    return waited;
+    return { ...waited, us };
   });
 }
 
@@ -43,7 +43,7 @@ export function flip(): readonly Waited[] {
 export function ring(): number {
   const locks = chained();
   const { us } = locks.wait(nameOf(0), lockOf(WAITERS - 1, 0));
-  return us + locks.slices().reduce((sum, slice) => sum + slice, 0);
+  return locks.slices().reduce((sum, slice) => sum + slice, us);
 }
 
 /** A reproducible source of chance (mulberry32). */

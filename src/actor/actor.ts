@@ -171,7 +171,7 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
     this.#outbox?.settled();
     if (done.tx.audited) this.#ships().poke();
     if (done.tx.events.length > 0) this.publish(done.tx.events);
-    if (done.tx.effectTargets.size > 0) this.ctx.waitUntil(this.#effects().enqueued(now, done.tx.effectTargets));
+    if (done.tx.effects.size > 0) this.ctx.waitUntil(this.#effects().enqueued(now, done.tx.effects));
     return done.value;
   }
 
@@ -192,7 +192,7 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
       // The transaction would end before the work does.
       if (value instanceof Promise) throw new Error("a commit takes no async work");
       if (counters.head_seq > counters.shipped) tx.timerBy(SHIP_TIMER, now + SHIP_SWEEP_MS);
-      if (tx.effectTargets.size > 0) tx.timerBy(EFFECTS_TIMER, now + EFFECTS_SWEEP_MS);
+      if (tx.effects.size > 0) tx.timerBy(EFFECTS_TIMER, now + EFFECTS_SWEEP_MS);
       this.#forget(counters);
       counters.members = this.nextMember - 1;
       // A heartbeat counts nothing.

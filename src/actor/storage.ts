@@ -109,6 +109,8 @@ type Link = Pick<ChainedEntry, "prev_hash" | "hash">;
 
 export class Storage {
   readonly #sql: SqlStorage;
+  /** Whether no document can have a second part: known of an actor that was made in this life. */
+  #hasOnlyShort = false;
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
@@ -122,6 +124,7 @@ export class Storage {
   createTables(own: readonly string[]): void {
     this.#sql.exec(KIT_TABLES);
     for (const script of own) this.#sql.exec(script);
+    this.#hasOnlyShort = true;
   }
 
   /** Brings an actor that exists to the tables that this code knows. */
@@ -225,8 +228,9 @@ export class Storage {
       .map((row) => row.target);
   }
 
-  owes(): boolean {
-    return this.#sql.exec("SELECT 1 FROM outbox LIMIT 1").toArray().length > 0;
+  /** Whether any effect is owed; or any whose number is below `n`. */
+  owes(n = Number.MAX_SAFE_INTEGER): boolean {
+    return this.#sql.exec("SELECT 1 FROM outbox WHERE n < ? LIMIT 1", n).toArray().length > 0;
   }
 
   acknowledge(target: string, upTo: number): void {
@@ -281,10 +285,11 @@ export class Storage {
   /** Writes a document that is JSON text already. */
   writeJson(key: string, text: string): void {
     const parts = partsOf(text, PART_CHARS);
+    if (parts.length > 1) this.#hasOnlyShort = false;
     parts.forEach((body, part) => {
       this.#sql.exec("INSERT OR REPLACE INTO documents VALUES (?, ?, ?)", key, part, body);
     });
-    this.#sql.exec("DELETE FROM documents WHERE key = ? AND part >= ?", key, parts.length);
+    if (!this.#hasOnlyShort) this.#sql.exec("DELETE FROM documents WHERE key = ? AND part >= ?", key, parts.length);
   }
 
   erase(key: string): void {

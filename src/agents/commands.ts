@@ -2,13 +2,15 @@
 import { Lease } from "../locks/contract.ts";
 import { z } from "../zod.ts";
 
-export const Command = z
-  .strictObject({
-    command: z.enum(["task:apply", "cancel", "drain"]),
-    task_id: z.uuid().optional(),
-    leases: z.array(Lease).optional(),
-  })
-  .openapi("AgentCommand");
+export const Command = z.lazy(() =>
+  z
+    .strictObject({
+      command: z.enum(["task:apply", "cancel", "drain"]),
+      task_id: z.uuid().optional(),
+      leases: z.array(Lease).optional(),
+    })
+    .openapi("AgentCommand"),
+);
 export type Command = z.infer<typeof Command>;
 
 /** A command for as long as a permit of this session is held. */

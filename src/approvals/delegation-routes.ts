@@ -13,7 +13,7 @@ import { delegationsOf } from "./delegations.ts";
 const tag = "Approvals";
 const READ: Access = { roles: "any", scope: "approvals:read" };
 const WRITE: Access = { roles: "any", scope: "approvals:write", fresh: true };
-const OnePolicy = z.strictObject({ id: Slug });
+const OnePolicy = z.lazy(() => z.strictObject({ id: Slug }));
 
 /** Before the routes of `/approvals/{id}`, or their parameter would swallow these. */
 export function delegationRoutes(app: App): void {

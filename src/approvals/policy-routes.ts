@@ -15,7 +15,7 @@ import { POLICY_COLUMNS, policyOf, type StoredPolicy } from "./policies.ts";
 const TAG = "policies";
 const READ: Access = { roles: "any", scope: "approvals:read" };
 const WRITE: Access = { roles: ["admin"], scope: "admin", fresh: true };
-const OnePolicy = z.strictObject({ id: Slug });
+const OnePolicy = z.lazy(() => z.strictObject({ id: Slug }));
 
 export function policyRoutes(app: App): void {
   endpoint(

@@ -6,12 +6,14 @@ import { condition, paged } from "../http/pagination.ts";
 import { PageQuery, Pagination } from "../http/validation.ts";
 import { z } from "../zod.ts";
 
-const StuckTasks = z
-  .strictObject({
-    tasks: z.array(z.strictObject({ task_id: z.uuid(), policy_id: z.string(), why: z.string() })),
-    pagination: Pagination,
-  })
-  .openapi("StuckTasks");
+const StuckTasks = z.lazy(() =>
+  z
+    .strictObject({
+      tasks: z.array(z.strictObject({ task_id: z.uuid(), policy_id: z.string(), why: z.string() })),
+      pagination: Pagination,
+    })
+    .openapi("StuckTasks"),
+);
 
 export function stuckRoutes(app: App): void {
   endpoint(

@@ -8,6 +8,8 @@ import { sql } from "drizzle-orm";
 import { index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 
 const workspace = () => text("workspace").notNull();
+/** When something was made, and when it was changed last. */
+const changes = () => ({ created_at: text("created_at").notNull(), updated_at: text("updated_at").notNull() });
 const json = <T>(name: string) => text(name, { mode: "json" }).$type<T>();
 
 export const users = sqliteTable(
@@ -21,8 +23,7 @@ export const users = sqliteTable(
     manager_id: text("manager_id"),
     oidc_subject: text("oidc_subject"),
     active: integer("active", { mode: "boolean" }).notNull(),
-    created_at: text("created_at").notNull(),
-    updated_at: text("updated_at").notNull(),
+    ...changes(),
   },
   (t) => [
     primaryKey({ columns: [t.workspace, t.id] }),
@@ -45,8 +46,7 @@ export const agents = sqliteTable(
     labels: json<Record<string, string>>("labels").notNull(),
     config: json<Record<string, unknown>>("config").notNull(),
     active: integer("active", { mode: "boolean" }).notNull(),
-    created_at: text("created_at").notNull(),
-    updated_at: text("updated_at").notNull(),
+    ...changes(),
   },
   (t) => [primaryKey({ columns: [t.workspace, t.id] })],
 );
@@ -80,8 +80,7 @@ export const policies = sqliteTable(
     id: text("id").notNull(),
     /** the ReviewerPolicy as served, without id and times */
     body: json<Record<string, unknown>>("body").notNull(),
-    created_at: text("created_at").notNull(),
-    updated_at: text("updated_at").notNull(),
+    ...changes(),
   },
   (t) => [primaryKey({ columns: [t.workspace, t.id] })],
 );
@@ -95,8 +94,7 @@ export const delegations = sqliteTable(
     owner_id: text("owner_id").notNull(),
     /** the DelegationPolicy as served, without id, owner and times */
     body: json<Record<string, unknown>>("body").notNull(),
-    created_at: text("created_at").notNull(),
-    updated_at: text("updated_at").notNull(),
+    ...changes(),
   },
   (t) => [
     primaryKey({ columns: [t.workspace, t.id] }),
@@ -112,8 +110,7 @@ export const webhooks = sqliteTable(
     id: text("id").notNull(),
     /** the rest of the record; of its secrets only the names from which they are derived */
     body: json<Record<string, unknown>>("body").notNull(),
-    created_at: text("created_at").notNull(),
-    updated_at: text("updated_at").notNull(),
+    ...changes(),
   },
   (t) => [primaryKey({ columns: [t.workspace, t.id] })],
 );
@@ -131,8 +128,7 @@ export const catalogue = sqliteTable(
     owner: text("owner"),
     dependents: json<string[]>("dependents").notNull(),
     labels: json<Record<string, string>>("labels").notNull(),
-    created_at: text("created_at").notNull(),
-    updated_at: text("updated_at").notNull(),
+    ...changes(),
   },
   (t) => [primaryKey({ columns: [t.workspace, t.key] })],
 );
@@ -199,8 +195,7 @@ export const tasks = sqliteTable(
     priority: integer("priority").notNull(),
     risk_score: integer("risk_score"),
     risk_level: text("risk_level"),
-    created_at: text("created_at").notNull(),
-    updated_at: text("updated_at").notNull(),
+    ...changes(),
     tags: text("tags").notNull(),
     body: text("body").notNull(),
   },

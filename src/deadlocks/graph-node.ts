@@ -42,7 +42,7 @@ export interface LockNode extends Place {
   readonly holders: Map<string, Hold>;
   readonly waits: Map<string, Wait>;
   /** Waits of holders for the other holders: two of them are a deadlock, so there are few. */
-  readonly upgrades: Wait[];
+  upgrades: readonly Wait[];
   /** The queued claims, and those of them for exclusive mode. */
   readonly queue: Line<Wait>;
   readonly writers: Line<Wait>;

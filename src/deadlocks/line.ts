@@ -26,14 +26,9 @@ export class Line<T extends { readonly turn: number }> {
     return this.#places[this.#firstFrom(turn)];
   }
 
-  /** The first one that comes after `turn`. */
-  after(turn: number): T | undefined {
-    return this.from(turn + 1);
-  }
-
-  /** Calls `visit` for each that comes at `turn` or after it and, if `end` is given, before that turn. */
-  each(visit: (item: T) => void, turn = Number.NEGATIVE_INFINITY, end = Number.POSITIVE_INFINITY): void {
-    for (let at = turn === Number.NEGATIVE_INFINITY ? 0 : this.#firstFrom(turn); ; at += 1) {
+  /** Calls `visit` for each that comes at `begin` or after it and before `end`. */
+  each(visit: (item: T) => void, begin: number, end = Number.POSITIVE_INFINITY): void {
+    for (let at = this.#firstFrom(begin); ; at += 1) {
       const place = this.#places[at];
       if (place === undefined || place.turn >= end) return;
       visit(place);

@@ -1,7 +1,7 @@
 import { eachBlocked, eachBlocker } from "./blockers.ts";
 import type { Leaving } from "./cycle.ts";
 import { Frontier } from "./frontier.ts";
-import type { Node } from "./graph-node.ts";
+import type { Node, Wait } from "./graph-node.ts";
 
 /** An edge from what was seen looking ahead to what was seen looking back. */
 export interface Meeting extends Leaving {
@@ -17,28 +17,27 @@ export class Look {
   readonly passed: Node[] = [];
   /** An edge each. */
   steps = 0;
+  /** About how many there will be after the next node. */
+  due = 0;
   readonly #open = new Frontier<Node>();
   readonly #isAhead: boolean;
   readonly #stamp: number;
+  readonly #otherStamp: number;
   readonly #isWithin: (node: Node) => boolean;
+  #at: Node | undefined;
+  #met: Meeting | undefined;
 
   /** The two ways take `stamp` and the number before it, which no other search may use. */
   constructor(way: "ahead" | "back", stamp: number, isWithin: (node: Node) => boolean) {
     this.#isAhead = way === "ahead";
     this.#stamp = this.#isAhead ? stamp : stamp - 1;
+    this.#otherStamp = this.#isAhead ? stamp - 1 : stamp;
     this.#isWithin = isWithin;
   }
 
   /** From where to go on; undefined: all was seen. */
   get next(): Node | undefined {
     return this.#open.next;
-  }
-
-  /** About how many steps will have been taken after the next node. */
-  get due(): number {
-    const { next } = this;
-    if (next === undefined) return this.steps;
-    return this.steps + (this.#isAhead ? countOfBlockers(next) : countOfBlocked(next));
   }
 
   /** Goes on from `next`. Returns an edge by which it met the other way. */
@@ -50,21 +49,29 @@ export class Look {
   }
 
   lookFrom(node: Node): Meeting | undefined {
-    const other = this.#isAhead ? this.#stamp - 1 : this.#stamp + 1;
-    const each = this.#isAhead ? eachBlocker : eachBlocked;
-    let met: Meeting | undefined;
-    each(node, (to, by) => {
-      this.steps += 1;
-      if (to.stamp === this.#stamp) return;
-      if (to.stamp === other) met = this.#isAhead ? { node, by, to } : { node: to, by, to: node };
-      if (to.stamp === other || !this.#isWithin(to)) return;
+    this.#at = node;
+    if (this.#isAhead) eachBlocker(node, this.#see);
+    else eachBlocked(node, this.#see);
+    const { next } = this;
+    const count = next === undefined ? 0 : this.#isAhead ? countOfBlockers(next) : countOfBlocked(next);
+    this.due = this.steps + count;
+    return this.#met;
+  }
+
+  readonly #see = (to: Node, by: Wait | undefined): void => {
+    this.steps += 1;
+    const { stamp } = to;
+    if (stamp === this.#stamp) return;
+    const at = this.#at;
+    if (stamp === this.#otherStamp && at !== undefined) {
+      this.#met = this.#isAhead ? { node: at, by, to } : { node: to, by, to: at };
+    } else if (this.#isWithin(to)) {
       to.stamp = this.#stamp;
-      to.from = node;
+      to.from = at;
       to.by = by;
       this.#open.add(to, this.#distanceOf(to));
-    });
-    return met;
-  }
+    }
+  };
 
   #distanceOf(node: Node): number {
     if (node.kind === "session" && !node.settled) return Number.NEGATIVE_INFINITY;

@@ -9,7 +9,9 @@ import { coordinatorOf } from "./coordinator-api.ts";
 const tag = "Locks";
 const access = { roles: ["admin"], scope: "locks:read" } as const;
 
-const History = z.strictObject({ deadlocks: z.array(DeadlockInfo), pagination: Pagination }).openapi("Deadlocks");
+const History = z.lazy(() =>
+  z.strictObject({ deadlocks: z.array(DeadlockInfo), pagination: Pagination }).openapi("Deadlocks"),
+);
 
 /** To be registered before `/locks/{id}`. */
 export function deadlockRoutes(app: App): void {

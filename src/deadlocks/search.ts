@@ -1,7 +1,7 @@
 import { type Cycle, cycleOf, type Leaving } from "./cycle.ts";
 import type { Node, SessionNode } from "./graph-node.ts";
 import { Look, type Meeting } from "./look.ts";
-import type { WaitOrder } from "./wait-order.ts";
+import { isWaitedFor, type WaitOrder } from "./wait-order.ts";
 
 export type Searched =
   /** On no cycle: the session is in order. */
@@ -25,6 +25,10 @@ let lastStamp = 0;
 export function searchFrom(root: SessionNode, order: WaitOrder, budget: number): Searched {
   if (root.waits.size === 0 || !isWaitedFor(root)) return { kind: "none", steps: 1 };
   const bounds = order.boundsOf(root);
+  if (order.isOpen(bounds)) {
+    order.settle(root, bounds);
+    return { kind: "none", steps: 1 };
+  }
   const reach = order.reach(bounds);
   lastStamp += 2;
   const isWithin = (node: Node) => order.isWithin(node, reach);
@@ -35,17 +39,12 @@ export function searchFrom(root: SessionNode, order: WaitOrder, budget: number):
     const steps = ahead.steps + back.steps;
     if (met !== undefined) return { kind: "cycle", cycle: cycleThrough(met, root), steps };
     if (order.isParted(ahead, back)) {
-      order.settle(root, bounds, ahead, back);
+      order.makeRoom(root, bounds, ahead, back);
       return { kind: "none", steps };
     }
     if (steps >= budget) return { kind: "overflow", steps };
     met = ahead.due <= back.due ? ahead.goOn() : back.goOn();
   }
-}
-
-/** A session is waited for by holding a contended lock or by standing in a queue while it also waits elsewhere. */
-function isWaitedFor(session: SessionNode): boolean {
-  return session.holds.size > 0 || session.waits.size > 1;
 }
 
 function cycleThrough({ node, by, to }: Meeting, root: SessionNode): Cycle {

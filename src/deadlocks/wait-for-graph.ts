@@ -22,6 +22,8 @@ export interface Applied {
 /** A lock sends a snapshot every 30 s while contended: two may be lost, then it has to be asked. */
 export const SILENT_AFTER_MS = 65_000;
 const ASK_AGAIN_MS = 5_000;
+/** One list for all locks without upgrades: searches look at it often. */
+const NONE: readonly Wait[] = [];
 const NOBODY: ReadonlySet<SessionNode> = new Set();
 
 export class WaitForGraph {
@@ -85,21 +87,24 @@ export class WaitForGraph {
   #change(lock: LockNode, changes: Changes): Set<SessionNode> {
     for (const claim of changes.gone_claims) this.#endWait(lock.waits.get(claim));
     for (const lease of changes.gone_leases) this.#endHold(lock.holders.get(lease));
-    const entered = changes.holders.flatMap((holder) => this.#hold(lock, holder) ?? []);
-    const touched = changes.queue.flatMap((waiter) => this.#wait(lock, waiter));
-    // All that waits here waits now for those who entered: closing a cycle takes that they wait themselves.
-    return new Set([...entered.filter((session) => session.waits.size > 0), ...touched]);
+    // All that waits here waits then for those who entered: closing a cycle takes that they wait themselves.
+    const entered = lock.waits.size > 0 ? new Set<SessionNode>() : sessionsOf(lock);
+    for (const holder of changes.holders) this.#hold(lock, holder, entered);
+    const touched = changes.queue.map((waiter) => this.#wait(lock, waiter));
+    const roots = new Set<SessionNode>();
+    for (const session of entered) if (session.waits.size > 0) roots.add(session);
+    for (const sessions of touched) for (const session of sessions) roots.add(session);
+    return roots;
   }
 
-  /** The session, if it did not hold this lock before. */
-  #hold(lock: LockNode, holder: Holder): SessionNode | undefined {
+  /** Adds the session to those who `entered`, if it did not hold this lock before. */
+  #hold(lock: LockNode, holder: Holder, entered: Set<SessionNode>): void {
     const session = this.#sessionOf(holder);
-    const entered = !session.holds.has(lock);
+    if (!session.holds.has(lock)) entered.add(session);
     const { lease, token, mode, since } = holder;
     const hold: Hold = { session, lock, lease, token, mode, since };
     lock.holders.set(lease, hold);
     session.holds.set(lock, hold);
-    return entered ? session : undefined;
   }
 
   /** The sessions through which this wait may have closed a cycle. */
@@ -113,10 +118,10 @@ export class WaitForGraph {
     this.#sessions.set(sessionKey(session), session);
     const { claim, mode, since, priority } = waiter;
     const wait: Wait = { kind: "wait", session, lock, claim, mode, since, priority, upgrade, turn, ...noPlace() };
-    if (lock.waits.size === 0) this.order.addLock(lock);
+    if (lock.waits.size === 0) this.order.addLock(lock, session);
     lock.waits.set(claim, wait);
     session.waits.set(lock, wait);
-    if (upgrade) lock.upgrades.push(wait);
+    if (upgrade) lock.upgrades = [...lock.upgrades, wait];
     else lock.queue.add(wait);
     if (!upgrade && mode === "exclusive") lock.writers.add(wait);
     // A reader in the queue became a writer: those behind it now wait for the readers before it, too.
@@ -124,7 +129,7 @@ export class WaitForGraph {
     for (const ahead of joined) this.order.addWait(ahead);
     if (session.waits.size === 2) for (const one of session.waits.values()) this.#enter(one);
     else if (session.waits.size > 2) this.#enter(wait);
-    return [session, ...joined.map((ahead) => ahead.session)];
+    return joined.length === 0 ? [session] : [session, ...joined.map((ahead) => ahead.session)];
   }
 
   /** Its session waits elsewhere, too. */
@@ -153,7 +158,7 @@ export class WaitForGraph {
     session.waits.delete(lock);
     lock.queue.delete(wait);
     lock.writers.delete(wait);
-    if (wait.upgrade) lock.upgrades.splice(lock.upgrades.indexOf(wait), 1);
+    if (wait.upgrade) lock.upgrades = lock.upgrades.filter((one) => one !== wait);
     this.#leave(wait);
     if (session.waits.size === 1) for (const last of session.waits.values()) this.#leave(last);
     if (session.waits.size === 0) this.order.remove(session);
@@ -194,7 +199,7 @@ export class WaitForGraph {
       asked_at: Number.NEGATIVE_INFINITY,
       holders: new Map(),
       waits: new Map(),
-      upgrades: [],
+      upgrades: NONE,
       queue: new Line(),
       writers: new Line(),
       elsewhere: new Line(),
@@ -204,6 +209,12 @@ export class WaitForGraph {
     this.#locks.set(name, lock);
     return lock;
   }
+}
+
+function sessionsOf(lock: LockNode): Set<SessionNode> {
+  const sessions = new Set<SessionNode>();
+  for (const { session } of lock.holders.values()) sessions.add(session);
+  return sessions;
 }
 
 function isAskedNow(lock: LockNode, now: number): boolean {

@@ -40,21 +40,28 @@ export class WaitOrder {
     return this.#ranking;
   }
 
-  /** A lock for which somebody begins to wait. All its waiters, and the holders that wait, will be searched from. */
-  addLock(lock: LockNode): void {
+  /**
+   * A lock for which `waiter` is the first to wait. It and the holders that wait will be searched from, so that any place
+   * below the holders in order is right. Without any, it is best where the waiter is likely to come to stand below.
+   */
+  addLock(lock: LockNode, waiter: SessionNode): void {
     let lowest: Node | undefined;
-    let isLow = false;
     for (const { session } of lock.holders.values()) {
       if (session.rank >= 0 && (lowest === undefined || session.rank < lowest.rank)) lowest = session;
-      else if (session.waits.size > 0) isLow = true;
     }
-    if (lowest === undefined && isLow) this.#ranking.putLowest(lock);
+    if (lowest === undefined && !isWaitedFor(waiter)) this.#ranking.putLowest(lock);
     else this.#ranking.putBelow(lowest, [lock]);
   }
 
-  /** A wait that enters its lock's `elsewhere` line: all behind it waited, and stand below, what is now ahead of it. */
+  /**
+   * A wait that enters its lock's `elsewhere` line. All behind it waited, and stand below, what is now ahead of it. With nobody
+   * behind, it is best right below its session.
+   */
   addWait(wait: Wait): void {
-    this.#ranking.putBelow(wait.lock.elsewhere.before(wait.turn) ?? wait.lock, [wait]);
+    const { lock, session, turn } = wait;
+    const ahead = lock.elsewhere.before(turn) ?? lock;
+    const isLast = lock.queue.from(turn + 1) === undefined && session.rank >= 0 && session.rank < ahead.rank;
+    this.#ranking.putBelow(isLast ? session : ahead, [wait]);
   }
 
   /** What is no longer in the graph, or waits for nothing. */
@@ -75,29 +82,46 @@ export class WaitOrder {
     this.#loose.add(session);
   }
 
+  /** Whether there is room between these bounds, and no loose session by which a way could lead down from one to the other. */
+  isOpen(bounds: Bounds): boolean {
+    return this.#loose.size === 0 && isOrdered(bounds);
+  }
+
   /** Whether no way can lead from where a look ahead has come to to where a look back has come to. */
   isParted(ahead: Look, back: Look): boolean {
     if (ahead.next === undefined || back.next === undefined) return true;
     return this.#loose.size === 0 && ahead.next.rank > back.next.rank;
   }
 
-  /**
-   * Puts a session between those that wait for it and those it waits for. The looks have parted; of what they passed, that
-   * which is on the wrong side moves to the place where they did, and the session between. Moving what was passed ahead up
-   * puts nothing wrong: what it waits for was passed, too, or is still above. The same holds the other way.
-   */
-  settle(session: SessionNode, { floor, ceiling }: Bounds, ahead: Look, back: Look): void {
+  /** Puts a session, which is on no cycle, between bounds that have room for it. It stays where it is, if it can. */
+  settle(session: SessionNode, { floor, ceiling }: Bounds): void {
     session.settled = true;
-    if (floor === undefined || ceiling === undefined || floor.rank < ceiling.rank) {
-      this.#putBetween(session, floor, ceiling);
-    } else if (ahead.next === undefined) {
-      this.#ranking.putAbove(floor, [session, ...ranked(ahead.passed, ({ rank }) => rank < floor.rank)]);
-    } else {
-      // Past a loose session a look ahead may have more to pass further down.
-      const [above, moved] = this.#loose.size === 0 ? [ahead.next, ahead.passed] : [ceiling, []];
-      const passedBack = ranked(back.passed, ({ rank }) => rank > above.rank);
-      this.#ranking.putBelow(above, [...passedBack, session, ...ranked(moved)]);
+    const { rank } = session;
+    if (rank > (floor?.rank ?? UNRANKED) && rank < (ceiling?.rank ?? Number.POSITIVE_INFINITY)) return;
+    if (floor === undefined) this.#ranking.putBelow(ceiling, [session]);
+    else this.#ranking.putAbove(floor, [session]);
+  }
+
+  /**
+   * Makes room for a session that is on no cycle, as two looks that have parted show. Where they did, it is put, above it what
+   * was passed ahead and stood below, and the other way round. What was passed ahead may move up, for what it waits for was
+   * passed, too, or is still above.
+   */
+  makeRoom(session: SessionNode, bounds: Bounds, ahead: Look, back: Look): void {
+    const { floor, ceiling } = bounds;
+    if (floor === undefined || ceiling === undefined || isOrdered(bounds)) {
+      this.settle(session, bounds);
+      return;
     }
+    session.settled = true;
+    if (ahead.next === undefined) {
+      this.#ranking.putAbove(floor, [session, ...ranked(ahead.passed, (rank) => rank < floor.rank)]);
+      return;
+    }
+    // Past a loose session the look ahead might have come further down: then only what was passed back can move.
+    const [above, passedAhead] = this.#loose.size === 0 ? [ahead.next, ahead.passed] : [ceiling, []];
+    const passedBack = ranked(back.passed, (rank) => rank > above.rank);
+    this.#ranking.putBelow(above, [...passedBack, session, ...ranked(passedAhead, (rank) => rank < above.rank)]);
   }
 
   boundsOf(session: SessionNode): Bounds {
@@ -132,19 +156,20 @@ export class WaitOrder {
     if (isIn(node)) return node.rank >= from && node.rank <= to;
     return node.kind === "session" && this.#loose.has(node);
   }
-
-  /** Where it is, if that is between. */
-  #putBetween(session: SessionNode, floor: Node | undefined, ceiling: Node | undefined): void {
-    const { rank } = session;
-    if (rank > (floor?.rank ?? UNRANKED) && rank < (ceiling?.rank ?? Number.POSITIVE_INFINITY)) return;
-    if (ceiling === undefined && floor !== undefined) this.#ranking.putAbove(floor, [session]);
-    else this.#ranking.putBelow(ceiling, [session]);
-  }
 }
 
-/** Those in order that `are`, the lowest first. */
-function ranked(nodes: readonly Node[], are: (node: Node) => boolean = () => true): Node[] {
-  return nodes.filter((node) => isIn(node) && are(node)).sort((one, other) => one.rank - other.rank);
+function isOrdered({ floor, ceiling }: Bounds): boolean {
+  return floor === undefined || ceiling === undefined || floor.rank < ceiling.rank;
+}
+
+/** Those in order with such a rank, the lowest first. */
+function ranked(nodes: readonly Node[], isMeant: (rank: number) => boolean): Node[] {
+  return nodes.filter((node) => isIn(node) && isMeant(node.rank)).sort((one, other) => one.rank - other.rank);
+}
+
+/** By holding a contended lock or by standing in a queue while it also waits elsewhere. */
+export function isWaitedFor(session: SessionNode): boolean {
+  return session.holds.size > 0 || session.waits.size > 1;
 }
 
 function isIn(node: Node): boolean {

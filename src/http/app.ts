@@ -39,6 +39,8 @@ export function createApp(
   });
   app.notFound((c) => notFound(c, app));
 
+  // Made when it is asked for, once: an isolate may live without ever showing it.
+  let document: ReturnType<typeof openApiDocument> | undefined;
   // Public, without a token; also below the base path, where generic clients look.
   for (const base of ["", API]) {
     app.get(`${base}/healthz`, (c) => c.json({ status: "ok", timestamp: new Date().toISOString() }));
@@ -48,7 +50,10 @@ export function createApp(
       const failing = Object.keys(checks).filter((part) => checks[part] !== "ok");
       return envelope(fail("UNAVAILABLE", `not ready: ${failing.join(", ")}`, { checks }).error, c.get("requestId"));
     });
-    app.get(`${base}/openapi.json`, (c) => c.json(openApiDocument(api)));
+    app.get(`${base}/openapi.json`, (c) => {
+      document ??= openApiDocument(api);
+      return c.json(document);
+    });
     app.get(`${base}/docs`, Scalar({ url: "/openapi.json", pageTitle: "Countersign API" }));
   }
   for (const declare of pages) declare(app, api);

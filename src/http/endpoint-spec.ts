@@ -17,7 +17,8 @@ export class App extends Hono<AppEnv> {
   readonly descriptions: (() => RouteConfig)[] = [];
 }
 
-export type AnySchema = z.ZodObject;
+/** Lazy, it is made by the first request that it validates. */
+export type AnySchema = z.ZodObject | z.ZodLazy<z.ZodObject>;
 
 export interface EndpointSpec<P extends AnySchema, Q extends AnySchema, B extends AnySchema> {
   readonly method: "get" | "post" | "put" | "patch" | "delete";

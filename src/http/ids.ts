@@ -11,7 +11,7 @@ export const Id = z
   .transform((id) => id.toLowerCase())
   .openapi({ type: "string", format: "uuid" });
 
-export const IdParams = z.strictObject({ id: Id });
+export const IdParams = z.lazy(() => z.strictObject({ id: Id }));
 
 /** What an id of one of these kinds names; a UUID that is none of ours, or of another kind, names nothing. */
 export function located(

@@ -4,17 +4,19 @@ import { type ErrorCode, STATUS_OF } from "../actor/error-codes.ts";
 import { z } from "../zod.ts";
 import type { AnySchema, App, EndpointSpec } from "./endpoint-spec.ts";
 
-const ErrorEnvelope = z
-  .strictObject({
-    error: z.strictObject({
-      code: z.enum(Object.keys(STATUS_OF) as [ErrorCode, ...ErrorCode[]]),
-      message: z.string(),
-      details: z.record(z.string(), z.unknown()).optional(),
-      request_id: z.uuid(),
-      timestamp: z.string().openapi({ format: "date-time" }),
-    }),
-  })
-  .openapi("Error");
+const ErrorEnvelope = z.lazy(() =>
+  z
+    .strictObject({
+      error: z.strictObject({
+        code: z.enum(Object.keys(STATUS_OF) as [ErrorCode, ...ErrorCode[]]),
+        message: z.string(),
+        details: z.record(z.string(), z.unknown()).optional(),
+        request_id: z.uuid(),
+        timestamp: z.string().openapi({ format: "date-time" }),
+      }),
+    })
+    .openapi("Error"),
+);
 
 /** What every authenticated route may answer. */
 const COMMON: readonly ErrorCode[] = [
@@ -49,8 +51,8 @@ function routeOf(spec: EndpointSpec<AnySchema, AnySchema, AnySchema>): RouteConf
     ...(spec.description !== undefined && { description: spec.description }),
     security: [{ bearer: [] }, ...(spec.ticket === undefined ? [] : [{}])],
     request: {
-      ...(spec.params !== undefined && { params: spec.params }),
-      ...(spec.query !== undefined && { query: spec.query }),
+      ...(spec.params !== undefined && { params: made(spec.params) }),
+      ...(spec.query !== undefined && { query: made(spec.query) }),
       ...(spec.body !== undefined && {
         body: { content: { "application/json": { schema: spec.body } }, required: !spec.body.safeParse({}).success },
       }),
@@ -64,6 +66,11 @@ function routeOf(spec: EndpointSpec<AnySchema, AnySchema, AnySchema>): RouteConf
     },
     responses: { ...answers(spec.answers, spec.streams), ...errors(spec) },
   };
+}
+
+/** Parameters are told one by one. */
+function made(schema: AnySchema): z.ZodObject {
+  return schema instanceof z.ZodLazy ? schema.unwrap() : schema;
 }
 
 function operationId(method: string, path: string): string {

@@ -19,7 +19,7 @@ export async function trustedProvider(env: Env): Promise<Trust | undefined> {
   return { issuer, audience, keys, verifiesEmail: isAccess(issuer) };
 }
 
-const Discovery = z.object({ issuer: z.string(), jwks_uri: z.url() });
+const Discovery = z.lazy(() => z.object({ issuer: z.string(), jwks_uri: z.url() }));
 
 /** Cloudflare Access has its keys at one place; everybody else tells theirs (OpenID Connect Discovery 1.0, section 4). */
 async function keysUrl(issuer: string): Promise<URL> {

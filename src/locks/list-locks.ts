@@ -9,13 +9,20 @@ import { z } from "../zod.ts";
 import { type LockInfo, LockKind } from "./contract.ts";
 import type { LockApi } from "./lock-api.ts";
 
-export const ListLocks = z.strictObject({
-  ...PageQuery,
-  resource_type: LockKind.optional(),
-  resource_id: z.string().min(1).max(512).optional(),
-  agent_id: z.string().min(1).max(128).optional().openapi({ description: "of the holder or of somebody who waits" }),
-  session_id: z.string().min(1).max(128).optional().openapi({ description: "of the holder or of somebody who waits" }),
-});
+export const ListLocks = z.lazy(() =>
+  z.strictObject({
+    ...PageQuery,
+    resource_type: LockKind.optional(),
+    resource_id: z.string().min(1).max(512).optional(),
+    agent_id: z.string().min(1).max(128).optional().openapi({ description: "of the holder or of somebody who waits" }),
+    session_id: z
+      .string()
+      .min(1)
+      .max(128)
+      .optional()
+      .openapi({ description: "of the holder or of somebody who waits" }),
+  }),
+);
 export type ListLocks = z.infer<typeof ListLocks>;
 
 /**

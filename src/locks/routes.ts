@@ -30,21 +30,23 @@ const DEFAULT_PRIORITY = 50;
 /** RFC 7240; more does not count. */
 const MAX_HOLD_S = 60;
 
-const BatchResult = z
-  .strictObject({
-    results: z.array(
-      z.strictObject({
-        lock_id: z.string(),
-        ok: z.boolean(),
-        expires_at: z.string().optional(),
-        error: z.strictObject({ code: z.string(), message: z.string() }).optional(),
-      }),
-    ),
-  })
-  .openapi("LockHeartbeats");
+const BatchResult = z.lazy(() =>
+  z
+    .strictObject({
+      results: z.array(
+        z.strictObject({
+          lock_id: z.string(),
+          ok: z.boolean(),
+          expires_at: z.string().optional(),
+          error: z.strictObject({ code: z.string(), message: z.string() }).optional(),
+        }),
+      ),
+    })
+    .openapi("LockHeartbeats"),
+);
 
-const Leases = z.strictObject({ leases: z.array(Lease) }).openapi("Leases");
-const Locks = z.strictObject({ locks: z.array(LockInfo), pagination: Pagination }).openapi("Locks");
+const Leases = z.lazy(() => z.strictObject({ leases: z.array(Lease) }).openapi("Leases"));
+const Locks = z.lazy(() => z.strictObject({ locks: z.array(LockInfo), pagination: Pagination }).openapi("Locks"));
 
 export function lockRoutes(app: App): void {
   endpoint(

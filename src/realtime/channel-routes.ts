@@ -27,16 +27,18 @@ const PAGE = 100;
 /** A stream looks that often whether its token still lives (ms). */
 const TRUST_MS = 30_000;
 
-const EventsAnswer = z
-  .strictObject({
-    events: z.array(Event),
-    next_seq: z.number().int().min(0).openapi({ description: "the next `after`" }),
-    reset: z
-      .literal(true)
-      .optional()
-      .openapi({ description: "what follows `after` is not kept any more: re-read, and go on from next_seq" }),
-  })
-  .openapi("ChannelEvents");
+const EventsAnswer = z.lazy(() =>
+  z
+    .strictObject({
+      events: z.array(Event),
+      next_seq: z.number().int().min(0).openapi({ description: "the next `after`" }),
+      reset: z
+        .literal(true)
+        .optional()
+        .openapi({ description: "what follows `after` is not kept any more: re-read, and go on from next_seq" }),
+    })
+    .openapi("ChannelEvents"),
+);
 
 export function channelRoutes(app: App): void {
   endpoint(

@@ -34,14 +34,16 @@ export type EventName = z.infer<typeof EventName>;
  * One event of a channel. `seq` rises; `prev` is the seq of the channel's event before (0 for the first). On `system` every
  * audited entry is an event, named by its action where the table of events has no name for it (`user.created`).
  */
-export const Event = z
-  .strictObject({
-    event: z.string(),
-    timestamp: Timestamp,
-    channel: z.string(),
-    seq: z.number().int().min(1),
-    prev: z.number().int().min(0),
-    payload: z.record(z.string(), z.unknown()),
-  })
-  .openapi("Event");
+export const Event = z.lazy(() =>
+  z
+    .strictObject({
+      event: z.string(),
+      timestamp: Timestamp,
+      channel: z.string(),
+      seq: z.number().int().min(1),
+      prev: z.number().int().min(0),
+      payload: z.record(z.string(), z.unknown()),
+    })
+    .openapi("Event"),
+);
 export type Event = z.infer<typeof Event>;

@@ -14,17 +14,24 @@ import { newTicket, readTicket, type Ticket, ticketHash } from "./ticket.ts";
 
 const tag = "Realtime";
 
-export const TicketQuery = z.strictObject({
-  ticket: z.string().optional().openapi({ description: "in place of a token, from POST /ws/tickets; good once" }),
-});
+export const TicketQuery = z.lazy(() =>
+  z.strictObject({
+    ticket: z.string().optional().openapi({ description: "in place of a token, from POST /ws/tickets; good once" }),
+  }),
+);
 
-const TicketIssued = z
-  .strictObject({
-    ticket: z.string().optional().openapi({ description: "good for one socket or stream: shown now and never again" }),
-    secret_shown: z.literal(true).optional().openapi({ description: "in place of the ticket, in a replayed answer" }),
-    expires_at: Timestamp,
-  })
-  .openapi("TicketIssued");
+const TicketIssued = z.lazy(() =>
+  z
+    .strictObject({
+      ticket: z
+        .string()
+        .optional()
+        .openapi({ description: "good for one socket or stream: shown now and never again" }),
+      secret_shown: z.literal(true).optional().openapi({ description: "in place of the ticket, in a replayed answer" }),
+      expires_at: Timestamp,
+    })
+    .openapi("TicketIssued"),
+);
 
 export function socketRoutes(app: App): void {
   endpoint(

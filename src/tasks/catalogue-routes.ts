@@ -16,12 +16,14 @@ const TAG = "resources";
 const READ: Access = { roles: "any", scope: "tasks:read" };
 const WRITE: Access = { roles: ["admin"], scope: "admin", fresh: true };
 
-const OneResource = z.strictObject({
-  type: ResourceType,
-  // A path is decoded after the body's checks had their say.
-  id: ResourceRef.shape.id.refine((id) => !id.includes("\u0000"), "must not hold U+0000"),
-});
-const InNamespace = z.strictObject({ namespace: ResourceRef.shape.namespace });
+const OneResource = z.lazy(() =>
+  z.strictObject({
+    type: ResourceType,
+    // A path is decoded after the body's checks had their say.
+    id: ResourceRef.shape.id.refine((id) => !id.includes("\u0000"), "must not hold U+0000"),
+  }),
+);
+const InNamespace = z.lazy(() => z.strictObject({ namespace: ResourceRef.shape.namespace }));
 
 function named({ type, id }: z.infer<typeof OneResource>, { namespace }: z.infer<typeof InNamespace>): ResourceAddress {
   return namespace === undefined ? { type, id } : { type, id, namespace };

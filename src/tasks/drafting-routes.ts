@@ -157,7 +157,7 @@ export function draftingRoutes(app: App): void {
       access: { roles: "any", scope: "tasks:write" },
       params: IdParams,
       body: CommentInput,
-      answers: { 201: Task.shape.comments.element },
+      answers: { 201: z.lazy(() => Task.unwrap().shape.comments.element) },
       errors: ["TASK_NOT_FOUND", "INVALID_STATE"],
     },
     async (call) => reply(await actor(call).comment(call.caller, call.body.body), 201),

@@ -5,21 +5,23 @@ import { z } from "../zod.ts";
 import { ResourceType, RiskLevel, TaskState } from "./contract.ts";
 import type { Task } from "./task-contract.ts";
 
-export const ListTasks = z.strictObject({
-  ...PageQuery,
-  state: queryList(TaskState).optional(),
-  author_id: z.string().max(64).optional(),
-  resource_type: ResourceType.optional(),
-  resource_id: z.string().max(512).optional(),
-  risk_level: RiskLevel.optional(),
-  created_after: queryTime.optional(),
-  created_before: queryTime.optional(),
-  tags: queryList(z.string().min(1).max(64)).optional(),
-  type: z.string().max(100).optional(),
-  needs_my_approval: queryBoolean.optional(),
-  sort_by: z.enum(["created_at", "updated_at", "risk_score", "state"]).default("created_at"),
-  sort_order: z.enum(["asc", "desc"]).default("desc"),
-});
+export const ListTasks = z.lazy(() =>
+  z.strictObject({
+    ...PageQuery,
+    state: queryList(TaskState).optional(),
+    author_id: z.string().max(64).optional(),
+    resource_type: ResourceType.optional(),
+    resource_id: z.string().max(512).optional(),
+    risk_level: RiskLevel.optional(),
+    created_after: queryTime.optional(),
+    created_before: queryTime.optional(),
+    tags: queryList(z.string().min(1).max(64)).optional(),
+    type: z.string().max(100).optional(),
+    needs_my_approval: queryBoolean.optional(),
+    sort_by: z.enum(["created_at", "updated_at", "risk_score", "state"]).default("created_at"),
+    sort_order: z.enum(["asc", "desc"]).default("desc"),
+  }),
+);
 export type ListTasks = z.infer<typeof ListTasks>;
 
 /** Tasks without preview, comments and output: those are read from the task itself. */

@@ -80,7 +80,7 @@ function readingRoutes(app: App): void {
       summary: "The task's whole chain, oldest first",
       access: { roles: "any", scope: "audit:read" },
       params: IdParams,
-      answers: { 200: z.strictObject({ entries: z.array(AuditRow.partial({ id: true })) }) },
+      answers: { 200: z.lazy(() => z.strictObject({ entries: z.array(AuditRow.unwrap().partial({ id: true })) })) },
       errors: ["TASK_NOT_FOUND"],
     },
     async (call) => {

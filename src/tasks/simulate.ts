@@ -11,27 +11,31 @@ import { askedView, forecast } from "./forecast.ts";
 import { timestamp } from "./task.ts";
 import { AskedView, FiledConfig } from "./task-contract.ts";
 
-export const SimulateTask = z
-  .strictObject({
-    config: FiledConfig,
-    metadata: MetadataInput,
-    requested_reviewers: z.array(Slug).max(20).default([]),
-    policies: z.array(ReviewerPolicyInput).max(50).optional(),
-  })
-  .openapi("SimulateTask");
+export const SimulateTask = z.lazy(() =>
+  z
+    .strictObject({
+      config: FiledConfig,
+      metadata: MetadataInput,
+      requested_reviewers: z.array(Slug).max(20).default([]),
+      policies: z.array(ReviewerPolicyInput.unwrap()).max(50).optional(),
+    })
+    .openapi("SimulateTask"),
+);
 export type SimulateTask = z.infer<typeof SimulateTask>;
 
-export const Simulation = z
-  .strictObject({
-    preview: Preview,
-    risk: Risk,
-    requirements: z.array(Requirement),
-    reviewers: z.array(AskedView),
-    required_approvals: z.number().int(),
-    auto_approvable: z.boolean(),
-    reasons: z.array(z.string()),
-  })
-  .openapi("Simulation");
+export const Simulation = z.lazy(() =>
+  z
+    .strictObject({
+      preview: Preview,
+      risk: Risk,
+      requirements: z.array(Requirement),
+      reviewers: z.array(AskedView),
+      required_approvals: z.number().int(),
+      auto_approvable: z.boolean(),
+      reasons: z.array(z.string()),
+    })
+    .openapi("Simulation"),
+);
 export type Simulation = z.infer<typeof Simulation>;
 
 export async function simulate(env: Env, caller: Caller, input: SimulateTask): Promise<Result<Simulation>> {

@@ -4,9 +4,10 @@ import type { Address } from "../actor/ids.ts";
 import type { Event } from "../realtime/contract.ts";
 import type { Delivery } from "./contract.ts";
 import type { Attempted } from "./courier.ts";
-import { again, attempted, firstOf, parked } from "./delivery.ts";
-import { type DeliveryStore, MAX_WAITING, type StoredDelivery } from "./delivery-store.ts";
+import { again, attempted, firstOf } from "./delivery.ts";
+import type { DeliveryStore, StoredDelivery } from "./delivery-store.ts";
 import { deliveryView } from "./delivery-view.ts";
+import { overflowed } from "./overflow.ts";
 import type { WebhookRecord } from "./webhook.ts";
 import type { DeliveriesPage, DeliveriesRequest } from "./webhook-api.ts";
 
@@ -38,11 +39,10 @@ export class Deliveries {
   /** Events that are to be sent, due at once; beyond what may wait the oldest are parked. */
   keep(tx: Commit, events: readonly Event[]): void {
     for (const event of events) this.#keep(tx, event);
-    const overdue = this.#deps.store.overdue();
-    if (overdue.length === 0) return;
-    for (const one of overdue)
-      this.#deps.store.save({ ...one, ...parked(one, `more than ${MAX_WAITING} waited`, tx.now) });
-    this.#tell(tx, "webhook.overflowed", { parked: overdue.length });
+    const { store } = this.#deps;
+    const parked = overflowed(store.waiting, tx.now);
+    for (const one of parked) store.save(one);
+    if (parked.length > 0) this.#tell(tx, "webhook.overflowed", { parked: parked.length });
   }
 
   /** A `webhook.test`, which stands in no trail; answers the number of its delivery. */

@@ -2,6 +2,7 @@
 import type { Storage } from "../actor/storage.ts";
 import type { Event } from "../realtime/contract.ts";
 import type { DeliveryState } from "./delivery.ts";
+import type { Waiting } from "./overflow.ts";
 import type { DeliveriesRequest } from "./webhook-api.ts";
 
 export const DELIVERY_TABLE = `
@@ -12,8 +13,6 @@ export const DELIVERY_TABLE = `
   CREATE INDEX deliveries_due ON deliveries (status, next_at, n);
   CREATE INDEX deliveries_status ON deliveries (status, n);`;
 
-/** Waiting ones at most; the oldest beyond are parked. */
-export const MAX_WAITING = 10_000;
 /** Of those that ended, each kind: what is older is forgotten. The trail has every event. */
 const KEPT_ENDED = 1_000;
 /** Forgetting scans: not at every commit. */
@@ -74,12 +73,11 @@ export class DeliveryStore {
     );
   }
 
-  /** The oldest of those that are too many. */
-  overdue(): StoredDelivery[] {
-    const tooMany = this.count("waiting") - MAX_WAITING;
-    if (tooMany <= 0) return [];
-    return this.#rows("SELECT * FROM deliveries WHERE status = 'waiting' ORDER BY n LIMIT ?", tooMany);
-  }
+  /** Those that wait, oldest first. */
+  readonly waiting: Waiting<StoredDelivery> = {
+    count: () => this.count("waiting"),
+    oldest: (limit) => this.#rows("SELECT * FROM deliveries WHERE status = 'waiting' ORDER BY n LIMIT ?", limit),
+  };
 
   /** Newest first; one more than asked for, if there is. */
   page({ status = null, before = Number.MAX_SAFE_INTEGER, offset, limit }: Wanted): StoredDelivery[] {

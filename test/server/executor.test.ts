@@ -2,47 +2,42 @@ import { Webhook } from "standardwebhooks";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Lease, Lock } from "../../src/locks/contract.ts";
 import type { Task } from "../../src/tasks/task-contract.ts";
-import { crash } from "../support/crash.ts";
 import { type Delivered, ListeningExecutor, type Reply } from "../support/executor.ts";
 import { approvedTask, type Cast, castOf, written } from "../support/main-job.ts";
-import { type Server, startServer, until } from "../support/server.ts";
+import { until } from "../support/server.ts";
+import { sharedServer } from "../support/shared-server.ts";
 import { Session } from "../support/wire.ts";
 
-const ALLOWED = { WEBHOOK_ALLOW_PRIVATE: "1" };
+const server = sharedServer({ WEBHOOK_ALLOW_PRIVATE: "1" });
 const success: Reply = { status: 200, body: { result: "success" } };
 const accepted: Reply = { status: 202 };
 
-let server: Server;
 let cast: Cast;
 let executor: ListeningExecutor;
 
 beforeAll(async () => {
-  [server, executor] = await Promise.all([startServer(ALLOWED), ListeningExecutor.listen()]);
+  executor = await ListeningExecutor.listen();
   cast = await castOf(server.url);
 });
-
-afterAll(async () => {
-  await server.end();
-  await executor.close();
-});
+afterAll(() => executor.close());
 
 /** An approved change of a service of its own, which answers at `/{name}`. */
-function filed(name: string, replies: readonly Reply[], more: object = {}, by = cast): Promise<Task> {
+function filed(name: string, replies: readonly Reply[], more: object = {}): Promise<Task> {
   const config = { executor: executor.at(`/${name}`, ...replies), ...more };
-  return approvedTask(by, [written("service", name)], config);
+  return approvedTask(cast, [written("service", name)], config);
 }
 
-async function ended({ id }: Task, by = cast): Promise<Task> {
-  let task = await by.root.get<Task>(`/tasks/${id}`);
+async function ended({ id }: Task): Promise<Task> {
+  let task = await cast.root.get<Task>(`/tasks/${id}`);
   await until(async () => {
-    task = await by.root.get<Task>(`/tasks/${id}`);
+    task = await cast.root.get<Task>(`/tasks/${id}`);
     return task.state === "COMPLETED";
   });
   return task;
 }
 
-async function resource(name: string, by = cast): Promise<{ revision: number; attributes: unknown; lock?: Lock }> {
-  return by.root.get(`/resources/service/${name}?namespace=prod`);
+async function resource(name: string): Promise<{ revision: number; attributes: unknown; lock?: Lock }> {
+  return cast.root.get(`/resources/service/${name}?namespace=prod`);
 }
 
 /** The executor, calling back with the token that it was given. */
@@ -61,23 +56,6 @@ async function code(
 }
 
 describe.concurrent("an approved change with an executor", () => {
-  test("is sent again after kill -9 of the server while it was being delivered, as the same attempt", async () => {
-    const mortal = await startServer(ALLOWED);
-    const by = await castOf(mortal.url);
-    const task = await filed("survivor", ["silence", success], {}, by);
-    const first = await executor.nth("/survivor");
-    await crash(mortal);
-    const heir = await mortal.restart();
-    const second = await executor.nth("/survivor", 2);
-    expect([second.id, second.token]).toEqual([first.id, first.token]);
-    expect(second.leases.map(({ fencing_token }) => fencing_token)).toEqual(
-      first.leases.map(({ fencing_token }) => fencing_token),
-    );
-    expect((await ended(task, by)).execution).toMatchObject({ attempt: 1, result: "success" });
-    expect(await resource("survivor", by)).toMatchObject({ revision: 1 });
-    await heir.end();
-  });
-
   test("is sent to it by itself, signed, with its leases; a result in the answer completes it", async () => {
     const task = await filed("direct", [{ status: 200, body: { result: "success", output: { pods: 3 } } }]);
     const sent = await executor.nth("/direct");
@@ -270,4 +248,17 @@ describe.concurrent("an approved change with an executor", () => {
       "INVALID_STATE",
     ]);
   });
+});
+
+test("an approved change that was being delivered when its server was killed with -9 is sent again, as the same attempt", async () => {
+  const task = await filed("survivor", ["silence", success]);
+  const first = await executor.nth("/survivor");
+  await server.crash();
+  const second = await executor.nth("/survivor", 2);
+  expect([second.id, second.token]).toEqual([first.id, first.token]);
+  expect(second.leases.map(({ fencing_token }) => fencing_token)).toEqual(
+    first.leases.map(({ fencing_token }) => fencing_token),
+  );
+  expect((await ended(task)).execution).toMatchObject({ attempt: 1, result: "success" });
+  expect(await resource("survivor")).toMatchObject({ revision: 1 });
 });

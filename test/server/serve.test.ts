@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import {
   isRunning,
   ROOT_TOKEN,
@@ -24,65 +24,70 @@ async function readUser(server: Server, id: string): Promise<number> {
   return (await fetch(`${server.url}/api/v1/users/${id}`, { headers: asRoot })).status;
 }
 
-test("a server answers within 10 s, ends within 3 s of SIGTERM with code 0, and keeps its state for the next", async () => {
-  const begun = Date.now();
-  const server = await startServer();
-  expect(Date.now() - begun).toBeLessThan(10_000);
-  expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
-  expect(server.stdout()).toContain(`countersign listening on ${server.url} (state `);
-  expect(await createUser(server, "ada")).toBe(201);
+describe("one server, from start to end", () => {
+  let server: Server;
 
-  const workerd = server.workerd();
-  const ended = await server.end("SIGTERM");
-  expect(ended).toMatchObject({ code: 0, stderr: "" });
-  expect(ended.after).toBeLessThan(3_000);
-  expect(isRunning(workerd)).toBe(false);
+  test("answers within 10 s", async () => {
+    const begun = Date.now();
+    server = await startServer();
+    expect(Date.now() - begun).toBeLessThan(10_000);
+    expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
+    expect(server.stdout()).toContain(`countersign listening on ${server.url} (state `);
+    expect(await createUser(server, "ada")).toBe(201);
+  });
 
-  const again = await server.restart();
-  expect(again.url).toBe(server.url);
-  expect(await readUser(again, "ada")).toBe(200);
-  expect((await again.end("SIGINT")).code).toBe(0);
+  test("has its state directory to itself: a second server says whose it is and leaves the first alone", async () => {
+    const second = await runToEnd({ STATE_DIR: server.stateDir });
+    expect(second.code).toBe(1);
+    expect(second.stderr).toMatch(/^countersign: STATE_DIR \S+ is in use by a running server \(process \d+\)\n$/);
+    expect((await fetch(`${server.url}/readyz`)).status).toBe(200);
+  });
+
+  test("ends within 3 s of SIGTERM with code 0, and keeps its state for the next", async () => {
+    const workerd = server.workerd();
+    const ended = await server.end("SIGTERM");
+    expect(ended).toMatchObject({ code: 0, stderr: "" });
+    expect(ended.after).toBeLessThan(3_000);
+    expect(isRunning(workerd)).toBe(false);
+
+    const again = await server.restart();
+    expect(again.url).toBe(server.url);
+    expect(await readUser(again, "ada")).toBe(200);
+    server = again;
+  });
+
+  test("replaces a workerd that crashes, on the same port and state", async () => {
+    const crashed = server.workerd();
+    process.kill(crashed, "SIGKILL");
+    await until(() => server.workerd() !== crashed);
+    await until(() =>
+      fetch(`${server.url}/readyz`).then(
+        (answer) => answer.ok,
+        () => false,
+      ),
+    );
+    expect(await readUser(server, "ada")).toBe(200);
+  });
+
+  test("leaves no workerd behind at kill -9, not even one that replaced another, and loses nothing that was acknowledged", async () => {
+    const workerd = server.workerd();
+    expect(isRunning(workerd)).toBe(true);
+    expect(await createUser(server, "grace")).toBe(201);
+    await server.end("SIGKILL");
+    await until(() => !isRunning(workerd));
+
+    server = await server.restart();
+    expect(await readUser(server, "grace")).toBe(200);
+  });
+
+  test("ends at SIGINT with code 0, too", async () => {
+    const workerd = server.workerd();
+    expect((await server.end("SIGINT")).code).toBe(0);
+    expect(isRunning(workerd)).toBe(false);
+  });
 });
 
-test.concurrent("kill -9 leaves no workerd behind and loses nothing that was acknowledged", async () => {
-  const server = await startServer();
-  const workerd = server.workerd();
-  expect(isRunning(workerd)).toBe(true);
-  expect(await createUser(server, "grace")).toBe(201);
-  await server.end("SIGKILL");
-  await until(() => !isRunning(workerd));
-
-  const again = await server.restart();
-  expect(await readUser(again, "grace")).toBe(200);
-  await again.end();
-});
-
-test.concurrent("a workerd that crashes is replaced, on the same port and state", async () => {
-  const server = await startServer();
-  const crashed = server.workerd();
-  process.kill(crashed, "SIGKILL");
-  await until(() => server.workerd() !== crashed);
-  await until(() =>
-    fetch(`${server.url}/readyz`).then(
-      (answer) => answer.ok,
-      () => false,
-    ),
-  );
-  const replaced = server.workerd();
-  await server.end();
-  expect(isRunning(replaced)).toBe(false);
-});
-
-test.concurrent("a state directory has one server at a time: a second one says whose it is and leaves the first alone", async () => {
-  const server = await startServer();
-  const second = await runToEnd({ STATE_DIR: server.stateDir });
-  expect(second.code).toBe(1);
-  expect(second.stderr).toMatch(/^countersign: STATE_DIR \S+ is in use by a running server \(process \d+\)\n$/);
-  expect((await fetch(`${server.url}/readyz`)).status).toBe(200);
-  await server.end();
-});
-
-test.concurrent("what cannot work is refused in one line with code 1", async () => {
+test("what cannot work is refused in one line with code 1", async () => {
   const file = join(temporaryFolder(), "file");
   writeFileSync(file, "");
   const taken = createServer().listen(0, "127.0.0.1");

@@ -1,28 +1,22 @@
 /** Webhooks over the wire: a real receiver on loopback, real time, and a server that is killed. */
 import { Webhook } from "standardwebhooks";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { crash } from "../support/crash.ts";
 import { ListeningExecutor, type Reply } from "../support/executor.ts";
-import { ROOT_TOKEN, type Server, startServer, until } from "../support/server.ts";
+import { ROOT_TOKEN, until } from "../support/server.ts";
+import { sharedServer } from "../support/shared-server.ts";
 import { Session } from "../support/wire.ts";
 
-const ALLOWED = { WEBHOOK_ALLOW_PRIVATE: "1" };
+const server = sharedServer({ WEBHOOK_ALLOW_PRIVATE: "1" });
 const taken: Reply = { status: 204 };
 
-let server: Server;
 let receiver: ListeningExecutor;
-
 beforeAll(async () => {
-  [server, receiver] = await Promise.all([startServer(ALLOWED), ListeningExecutor.listen()]);
+  receiver = await ListeningExecutor.listen();
 });
+afterAll(() => receiver.close());
 
-afterAll(async () => {
-  await server.end();
-  await receiver.close();
-});
-
-function rootOf({ url }: Server): Session {
-  return new Session(url, "root", ROOT_TOKEN);
+function asRoot(): Session {
+  return new Session(server.url, "root", ROOT_TOKEN);
 }
 
 async function made(root: Session, name: string, ...replies: readonly Reply[]): Promise<string> {
@@ -36,8 +30,8 @@ async function made(root: Session, name: string, ...replies: readonly Reply[]): 
   return secret;
 }
 
-test.concurrent("an event is sent again 5 s after it was not taken, signed and under the same id; a redirect is not followed", async () => {
-  const root = rootOf(server);
+test("an event is sent again 5 s after it was not taken, signed and under the same id; a redirect is not followed", async () => {
+  const root = asRoot();
   const elsewhere = receiver.at("/elsewhere", taken);
   const secret = await made(root, "patient", { status: 302, headers: { Location: elsewhere.url } }, taken);
   await root.newUser("ada", "author");
@@ -50,14 +44,12 @@ test.concurrent("an event is sent again 5 s after it was not taken, signed and u
   expect(receiver.delivered("/elsewhere")).toEqual([]);
 });
 
-test.concurrent("an event whose sender was killed with -9 arrives under the same id, and what happened since follows", async () => {
-  const mortal = await startServer(ALLOWED);
-  await made(rootOf(mortal), "survivor", "silence", taken);
-  await rootOf(mortal).newUser("grace", "author");
+test("an event whose sender was killed with -9 arrives under the same id, and what happened since follows", async () => {
+  await made(asRoot(), "survivor", "silence", taken);
+  await asRoot().newUser("grace", "author");
   const first = await receiver.nth("/survivor");
-  await crash(mortal);
-  const heir = await mortal.restart();
-  await rootOf(heir).newUser("edsger", "author");
+  await server.crash();
+  await asRoot().newUser("edsger", "author");
   await until(() => receiver.delivered("/survivor").length >= 3);
   const [, ...later] = receiver.delivered("/survivor");
   const told = later.map(({ id, payload }) => [id === first.id, JSON.parse(payload).data.subject_id]);
@@ -65,5 +57,4 @@ test.concurrent("an event whose sender was killed with -9 arrives under the same
     [false, "edsger"],
     [true, "grace"],
   ]);
-  await heir.end();
 });

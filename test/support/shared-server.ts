@@ -3,22 +3,25 @@
  * workspace and a cast of its own, so that none sees another.
  */
 import { afterAll, beforeAll } from "vitest";
+import { crash } from "./crash.ts";
 import { type Cast, castOf } from "./main-job.ts";
 import { type Server, startServer } from "./server.ts";
 
 export interface SharedServer {
   readonly url: string;
+  /** What it printed since it was started last. */
+  stdout(): string;
   /** Everybody, in a workspace that nobody else uses. */
   cast(workspace: string): Promise<Cast>;
-  /** Ends it as `kill -9` does and starts it again, at the same address. */
+  /** `kill -9` of all its processes, and a new start at the same address. */
   crash(): Promise<void>;
 }
 
 /** Called where a test file is collected: the server is there for all of its tests, and ends after them. */
-export function sharedServer(): SharedServer {
+export function sharedServer(env: Readonly<Record<string, string>> = {}): SharedServer {
   let running: Server | undefined;
   beforeAll(async () => {
-    running = await startServer();
+    running = await startServer(env);
   });
   afterAll(async () => {
     await running?.end();
@@ -31,9 +34,10 @@ export function sharedServer(): SharedServer {
     get url() {
       return server().url;
     },
+    stdout: () => server().stdout(),
     cast: (workspace) => castOf(server().url, workspace),
     crash: async () => {
-      await server().end("SIGKILL");
+      await crash(server());
       running = await server().restart();
     },
   };

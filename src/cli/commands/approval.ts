@@ -1,5 +1,5 @@
 /** `countersign approve | reject | request-changes | delegate | batch` */
-import type { Command } from "commander";
+import { Argument, type Command } from "commander";
 import type { BodyOf, Countersign } from "../../client/index.ts";
 import { EXIT } from "../terminal/exit-code.ts";
 import { CliFailure, usage } from "../terminal/told-failure.ts";
@@ -23,6 +23,9 @@ const SUMMARY = {
   delegate: "let somebody else decide",
 } as const;
 
+const BATCHED = ["approve", "reject"] as const;
+type Batched = (typeof BATCHED)[number];
+
 export function approvalCommands(program: Command, cli: Cli): void {
   for (const [name, summary] of Object.entries(SUMMARY)) {
     const action = name.replace("-", "_") as Decision["action"];
@@ -38,28 +41,30 @@ export function approvalCommands(program: Command, cli: Cli): void {
     command.action((id: string, flags: DecideFlags) => decide(cli, id, action, flags));
   }
 
-  leaf(program, "batch <decision> <ids...>", "approve or reject many, all or none; - reads the ids from standard input")
+  leaf(program, "batch", "approve or reject many, all or none; - reads the ids from standard input")
+    .addArgument(new Argument("<decision>").choices(BATCHED))
+    .argument("<ids...>")
     .option("--reason <text>", "why")
     .option("--continue-on-error", "decide those that can be, whatever becomes of the others")
-    .action(async (decision: string, ids: readonly string[], flags: { reason?: string; continueOnError?: boolean }) => {
-      if (decision !== "approve" && decision !== "reject")
-        throw usage(`batch ${decision}`, "batch approve ID… or batch reject ID…");
-      const approval_ids = await idsOf(ids, cli);
-      const options = flags.continueOnError === true ? { continue_on_error: true } : {};
-      const answer = await cli.working(`${decision} ${approval_ids.length}`, () =>
-        cli.client().approvals.batch({ approval_ids, action: decision, ...given({ reason: flags.reason }), options }),
-      );
-      cli.show(answer, ({ paint }) =>
-        answer.results
-          .map(({ approval_id, error }) =>
-            error === undefined
-              ? `${paint("green", "✓")} ${approval_id}`
-              : `${paint("red", "✗")} ${approval_id}  ${error.message} ${paint("dim", `(${error.code})`)}`,
-          )
-          .join("\n"),
-      );
-      if (answer.failed > 0) cli.endsWith(EXIT.conflict);
-    });
+    .action(
+      async (decision: Batched, ids: readonly string[], flags: { reason?: string; continueOnError?: boolean }) => {
+        const approval_ids = await idsOf(ids, cli);
+        const options = flags.continueOnError === true ? { continue_on_error: true } : {};
+        const answer = await cli.working(`${decision} ${approval_ids.length}`, () =>
+          cli.client().approvals.batch({ approval_ids, action: decision, ...given({ reason: flags.reason }), options }),
+        );
+        cli.show(answer, ({ paint }) =>
+          answer.results
+            .map(({ approval_id, error }) =>
+              error === undefined
+                ? `${paint("green", "✓")} ${approval_id}`
+                : `${paint("red", "✗")} ${approval_id}  ${error.message} ${paint("dim", `(${error.code})`)}`,
+            )
+            .join("\n"),
+        );
+        if (answer.failed > 0) cli.endsWith(EXIT.conflict);
+      },
+    );
 }
 
 async function decide(cli: Cli, id: string, action: Decision["action"], flags: DecideFlags): Promise<void> {

@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 
 export interface CommandNode {
-  /** `["task", "ls"]`; empty for the program */
+  /** `["task", "ls"]`; empty for the program. A first argument that is one of a few is typed like a command: `["batch", "approve"]`. */
   readonly path: readonly string[];
   readonly summary: string;
   readonly commands: readonly { readonly name: string; readonly summary: string }[];
@@ -17,10 +17,15 @@ export interface CommandNode {
 
 /** Every command, parents before children. */
 export function commandTree(command: Command, path: readonly string[] = []): CommandNode[] {
+  const summary = command.description();
+  const words = command.registeredArguments[0]?.argChoices ?? [];
   const node: CommandNode = {
     path,
-    summary: command.description(),
-    commands: command.commands.map((one) => ({ name: one.name(), summary: one.description() })),
+    summary,
+    commands: [
+      ...command.commands.map((one) => ({ name: one.name(), summary: one.description() })),
+      ...words.map((name) => ({ name, summary })),
+    ],
     options: command.options.map((one) => ({
       name: one.long ?? one.short ?? one.flags,
       summary: one.description,
@@ -28,5 +33,9 @@ export function commandTree(command: Command, path: readonly string[] = []): Com
       choices: one.argChoices ?? [],
     })),
   };
-  return [node, ...command.commands.flatMap((one) => commandTree(one, [...path, one.name()]))];
+  return [
+    node,
+    ...words.map((word) => ({ ...node, path: [...path, word], commands: [] })),
+    ...command.commands.flatMap((one) => commandTree(one, [...path, one.name()])),
+  ];
 }

@@ -53,8 +53,9 @@ ${bash(name, tree)}`;
 }
 
 function fish(name: string, tree: readonly CommandNode[]): string {
-  const lines = tree.flatMap(({ path, commands, options }) => {
-    const when = conditionOf(path, commands);
+  const lines = tree.flatMap((node) => {
+    const { commands, options } = node;
+    const when = conditionOf(node, tree);
     return [
       ...commands.map((one) => `complete -c ${name} -f -n ${when} -a ${one.name} -d ${quoted(one.summary)}`),
       ...options
@@ -69,12 +70,16 @@ function fish(name: string, tree: readonly CommandNode[]): string {
   return `${lines.join("\n")}\n`;
 }
 
-/** True in this command, and in none below it. */
-function conditionOf(path: readonly string[], commands: CommandNode["commands"]): string {
+/** True in this command, and neither in one below it nor in one elsewhere of which it is a part: `approve` in `batch approve`. */
+function conditionOf({ path, commands }: CommandNode, tree: readonly CommandNode[]): string {
+  const elsewhere = tree
+    .filter((other) => path.length > 0 && path.every((word) => other.path.includes(word)))
+    .filter((other) => path.some((word, at) => other.path[at] !== word))
+    .flatMap((other) => other.path.filter((word) => !path.includes(word)));
+  const others = new Set([...commands.map(({ name }) => name), ...elsewhere]);
   const inside = path.map((word) => `__fish_seen_subcommand_from ${word}`);
-  const below =
-    commands.length > 0 ? [`not __fish_seen_subcommand_from ${commands.map(({ name }) => name).join(" ")}`] : [];
-  return quoted([...inside, ...below].join("; and "));
+  const outside = others.size > 0 ? [`not __fish_seen_subcommand_from ${[...others].join(" ")}`] : [];
+  return quoted([...inside, ...outside].join("; and "));
 }
 
 function choicesIn(tree: readonly CommandNode[]) {

@@ -130,10 +130,11 @@ describe("a deadlock in the trail", () => {
     });
   });
 
-  it("is lost if it stands for too long, or to the end", () => {
+  it("is lost if it stands for too long, to the end, or until something expires that would have been aborted", () => {
     reject([...crossing, ...broken(2_000)], "was in a deadlock from 100", [real]);
     reject(crossing, "was in a deadlock from 100 until Infinity");
     expect(judged(crossing).lost).toBe(2);
+    expect(judged([...crossing, row(150, "y", "expired", "b1")]).lost).toBe(2);
     accept(crossing.slice(0, 3));
   });
 

@@ -18,7 +18,7 @@ export interface TrailJudgement {
   readonly grants: number;
   /** How long each session that was in a deadlock was in it (ms). */
   readonly deadlocked: readonly number[];
-  /** Deadlocks that stood for too long. */
+  /** Deadlocks that nobody resolved: they stood for too long, or until a lease or a claim of theirs expired. */
   readonly lost: number;
   /** Victims without a deadlock. */
   readonly falseVictims: number;
@@ -40,10 +40,10 @@ export function judgedTrail(
     const lock = locks.get(name) ?? new TrailLock(name, permits(name));
     locks.set(name, lock);
     lock.apply(row);
-    standing.note(deadlockedIn(locks.values()), Date.parse(row.at));
+    standing.note(deadlockedIn(locks.values()), row);
   }
   for (const lock of locks.values()) lock.checkRest();
-  const lost = standing.all.filter(({ from, until }) => until > dueBy(from));
+  const lost = standing.all.filter(({ from, until, expired }) => expired || until > dueBy(from));
   const entries = new Map([...locks.values()].flatMap((lock) => [...lock.entries]));
   const refuted = deadlocks.flatMap((deadlock) => whyNone(deadlock, entries) ?? []);
   const unexplained = abortedWithout(rows, deadlocks);
@@ -86,18 +86,21 @@ function deadlockedIn(locks: Iterable<TrailLock>): ReadonlySet<string> {
 
 /** Since when and until when each session was in a deadlock. */
 class Standing {
-  readonly all: (Stay & { readonly session: string })[] = [];
-  readonly #now = new Map<string, Stay>();
+  readonly all: (Stay & { readonly session: string; expired: boolean })[] = [];
+  readonly #now = new Map<string, Stay & { expired: boolean }>();
 
-  note(sessions: ReadonlySet<string>, now: number): void {
+  /** These are in a deadlock after this row. */
+  note(sessions: ReadonlySet<string>, { at, action }: LockRow): void {
+    const now = Date.parse(at);
     for (const [session, stay] of this.#now) {
       if (sessions.has(session)) continue;
       stay.until = now;
+      stay.expired = action === "lock.expired";
       this.#now.delete(session);
     }
     for (const session of sessions) {
       if (this.#now.has(session)) continue;
-      const stay = { session, from: now, until: Number.POSITIVE_INFINITY };
+      const stay = { session, from: now, until: Number.POSITIVE_INFINITY, expired: false };
       this.all.push(stay);
       this.#now.set(session, stay);
     }

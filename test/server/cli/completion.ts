@@ -39,6 +39,10 @@ export function completionSuite(): void {
       expect(complete("lock", "r")).toEqual(["release", "run"]);
       expect(complete("task", "ls", "--js")).toEqual(["--json"]);
       expect(complete("task", "watch", "some-id", "--until", "")).toEqual(["decided", "ended"]);
+      expect(complete("completion", "")).toEqual(expect.arrayContaining(["bash", "fish", "zsh"]));
+      expect(complete("batch", "re")).toEqual(["reject"]);
+      expect(complete("batch", "approve", "--c")).toEqual(["--continue-on-error"]);
+      expect(complete("batch", "approve", "--ap")).toEqual([""]);
     }
   });
 }
