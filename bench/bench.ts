@@ -15,6 +15,7 @@ import { startZooKeeper } from "./contestants/zookeeper.ts";
 import { machine } from "./machine.ts";
 import { auditLag } from "./measures/audit-lag.ts";
 import { deadlock } from "./measures/deadlock.ts";
+import { detector } from "./measures/detector.ts";
 import { type GrowthPoint, growth } from "./measures/growth.ts";
 import { heartbeat } from "./measures/heartbeat.ts";
 import { heldLocks } from "./measures/held-locks.ts";
@@ -35,6 +36,7 @@ const MEASURES: Readonly<Record<string, Measure>> = {
   tasks: fullTasks,
   "held-locks": heldLocks,
   deadlock,
+  detector,
   "audit-lag": auditLag,
   growth,
   bundle,
@@ -105,7 +107,16 @@ function rounded(_: string, value: unknown): unknown {
 }
 
 function growthPlot(points: readonly GrowthPoint[]): string {
-  const names = ["acquire", "heartbeat", "respond", "claim", "list_tasks", "list_audit"] as const;
+  const names = [
+    "acquire",
+    "heartbeat",
+    "respond",
+    "claim",
+    "list_tasks",
+    "list_audit",
+    "filter_tasks",
+    "list_locks",
+  ] as const;
   return plot(
     "Cost of a call as history grows",
     "tasks, locks and audit rows in D1, each",

@@ -7,7 +7,7 @@ export interface Series {
 }
 
 const [WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT] = [720, 400, 60, 50, 40, 130];
-const COLOURS = ["#2563eb", "#dc2626", "#059669", "#d97706", "#7c3aed", "#0891b2"];
+const COLOURS = ["#2563eb", "#dc2626", "#059669", "#d97706", "#7c3aed", "#0891b2", "#db2777", "#4b5563"];
 
 export function plot(title: string, xLabel: string, yLabel: string, series: readonly Series[]): string {
   const all = series.flatMap(({ points }) => points);

@@ -5,6 +5,7 @@
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { startCountersign } from "./contestants/countersign.ts";
+import { inspect } from "./inspector.ts";
 import { loadNamed } from "./loads.ts";
 import { freePort } from "./process.ts";
 
@@ -28,38 +29,12 @@ await inspector.send("Profiler.enable");
 await inspector.send("Profiler.setSamplingInterval", { interval: 200 });
 await inspector.send("Profiler.start");
 await load(server, SECONDS);
-const { profile } = (await inspector.send("Profiler.stop")) as { profile: Profile };
+const { profile } = await inspector.send<{ profile: Profile }>("Profiler.stop");
 inspector.close();
 await server.stop();
 const file = fileURLToPath(new URL(`results/${name}.cpuprofile`, import.meta.url));
 writeFileSync(file, JSON.stringify(profile));
 for (const line of hottest(profile)) console.log(line);
-
-async function inspect(port: number) {
-  const targets = (await (await fetch(`http://127.0.0.1:${port}/json`)).json()) as { webSocketDebuggerUrl: string }[];
-  const url = targets[0]?.webSocketDebuggerUrl;
-  if (url === undefined) throw new Error("the inspector has no target");
-  const socket = new WebSocket(url);
-  await new Promise((resolve, reject) => {
-    socket.addEventListener("open", resolve, { once: true });
-    socket.addEventListener("error", () => reject(new Error("the inspector refused")), { once: true });
-  });
-  const waiting = new Map<number, (result: unknown) => void>();
-  socket.addEventListener("message", ({ data }) => {
-    const { id, result } = JSON.parse(String(data)) as { id?: number; result?: unknown };
-    if (id !== undefined) waiting.get(id)?.(result);
-  });
-  let last = 0;
-  return {
-    send: (method: string, params: object = {}) =>
-      new Promise<unknown>((resolve) => {
-        last += 1;
-        waiting.set(last, resolve);
-        socket.send(JSON.stringify({ id: last, method, params }));
-      }),
-    close: () => socket.close(),
-  };
-}
 
 /** Functions by their own share of the samples that were not idle. */
 function hottest({ nodes, samples }: Profile): string[] {

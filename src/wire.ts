@@ -1,5 +1,5 @@
 /** Schemas that every capability's contract shares. */
-import { z } from "@hono/zod-openapi";
+import { z } from "./zod.ts";
 
 /** An id that people choose: of users, agents, policies. */
 export const Slug = z

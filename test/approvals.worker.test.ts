@@ -1,3 +1,4 @@
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import type { ApprovalRequest } from "../src/approvals/contract.ts";
 import type { Task } from "../src/tasks/task-contract.ts";
@@ -118,6 +119,24 @@ describe("the inbox", () => {
     expect(looked.approvals[0]).toMatchObject({ task_id: task.id, reviewer_id: "bob", status: "PENDING" });
     expect(refusal(await carol.get("/approvals?reviewer_id=bob"))).toEqual([403, "FORBIDDEN"]);
     expect((await inboxOf(bob, "?reviewer_id=bob")).approvals).toHaveLength(1);
+  });
+
+  it("remembers the last thousand that were closed, a hundred more at most", async () => {
+    const stage = new Stage();
+    const { alice, bob } = await stage.cast();
+    const closed = async () => (await inboxOf(bob, "?status=APPROVED&limit=1")).pagination.total;
+    const close = async () => ok(await approve(bob, await stage.submitted(alice)));
+    await close();
+    await runInDurableObject(stage.stub("inbox:bob"), (_, { storage }) => {
+      storage.sql.exec(`
+        WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n LIMIT 1500)
+        INSERT INTO requests SELECT 'old-' || n, 'task-' || n, 'APPROVED', 2, '2020-01-01', body, NULL FROM n, requests`);
+    });
+    await evictDurableObject(stage.stub("inbox:bob"));
+    await close();
+    await eventually(async () => expect(await closed()).toBe(1_000));
+    await close();
+    await eventually(async () => expect(await closed()).toBe(1_001));
   });
 
   it("survives the death of the reviewer's object and of the task's before it was told", async () => {

@@ -3,7 +3,7 @@ import { runInDurableObject } from "cloudflare:test";
 import { afterEach, expect, it, vi } from "vitest";
 import type { ActorKey } from "../src/actor/remote.ts";
 import { onCommits } from "./support/commits.ts";
-import { approve, ok, type Person, Stage, web } from "./support/stage.ts";
+import { approve, ok, type Person, pass, Stage, stopClock, web } from "./support/stage.ts";
 
 afterEach(() => {
   vi.useRealTimers();
@@ -97,4 +97,18 @@ it("tasks that come together share what their inboxes and the dispatch commit: t
   const { inbox = 0, dispatch = 0, ...work } = await costOf(lives);
   expect(work).toEqual({ task: OWN * lives, agent: LOCKS.agent * lives, resource: LOCKS.resource * lives });
   expect(inbox + dispatch).toBeLessThanOrEqual(2 * lives);
+});
+
+it("a task that is over sleeps: one alarm clears up after it, and none is left of its locks", async () => {
+  const people = await cast();
+  const { stage } = people;
+  stopClock();
+  const task: ActorKey = `task:${await life(people, 0)}`;
+  await allDelivered(stage, [task.slice("task:".length)]);
+  pass(5_000);
+  for (const key of [task, "resource:service:prod/life-0", "agent:robo"]) {
+    expect(await stage.ring(key), key).toBe(true);
+    const left = await runInDurableObject(stage.stub(key), (_, state) => state.storage.getAlarm());
+    expect(left, key).toBeNull();
+  }
 });

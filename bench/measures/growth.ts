@@ -21,6 +21,9 @@ export interface GrowthPoint {
   readonly claim: number;
   readonly list_tasks: number;
   readonly list_audit: number;
+  /** tasks of a type that there are none of */
+  readonly filter_tasks: number;
+  readonly list_locks: number;
 }
 
 export const growth: Measure = async () => {
@@ -43,7 +46,7 @@ export const growth: Measure = async () => {
   const [first, last] = [points[0], points.at(-1)];
   if (first === undefined || last === undefined) throw new Error("no sizes");
   const live = ["acquire", "heartbeat", "respond", "claim"] as const;
-  const lists = ["list_tasks", "list_audit"] as const;
+  const lists = ["list_tasks", "list_audit", "filter_tasks", "list_locks"] as const;
   const row = (name: (typeof live)[number] | (typeof lists)[number]) => ({
     measure: `${name.replace("_", " ")} with 1,000,000 tasks, locks and audit rows in D1 against 1,000`,
     target: live.some((one) => one === name) ? "does not slow down (≤ 1.25×)" : "",
@@ -67,6 +70,8 @@ async function asked(server: Countersign): Promise<Omit<GrowthPoint, "size">> {
     claim: [],
     list_tasks: [],
     list_audit: [],
+    filter_tasks: [],
+    list_locks: [],
   };
   const timed = async <T>(name: keyof typeof times, work: Promise<T>): Promise<T> => {
     const began = performance.now();
@@ -88,6 +93,8 @@ async function asked(server: Countersign): Promise<Omit<GrowthPoint, "size">> {
     await agent.expect(200, "POST", `${BASE}/tasks/${task.id}/complete`, { result: "success" });
     await timed("list_tasks", author.expect(200, "GET", `${BASE}/tasks?state=COMPLETED&limit=20`));
     await timed("list_audit", author.expect(200, "GET", `${BASE}/audit?action=task.completed&limit=20`));
+    await timed("filter_tasks", author.expect(200, "GET", `${BASE}/tasks?type=none.such&limit=20`));
+    await timed("list_locks", agent.expect(200, "GET", `${BASE}/locks?limit=20`));
   }
   for (const connection of [author, reviewer, agent]) connection.close();
   const middle = (name: keyof typeof times) => median(times[name]);
@@ -98,6 +105,8 @@ async function asked(server: Countersign): Promise<Omit<GrowthPoint, "size">> {
     claim: middle("claim"),
     list_tasks: middle("list_tasks"),
     list_audit: middle("list_audit"),
+    filter_tasks: middle("filter_tasks"),
+    list_locks: middle("list_locks"),
   };
 }
 

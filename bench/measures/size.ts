@@ -1,5 +1,5 @@
 /** What is shipped, and what its start costs over that of the barest worker. */
-import { readFileSync, rmSync } from "node:fs";
+import { readFileSync, rmSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
@@ -18,26 +18,33 @@ export const bundle: Measure = async () => {
   return { rows: [{ measure: "worker bundle, gzip", target: "< 1 MiB", result, met: kib < 1024 }], data: { kib } };
 };
 
-/** From the start of workerd to the first answer, less that of a worker with the same bindings that only says hello. */
+/**
+ * From the start of workerd to the first answer, less that of a worker with the same bindings and as many bytes that only says hello.
+ * The bytes are a comment: Miniflare takes its time to hand a large script over, and no start on the platform waits for that.
+ */
 export const coldStart: Measure = async ({ rounds }) => {
   const { options, vars, rateLimits, databases } = readWorkerDeclaration(PROJECT);
   const d1Databases = Object.fromEntries(Object.keys(databases).map((binding) => [binding, binding]));
   const ours = { ...options, name: "ours", modules: true, bindings: vars, ratelimits: rateLimits, d1Databases };
-  const samples: { ours: number; hello: number }[] = [];
+  const hello = helloWith(classesOf(options.durableObjects));
+  const padded = `${hello}\n/*${" ".repeat(statSync(BUNDLE).size - hello.length)}*/`;
+  const samples: { ours: number; padded: number; hello: number }[] = [];
   for (let round = 0; round < Math.max(5, rounds); round += 1) {
     samples.push({
-      hello: await firstAnswer({ ...ours, script: helloWith(classesOf(options.durableObjects)) }),
+      hello: await firstAnswer({ ...ours, script: hello }),
+      padded: await firstAnswer({ ...ours, script: padded }),
       ours: await firstAnswer({ ...ours, scriptPath: BUNDLE }),
     });
   }
-  const costs = spread(samples.map((sample) => sample.ours - sample.hello));
+  const costs = spread(samples.map((sample) => sample.ours - sample.padded));
+  const handing = median(samples.map((sample) => sample.padded - sample.hello));
   return {
     rows: [
       {
         measure:
-          "cold start: first answer of a new workerd, less that of a worker with our bindings that only says hello",
+          "cold start: first answer of a new workerd, less that of a worker with our bindings and as many bytes that only says hello",
         target: "< 50 ms",
-        result: `${spreadText(costs, 0)} ms; a hello takes ${median(samples.map((one) => one.hello)).toFixed(0)} ms`,
+        result: `${spreadText(costs, 0)} ms; a hello takes ${median(samples.map((one) => one.hello)).toFixed(0)} ms, handing over as many bytes ${handing.toFixed(0)} ms`,
         met: costs.median < 50,
       },
     ],

@@ -15,7 +15,7 @@ import { EFFECTS_SWEEP_MS, EFFECTS_TIMER, type EffectRow, Outbox, type Receipt }
 import { type ActorKey, actorOf } from "./remote.ts";
 import { fail, type Result } from "./result.ts";
 import { SHIP_SWEEP_MS, SHIP_TIMER, Shipping } from "./shipping.ts";
-import { CALL_CHARS, type Counters, newCounters, Storage } from "./storage.ts";
+import { CALL_CHARS, type Counters, isSameCount, newCounters, Storage } from "./storage.ts";
 import { backoffMs, stands, type Timer } from "./timers.ts";
 
 /** What every actor answers to other actors. */
@@ -93,6 +93,9 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
     return [];
   }
 
+  /** Called some seconds after the last audited change, in the commit that clears up after it: for timers that nothing needs any more. */
+  protected clearUp(_tx: Commit): void {}
+
   /** Whether acknowledged entries are ever forgotten. */
   protected get keepsWholeJournal(): boolean {
     return false;
@@ -168,7 +171,7 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
     this.#outbox?.settled();
     if (done.tx.audited) this.#ships().poke();
     if (done.tx.events.length > 0) this.publish(done.tx.events);
-    if (done.tx.effectTargets.size > 0) this.ctx.waitUntil(this.#effects().enqueued(now, done.tx.effectTargets));
+    if (done.tx.effects.size > 0) this.ctx.waitUntil(this.#effects().enqueued(now, done.tx.effects));
     return done.value;
   }
 
@@ -189,10 +192,11 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
       // The transaction would end before the work does.
       if (value instanceof Promise) throw new Error("a commit takes no async work");
       if (counters.head_seq > counters.shipped) tx.timerBy(SHIP_TIMER, now + SHIP_SWEEP_MS);
-      if (tx.effectTargets.size > 0) tx.timerBy(EFFECTS_TIMER, now + EFFECTS_SWEEP_MS);
+      if (tx.effects.size > 0) tx.timerBy(EFFECTS_TIMER, now + EFFECTS_SWEEP_MS);
       this.#forget(counters);
       counters.members = this.nextMember - 1;
-      this.store.saveCounters(counters);
+      // A heartbeat counts nothing.
+      if (this.#counters === undefined || !isSameCount(counters, this.#counters)) this.store.saveCounters(counters);
       this.#counters = counters;
       this.#alarm.arm(now);
       return { tx, value };
@@ -289,6 +293,7 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
     this.#housekeep((tx) => {
       if (this.#waiting() === 0) tx.timer(SHIP_TIMER, undefined);
       if (!tx.store.owes()) tx.timer(EFFECTS_TIMER, undefined);
+      this.clearUp(tx);
     });
   }
 

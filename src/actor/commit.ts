@@ -3,6 +3,7 @@
 import type { EventBody } from "../realtime/channel-api.ts";
 import { type Caller, systemCaller } from "./caller.ts";
 import { canonicalJson, type Entry, entryOf, type Happening, linkHash, nextMicros } from "./journal.ts";
+import type { EffectRow } from "./outbox.ts";
 import { type ActorKey, addressOfKey } from "./remote.ts";
 import type { Counters, Storage } from "./storage.ts";
 import { stands, type Timer } from "./timers.ts";
@@ -42,8 +43,8 @@ export class Commit {
   readonly entries: Entry[] = [];
   /** What of it the actor's channel tells. */
   readonly events: MadeEvent[] = [];
-  /** By target: the number of the last effect for it. */
-  readonly effectTargets = new Map<ActorKey, number>();
+  /** By target: the effects for it, oldest first, as they stand in the outbox. */
+  readonly effects = new Map<ActorKey, EffectRow[]>();
   /** What the actor runs once the commit stands. */
   readonly followUps: (() => void)[] = [];
   readonly #workspace: string;
@@ -99,8 +100,9 @@ export class Commit {
     counters.effects += 1;
     const { idempotency: _, ...caller } = this.#caller;
     const envelope: Envelope = { caller, body };
-    store.enqueue(counters.effects, target, JSON.stringify(envelope));
-    this.effectTargets.set(target, counters.effects);
+    const row: EffectRow = { n: counters.effects, message: JSON.stringify(envelope) };
+    store.enqueue(row.n, target, row.message);
+    this.effects.set(target, [...(this.effects.get(target) ?? []), row]);
   }
 
   /** Sets a named timer to `dueAt` (ms), or clears it. */

@@ -37,7 +37,6 @@ class Receiver {
     const marks = new Map(this.marks);
     const store = {
       dropMarksBefore: () => {},
-      markOf: (source: string) => marks.get(source) ?? 0,
       saveMark: (source: string, n: number) => marks.set(source, n),
     };
     work({ now: 0, store, actFor: () => {} } as unknown as Commit);

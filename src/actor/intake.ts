@@ -13,6 +13,9 @@ import type { ActorKey } from "./remote.ts";
 /** How far commits of effects that may wait are apart at least. Two in a row of one source stay within a quarter of a second. */
 export const INTAKE_GAP_MS = 100;
 
+/** Old marks are looked for that often at most: a statement of every commit, and one hour among the 24 of their keep. */
+const FORGET_EVERY_MS = 60 * 60 * 1000;
+
 interface Dependencies {
   readonly commit: (caller: Caller, work: (tx: Commit) => void) => void;
   readonly receive: (tx: Commit, caller: Caller, source: ActorKey, body: unknown) => void;
@@ -39,6 +42,8 @@ export class Intake {
   readonly #deps: Dependencies;
   readonly #pace = new Pace(INTAKE_GAP_MS, () => this.#takeAll());
   #waiting: Arrival[] = [];
+  /** When marks were looked through for old ones; ms */
+  #forgotAt = 0;
 
   constructor(deps: Dependencies) {
     this.#deps = deps;
@@ -64,42 +69,59 @@ export class Intake {
 
   #takeAll(): void {
     const arrivals = this.#waiting.splice(0);
+    const marks = new Map(arrivals.map(({ source }) => [source, this.#deps.markOf(source)]));
     const failures = new Map<ActorKey, string>();
-    for (const together of inCommits(arrivals.flatMap(({ messages }) => messages))) this.#apply(together, failures);
+    for (const together of inCommits(arrivals.flatMap(({ messages }) => messages))) {
+      this.#apply(together, marks, failures);
+    }
     for (const { source, answer } of arrivals) {
-      const [acked, failed] = [this.#deps.markOf(source), failures.get(source)];
+      const [acked = 0, failed] = [marks.get(source), failures.get(source)];
       answer(failed === undefined ? { acked } : { acked, failed });
     }
   }
 
   /** One commit for all; if one of them is refused, one for each, so that it holds up its own source only. */
-  #apply(together: readonly Message[], failures: Map<ActorKey, string>): void {
+  #apply(together: readonly Message[], marks: Map<ActorKey, number>, failures: Map<ActorKey, string>): void {
     const open = together.filter(({ source }) => !failures.has(source));
     const [first] = open;
     if (first === undefined) return;
     try {
-      this.#commit(first.caller, open);
+      for (const [source, n] of this.#commit(first.caller, open, marks)) marks.set(source, n);
     } catch (thrown) {
       if (open.length === 1) failures.set(first.source, causeOf(thrown));
-      else for (const one of open) this.#apply([one], failures);
+      else for (const one of open) this.#apply([one], marks, failures);
     }
   }
 
-  #commit(caller: Caller, messages: readonly Message[]): void {
-    const { commit, receive, markOf, keepMarksFor } = this.#deps;
-    // What came before, most often because its receipt was lost, costs no commit.
-    const fresh = messages.filter(({ source, n }) => n > markOf(source));
-    if (fresh.length === 0) return;
+  /** By source: the last effect that is applied now. */
+  #commit(
+    caller: Caller,
+    messages: readonly Message[],
+    marks: ReadonlyMap<ActorKey, number>,
+  ): ReadonlyMap<ActorKey, number> {
+    const reached = new Map<ActorKey, number>();
+    // What came before, most often because its receipt was lost, costs no commit; nor does what its source sent twice.
+    const fresh = messages.filter(({ source, n }) => {
+      const isNew = n > (reached.get(source) ?? marks.get(source) ?? 0);
+      if (isNew) reached.set(source, n);
+      return isNew;
+    });
+    if (fresh.length === 0) return reached;
+    const { commit, receive, keepMarksFor } = this.#deps;
+    let forgotAt = this.#forgotAt;
     commit(caller, (tx) => {
-      tx.store.dropMarksBefore(tx.now - keepMarksFor);
-      for (const { source, n, caller: sender, body } of fresh) {
-        // Twice among these, if its source sent it again while it waited.
-        if (n <= tx.store.markOf(source)) continue;
+      if (tx.now >= forgotAt + FORGET_EVERY_MS) {
+        tx.store.dropMarksBefore(tx.now - keepMarksFor);
+        forgotAt = tx.now;
+      }
+      for (const { source, caller: sender, body } of fresh) {
         tx.actFor(sender);
         receive(tx, sender, source, body);
-        tx.store.saveMark(source, n, tx.now);
       }
+      for (const [source, n] of reached) tx.store.saveMark(source, n, tx.now);
     });
+    this.#forgotAt = forgotAt;
+    return reached;
   }
 }
 

@@ -3,8 +3,9 @@
  * is, how its time is made and how it is linked. Pure; the rows are written by `commit`.
  */
 import { createHash } from "node:crypto";
-import canonicalize from "canonicalize";
 import type { Caller, Where, Who } from "./caller.ts";
+
+export { canonicalJson } from "./canonical-json.ts";
 
 /** What a rule says happened; the kit adds who, when, where and the chain. */
 export interface Happening {
@@ -51,13 +52,6 @@ export interface ChainedEntry {
 
 /** The `prev_hash` of a chain's first entry. */
 export const GENESIS = "0".repeat(64);
-
-/** RFC 8785 (JCS) text of a JSON value; absent (undefined) fields are left out. */
-export function canonicalJson(value: unknown): string {
-  const text = canonicalize(value);
-  if (text === undefined) throw new Error("not a JSON value");
-  return text;
-}
 
 /** `hex SHA-256(prev_hash + "\n" + JCS(entry))`. */
 export function linkHash(prevHash: string, canonicalEntry: string): string {

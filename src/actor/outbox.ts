@@ -4,7 +4,7 @@
  */
 import { causeOf, log } from "../log.ts";
 import type { ActorKey } from "./remote.ts";
-import type { Storage } from "./storage.ts";
+import { CALL_CHARS, type Storage } from "./storage.ts";
 import { backoffMs } from "./timers.ts";
 import { Turns } from "./turns.ts";
 
@@ -33,7 +33,7 @@ const PARKED_RETRY_MS = 60 * 60 * 1000;
 
 interface Dependencies {
   readonly source: string;
-  readonly store: Pick<Storage, "owedTo" | "targets">;
+  readonly store: Pick<Storage, "owedTo" | "owes" | "targets">;
   readonly send: (target: ActorKey, rows: readonly EffectRow[]) => Promise<Receipt>;
   readonly retryAt: (dueAt: number) => void;
   /** Tells whoever watches that this target is parked (said again at every try), or no more. */
@@ -41,6 +41,8 @@ interface Dependencies {
 }
 
 interface Pair {
+  /** everything that is owed above `acked`; undefined if only storage has all of it */
+  recent: readonly EffectRow[] | undefined;
   /** the last effect that this life of the actor made for the target; undefined if it made none */
   last: number | undefined;
   /** everything up to this n was done by the target */
@@ -58,6 +60,10 @@ interface Pair {
 export class Outbox {
   readonly #deps: Dependencies;
   readonly #pairs = new Map<ActorKey, Pair>();
+  /** The number of the last effect that this was told of. */
+  #last: number | undefined;
+  /** Whether this was told of everything that is owed: then a target without a pair is owed nothing. */
+  #knowsAll = false;
 
   constructor(deps: Dependencies) {
     this.#deps = deps;
@@ -84,14 +90,20 @@ export class Outbox {
     return Math.min(...targets.map((target) => Math.max(this.#pairs.get(target)?.notBefore ?? 0, now + FIRST_LOOK_MS)));
   }
 
-  /** Delivers what a commit has just added, after what it finds owed to the same targets; `last` by target. */
-  enqueued(now: number, last: ReadonlyMap<ActorKey, number>): Promise<boolean> {
-    for (const [target, n] of last) this.#pair(target).last = n;
-    return this.drain(now, last.keys());
+  /** Delivers what a commit has just added, after what else is owed to the same targets; `made` by target, oldest first. */
+  enqueued(now: number, made: ReadonlyMap<ActorKey, readonly EffectRow[]>): Promise<boolean> {
+    const numbers = [...made.values()].flatMap((rows) => rows.map(({ n }) => n));
+    this.#follow(Math.min(...numbers), Math.max(...numbers));
+    for (const [target, rows] of made) {
+      const pair = this.#pair(target);
+      pair.last = rows.at(-1)?.n;
+      pair.recent = pair.recent && oneCall([...pair.recent, ...rows]);
+    }
+    return this.drain(now, made.keys());
   }
 
   /** Delivers what is owed to `targets` and not waiting for a retry. True if nothing is owed to them afterwards. */
-  async drain(now: number, targets: Iterable<ActorKey> = this.#deps.store.targets()): Promise<boolean> {
+  async drain(now: number, targets: Iterable<ActorKey> = this.#allTargets()): Promise<boolean> {
     const results = await Promise.all(
       [...targets].map((target) => {
         const pair = this.#pair(target);
@@ -101,11 +113,32 @@ export class Outbox {
     return results.every(Boolean);
   }
 
+  /** A life before this one may have left something owed; a commit within a commit's follow-ups is told of before that one. */
+  #follow(first: number, last: number): void {
+    if (this.#last === undefined) this.#knowsAll = !this.#deps.store.owes(first);
+    else if (first !== this.#last + 1) this.#askStorage();
+    this.#last = last;
+  }
+
+  #askStorage(): void {
+    this.#knowsAll = false;
+    for (const pair of this.#pairs.values()) {
+      pair.recent = undefined;
+      pair.last = undefined;
+    }
+  }
+
+  /** Of a sweep: what is owed for so long may be what this was never told of. */
+  #allTargets(): ActorKey[] {
+    this.#askStorage();
+    return this.#deps.store.targets();
+  }
+
   async #run(target: ActorKey, pair: Pair, now: number): Promise<boolean> {
     if (pair.notBefore > now) return false;
     for (;;) {
       if (pair.last !== undefined && pair.acked >= pair.last) return true;
-      const rows = this.#deps.store.owedTo(target, pair.acked, BATCH);
+      const rows = pair.recent ?? this.#deps.store.owedTo(target, pair.acked, BATCH);
       const first = rows[0];
       if (first === undefined) return true;
       let receipt: Receipt;
@@ -117,6 +150,7 @@ export class Outbox {
       }
       if (receipt.acked >= first.n) {
         pair.acked = receipt.acked;
+        pair.recent = pair.recent?.filter(({ n }) => n > receipt.acked);
         if (pair.refusals >= PARK_AFTER) this.#deps.parked(target, false);
         pair.failures = 0;
         pair.refusals = 0;
@@ -142,11 +176,18 @@ export class Outbox {
   }
 
   #pair(target: ActorKey): Pair {
-    let pair = this.#pairs.get(target);
-    if (pair === undefined) {
-      pair = { last: undefined, acked: 0, deleted: 0, failures: 0, refusals: 0, notBefore: 0, turns: new Turns() };
-      this.#pairs.set(target, pair);
-    }
+    const known = this.#pairs.get(target);
+    if (known !== undefined) return known;
+    const recent = this.#knowsAll ? [] : undefined;
+    const turns = new Turns();
+    const pair = { recent, last: undefined, acked: 0, deleted: 0, failures: 0, refusals: 0, notBefore: 0, turns };
+    this.#pairs.set(target, pair);
     return pair;
   }
+}
+
+/** What fits one call; more of it is not kept in memory. */
+function oneCall(rows: readonly EffectRow[]): Pair["recent"] {
+  const chars = rows.reduce((sum, { message }) => sum + message.length, 0);
+  return rows.length <= BATCH && chars <= CALL_CHARS ? rows : undefined;
 }

@@ -2,7 +2,7 @@
 import { type ChainedEntry, type Entry, GENESIS } from "./journal.ts";
 import type { Timer } from "./timers.ts";
 
-/** Append-only list: a new actor runs all in its first commit, one that exists runs what it has not run yet when it wakes. */
+/** Append-only list: an actor that exists runs what it has not run yet when it wakes, a new one gets what all come to. */
 export const KIT_MIGRATIONS: readonly string[] = [
   `CREATE TABLE actor (
      id INTEGER PRIMARY KEY CHECK (id = 0), key TEXT NOT NULL, kit_version INTEGER NOT NULL, own_version INTEGER NOT NULL,
@@ -26,6 +26,27 @@ export const KIT_MIGRATIONS: readonly string[] = [
   `ALTER TABLE actor ADD COLUMN event_seq INTEGER NOT NULL DEFAULT 0;
    ALTER TABLE journal ADD COLUMN event_prev INTEGER;`,
 ];
+
+/** What {@link KIT_MIGRATIONS} come to: making tables is most of a new actor's first commit, and altering one costs as much again. */
+export const KIT_TABLES = `
+  CREATE TABLE actor (
+    id INTEGER PRIMARY KEY CHECK (id = 0), key TEXT NOT NULL, kit_version INTEGER NOT NULL, own_version INTEGER NOT NULL,
+    seq INTEGER NOT NULL, head_seq INTEGER NOT NULL, head_hash TEXT NOT NULL, last_micros INTEGER NOT NULL,
+    members INTEGER NOT NULL, effects INTEGER NOT NULL, shipped INTEGER NOT NULL, event_seq INTEGER NOT NULL DEFAULT 0
+  ) STRICT;
+  CREATE TABLE journal (
+    seq INTEGER PRIMARY KEY, entry TEXT NOT NULL, prev_hash TEXT, hash TEXT, event_prev INTEGER
+  ) STRICT;
+  CREATE TABLE outbox (n INTEGER PRIMARY KEY, target TEXT NOT NULL, message TEXT NOT NULL) STRICT;
+  CREATE INDEX outbox_target ON outbox (target);
+  CREATE TABLE marks (source TEXT PRIMARY KEY, n INTEGER NOT NULL, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE INDEX marks_at ON marks (at);
+  CREATE TABLE timers (name TEXT PRIMARY KEY, due_at INTEGER NOT NULL, attempts INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE documents (
+    key TEXT NOT NULL, part INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (key, part)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE replays (scope TEXT PRIMARY KEY, hash TEXT NOT NULL, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE INDEX replays_at ON replays (at);`;
 
 /** The one row of counters and heads that each commit rewrites. */
 export interface Counters {
@@ -66,6 +87,12 @@ export function newCounters(key: string, ownVersion: number): Counters {
   };
 }
 
+export function isSameCount(one: Counters, other: Counters): boolean {
+  return COUNTED.every((column) => one[column] === other[column]);
+}
+
+const COUNTED = Object.keys(newCounters("", 0)) as (keyof Counters)[];
+
 /** A journal entry that is an event; `prev` is the seq of the event before. */
 export interface EventRow {
   readonly entry: Entry;
@@ -82,6 +109,8 @@ type Link = Pick<ChainedEntry, "prev_hash" | "hash">;
 
 export class Storage {
   readonly #sql: SqlStorage;
+  /** Whether no document can have a second part: known of an actor that was made in this life. */
+  #hasOnlyShort = false;
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
@@ -93,7 +122,9 @@ export class Storage {
 
   /** Everything that a new actor needs; `own` are the tables of its kind. */
   createTables(own: readonly string[]): void {
-    for (const script of [...KIT_MIGRATIONS, ...own]) this.#sql.exec(script);
+    this.#sql.exec(KIT_TABLES);
+    for (const script of own) this.#sql.exec(script);
+    this.#hasOnlyShort = true;
   }
 
   /** Brings an actor that exists to the tables that this code knows. */
@@ -197,8 +228,9 @@ export class Storage {
       .map((row) => row.target);
   }
 
-  owes(): boolean {
-    return this.#sql.exec("SELECT 1 FROM outbox LIMIT 1").toArray().length > 0;
+  /** Whether any effect is owed; or any whose number is below `n`. */
+  owes(n = Number.MAX_SAFE_INTEGER): boolean {
+    return this.#sql.exec("SELECT 1 FROM outbox WHERE n < ? LIMIT 1", n).toArray().length > 0;
   }
 
   acknowledge(target: string, upTo: number): void {
@@ -253,10 +285,11 @@ export class Storage {
   /** Writes a document that is JSON text already. */
   writeJson(key: string, text: string): void {
     const parts = partsOf(text, PART_CHARS);
+    if (parts.length > 1) this.#hasOnlyShort = false;
     parts.forEach((body, part) => {
       this.#sql.exec("INSERT OR REPLACE INTO documents VALUES (?, ?, ?)", key, part, body);
     });
-    this.#sql.exec("DELETE FROM documents WHERE key = ? AND part >= ?", key, parts.length);
+    if (!this.#hasOnlyShort) this.#sql.exec("DELETE FROM documents WHERE key = ? AND part >= ?", key, parts.length);
   }
 
   erase(key: string): void {

@@ -150,12 +150,20 @@ describe("an Idempotency-Key", () => {
 });
 
 describe("a document", () => {
-  it("may be far larger than a row, in any script, and shrinks without leaving parts behind", async () => {
-    await within(freshKey(), (probe) => {
-      const big = { text: `a${"😀€".repeat(900_000)}` };
+  it.each([
+    ["in the life that made it", async () => {}],
+    ["in a later one", (key: string) => evictDurableObject(stubOf(key))],
+  ])("may be far larger than a row, in any script, and shrinks %s without leaving parts behind", async (_, then) => {
+    const key = freshKey();
+    const big = { text: `a${"😀€".repeat(900_000)}` };
+    await within(key, (probe) => {
+      probe.run((tx) => tx.store.write("doc", { text: "small" }));
       probe.run((tx) => tx.store.write("doc", big));
       expect(probe.tables.read("doc")).toEqual(big);
       expect(probe.rows("SELECT count(*) AS parts FROM documents")).not.toEqual([{ parts: 1 }]);
+    });
+    await then(key);
+    await within(key, (probe) => {
       probe.run((tx) => tx.store.write("doc", { text: "small" }));
       expect(probe.tables.read("doc")).toEqual({ text: "small" });
       expect(probe.rows("SELECT count(*) AS parts FROM documents")).toEqual([{ parts: 1 }]);

@@ -1,14 +1,16 @@
 /** What an agent is told to do, until it shows that it knows (02, "Agents"; 05). Pure; the agent's actor keeps the list. */
-import { z } from "@hono/zod-openapi";
 import { Lease } from "../locks/contract.ts";
+import { z } from "../zod.ts";
 
-export const Command = z
-  .strictObject({
-    command: z.enum(["task:apply", "cancel", "drain"]),
-    task_id: z.uuid().optional(),
-    leases: z.array(Lease).optional(),
-  })
-  .openapi("AgentCommand");
+export const Command = z.lazy(() =>
+  z
+    .strictObject({
+      command: z.enum(["task:apply", "cancel", "drain"]),
+      task_id: z.uuid().optional(),
+      leases: z.array(Lease).optional(),
+    })
+    .openapi("AgentCommand"),
+);
 export type Command = z.infer<typeof Command>;
 
 /** A command for as long as a permit of this session is held. */

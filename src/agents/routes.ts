@@ -1,5 +1,4 @@
 /** Agents: their records, presence, tokens and heartbeats (02-http-and-auth, "Agents"). */
-import { z } from "@hono/zod-openapi";
 import { fail, ok, type Result } from "../actor/result.ts";
 import { ledgerOf } from "../audit/ledger-api.ts";
 import type { AgentRow } from "../db/configuration.ts";
@@ -10,6 +9,7 @@ import type { App } from "../http/endpoint-spec.ts";
 import { queryBoolean } from "../http/validation.ts";
 import { isPrincipalId, principalRef } from "../users/principal-ref.ts";
 import { mintToken, shownOnce, tokenRoutes } from "../users/token-routes.ts";
+import { z } from "../zod.ts";
 import { agentOf } from "./agent-api.ts";
 import {
   Agent,

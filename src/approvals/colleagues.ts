@@ -1,7 +1,7 @@
 /** The people around a review: those who are asked, whoever is above them or named by a delegation, and every active admin. */
 import { byId } from "./by-id.ts";
 import type { DelegationPolicy } from "./delegation-contract.ts";
-import { activeDelegations, delegationOf, type StoredDelegation } from "./delegations.ts";
+import { ACTIVE_DELEGATIONS, delegationOf, type StoredDelegation } from "./delegations.ts";
 import type { Person } from "./qualification.ts";
 
 /** A user as they are now. Root is none: it is in no table and is never asked. */
@@ -42,7 +42,7 @@ export async function readSurroundings(
 ): Promise<Surroundings> {
   const [people, delegations] = await db.batch([
     db.prepare(COLLEAGUES).bind(workspace, JSON.stringify(ids)),
-    activeDelegations(db, workspace),
+    db.prepare(ACTIVE_DELEGATIONS).bind(workspace),
   ]);
   return {
     people: ((people?.results ?? []) as StoredColleague[]).map((row) => ({

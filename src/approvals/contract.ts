@@ -1,6 +1,6 @@
 /** Wire schemas of reviewer policies, requirements and approval requests (03-tasks-and-approvals). */
-import { z } from "@hono/zod-openapi";
 import { Slug, Timestamp } from "../wire.ts";
+import { z } from "../zod.ts";
 
 const pattern = z.string().min(1).max(512);
 const role = z.string().regex(/^[a-z0-9._-]{1,64}$/, "must be 1 to 64 characters out of a-z 0-9 . _ -");
@@ -26,47 +26,53 @@ function isTimeZone(name: string): boolean {
   }
 }
 
-export const ReviewerPolicyInput = z
-  .strictObject({
-    id: Slug.optional(),
-    name: z.string().min(1).max(200),
-    task_types: z.array(pattern).max(100).default([]),
-    resource_patterns: z.array(pattern).max(100).default([]),
-    min_approvers: z.number().int().min(1).max(10).default(1),
-    required_roles: z.array(role).max(20).default([]),
-    required_reviewers: z.array(Slug).max(10).default([]),
-    risk_threshold: z.number().int().min(0).max(100).default(0),
-    auto_approve_if: z
-      .strictObject({
-        risk_below: z.number().min(0).max(101).optional(),
-        author_has_role: z.array(role).max(20).optional(),
-        resources_in_scope: z.array(pattern).max(100).optional(),
-      })
-      .optional(),
-    approval_timeout_seconds: z.number().int().min(1).max(31_536_000).default(172_800),
-    active_hours: ActiveHours.optional(),
-    auto_approve_on_backlog: z.boolean().default(false),
-    enabled: z.boolean().default(true),
-  })
-  .openapi("ReviewerPolicyInput");
+export const ReviewerPolicyInput = z.lazy(() =>
+  z
+    .strictObject({
+      id: Slug.optional(),
+      name: z.string().min(1).max(200),
+      task_types: z.array(pattern).max(100).default([]),
+      resource_patterns: z.array(pattern).max(100).default([]),
+      min_approvers: z.number().int().min(1).max(10).default(1),
+      required_roles: z.array(role).max(20).default([]),
+      required_reviewers: z.array(Slug).max(10).default([]),
+      risk_threshold: z.number().int().min(0).max(100).default(0),
+      auto_approve_if: z
+        .strictObject({
+          risk_below: z.number().min(0).max(101).optional(),
+          author_has_role: z.array(role).max(20).optional(),
+          resources_in_scope: z.array(pattern).max(100).optional(),
+        })
+        .optional(),
+      approval_timeout_seconds: z.number().int().min(1).max(31_536_000).default(172_800),
+      active_hours: ActiveHours.optional(),
+      auto_approve_on_backlog: z.boolean().default(false),
+      enabled: z.boolean().default(true),
+    })
+    .openapi("ReviewerPolicyInput"),
+);
 export type ReviewerPolicyInput = z.infer<typeof ReviewerPolicyInput>;
 
-export const ReviewerPolicy = z
-  .strictObject({ ...ReviewerPolicyInput.shape, id: Slug, created_at: Timestamp, updated_at: Timestamp })
-  .openapi("ReviewerPolicy");
+export const ReviewerPolicy = z.lazy(() =>
+  z
+    .strictObject({ ...ReviewerPolicyInput.unwrap().shape, id: Slug, created_at: Timestamp, updated_at: Timestamp })
+    .openapi("ReviewerPolicy"),
+);
 export type ReviewerPolicy = z.infer<typeof ReviewerPolicy>;
 
-export const Requirement = z
-  .strictObject({
-    policy_id: z.string(),
-    policy_name: z.string(),
-    min_approvers: z.number().int(),
-    required_roles: z.array(z.string()),
-    required_reviewers: z.array(z.string()),
-    approved_by: z.array(z.string()),
-    satisfied: z.boolean(),
-  })
-  .openapi("Requirement");
+export const Requirement = z.lazy(() =>
+  z
+    .strictObject({
+      policy_id: z.string(),
+      policy_name: z.string(),
+      min_approvers: z.number().int(),
+      required_roles: z.array(z.string()),
+      required_reviewers: z.array(z.string()),
+      approved_by: z.array(z.string()),
+      satisfied: z.boolean(),
+    })
+    .openapi("Requirement"),
+);
 export type Requirement = z.infer<typeof Requirement>;
 
 export const ApprovalStatus = z.enum([
@@ -83,24 +89,26 @@ export type ApprovalStatus = z.infer<typeof ApprovalStatus>;
 export const ApprovalPriority = z.enum(["LOW", "NORMAL", "HIGH", "URGENT"]);
 export type ApprovalPriority = z.infer<typeof ApprovalPriority>;
 
-export const ApprovalRequest = z
-  .strictObject({
-    id: z.uuid(),
-    task_id: z.uuid(),
-    reviewer_id: z.string(),
-    reviewer_name: z.string(),
-    on_behalf_of: z.string().optional(),
-    revision: z.number().int(),
-    status: ApprovalStatus,
-    priority: ApprovalPriority,
-    delegated_to: z.string().optional(),
-    via: z.array(z.string()).optional(),
-    due_at: Timestamp,
-    escalation_level: z.number().int(),
-    created_at: Timestamp,
-    responded_at: Timestamp.optional(),
-  })
-  .openapi("ApprovalRequest");
+export const ApprovalRequest = z.lazy(() =>
+  z
+    .strictObject({
+      id: z.uuid(),
+      task_id: z.uuid(),
+      reviewer_id: z.string(),
+      reviewer_name: z.string(),
+      on_behalf_of: z.string().optional(),
+      revision: z.number().int(),
+      status: ApprovalStatus,
+      priority: ApprovalPriority,
+      delegated_to: z.string().optional(),
+      via: z.array(z.string()).optional(),
+      due_at: Timestamp,
+      escalation_level: z.number().int(),
+      created_at: Timestamp,
+      responded_at: Timestamp.optional(),
+    })
+    .openapi("ApprovalRequest"),
+);
 export type ApprovalRequest = z.infer<typeof ApprovalRequest>;
 
 export { pattern as Pattern, role as Role };

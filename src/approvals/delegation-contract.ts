@@ -1,6 +1,6 @@
 /** Wire schemas of delegation policies (03-tasks-and-approvals, "Delegation policy"). */
-import { z } from "@hono/zod-openapi";
 import { Slug, Timestamp } from "../wire.ts";
+import { z } from "../zod.ts";
 import { Pattern } from "./contract.ts";
 
 const several = <T extends z.ZodType>(one: T) => z.array(one).min(1).max(50);
@@ -22,47 +22,53 @@ const Time = z.iso.datetime({ offset: true }).transform((text) => new Date(text)
 
 const mode = z.enum(["reassign", "follow"]);
 
-export const DelegationPolicyInput = z
-  .strictObject({
-    id: Slug.optional(),
-    owner_id: Slug.optional().openapi({ description: "an admin may name somebody else than the caller" }),
-    mode: mode.default("reassign"),
-    conditions: DelegationConditions.default({}),
-    delegate_to: Slug,
-    cascade: z.boolean().default(true),
-    expires_at: Time.optional(),
-    active: z.boolean().default(true),
-  })
-  .openapi("DelegationPolicyInput", {
-    example: { delegate_to: "bob", conditions: { task_types: ["infrastructure.*"], risk_above: 50 } },
-  });
+export const DelegationPolicyInput = z.lazy(() =>
+  z
+    .strictObject({
+      id: Slug.optional(),
+      owner_id: Slug.optional().openapi({ description: "an admin may name somebody else than the caller" }),
+      mode: mode.default("reassign"),
+      conditions: DelegationConditions.default({}),
+      delegate_to: Slug,
+      cascade: z.boolean().default(true),
+      expires_at: Time.optional(),
+      active: z.boolean().default(true),
+    })
+    .openapi("DelegationPolicyInput", {
+      example: { delegate_to: "bob", conditions: { task_types: ["infrastructure.*"], risk_above: 50 } },
+    }),
+);
 export type DelegationPolicyInput = z.infer<typeof DelegationPolicyInput>;
 
 /** Conditions are replaced as a whole; null takes the end away. */
-export const DelegationPolicyPatch = z
-  .strictObject({
-    mode: mode.optional(),
-    conditions: DelegationConditions.optional(),
-    delegate_to: Slug.optional(),
-    cascade: z.boolean().optional(),
-    expires_at: Time.nullable().optional(),
-    active: z.boolean().optional(),
-  })
-  .openapi("DelegationPolicyPatch", { example: { active: false } });
+export const DelegationPolicyPatch = z.lazy(() =>
+  z
+    .strictObject({
+      mode: mode.optional(),
+      conditions: DelegationConditions.optional(),
+      delegate_to: Slug.optional(),
+      cascade: z.boolean().optional(),
+      expires_at: Time.nullable().optional(),
+      active: z.boolean().optional(),
+    })
+    .openapi("DelegationPolicyPatch", { example: { active: false } }),
+);
 export type DelegationPolicyPatch = z.infer<typeof DelegationPolicyPatch>;
 
-export const DelegationPolicy = z
-  .strictObject({
-    id: Slug,
-    owner_id: Slug,
-    mode,
-    conditions: DelegationConditions,
-    delegate_to: Slug,
-    cascade: z.boolean(),
-    expires_at: Timestamp.optional(),
-    active: z.boolean(),
-    created_at: Timestamp,
-    updated_at: Timestamp,
-  })
-  .openapi("DelegationPolicy");
+export const DelegationPolicy = z.lazy(() =>
+  z
+    .strictObject({
+      id: Slug,
+      owner_id: Slug,
+      mode,
+      conditions: DelegationConditions,
+      delegate_to: Slug,
+      cascade: z.boolean(),
+      expires_at: Timestamp.optional(),
+      active: z.boolean(),
+      created_at: Timestamp,
+      updated_at: Timestamp,
+    })
+    .openapi("DelegationPolicy"),
+);
 export type DelegationPolicy = z.infer<typeof DelegationPolicy>;

@@ -1,11 +1,11 @@
 /** Delegation policies over HTTP (03-tasks-and-approvals, "Delegation policy"). */
-import { z } from "@hono/zod-openapi";
 import { ledgerOf } from "../audit/ledger-api.ts";
 import type { Access, Principal } from "../http/access.ts";
 import { endpoint, reply } from "../http/endpoint.ts";
 import type { App } from "../http/endpoint-spec.ts";
 import { refuse } from "../http/failure.ts";
 import { Slug } from "../wire.ts";
+import { z } from "../zod.ts";
 import { freshPolicyId } from "./configure.ts";
 import { DelegationPolicy, DelegationPolicyInput, DelegationPolicyPatch } from "./delegation-contract.ts";
 import { delegationsOf } from "./delegations.ts";
@@ -13,7 +13,7 @@ import { delegationsOf } from "./delegations.ts";
 const tag = "Approvals";
 const READ: Access = { roles: "any", scope: "approvals:read" };
 const WRITE: Access = { roles: "any", scope: "approvals:write", fresh: true };
-const OnePolicy = z.strictObject({ id: Slug });
+const OnePolicy = z.lazy(() => z.strictObject({ id: Slug }));
 
 /** Before the routes of `/approvals/{id}`, or their parameter would swallow these. */
 export function delegationRoutes(app: App): void {

@@ -17,12 +17,9 @@ export function delegationOf({ body, ...row }: StoredDelegation): DelegationPoli
   return DelegationPolicy.parse({ ...(JSON.parse(body) as object), ...row });
 }
 
-/** The active ones of a workspace, expired ones too: assignment has the clock. */
-export function activeDelegations(db: D1Database, workspace: string): D1PreparedStatement {
-  return db
-    .prepare(`SELECT ${DELEGATION_COLUMNS} FROM delegations WHERE workspace = ?1 AND body ->> 'active' = 1`)
-    .bind(workspace);
-}
+/** The active ones of a workspace (?1), expired ones too, as {@link DELEGATION_COLUMNS}: assignment has the clock. */
+export const ACTIVE_DELEGATIONS = `
+  SELECT ${DELEGATION_COLUMNS} FROM delegations WHERE workspace = ?1 AND body ->> 'active' = 1`;
 
 /** Those of one owner, oldest first: the order in which they are tried. */
 export async function delegationsOf(db: D1Database, workspace: string, owner: string): Promise<DelegationPolicy[]> {

@@ -19,6 +19,8 @@ import { remindAt, reminded } from "./reminder.ts";
 const RANK = { URGENT: 0, HIGH: 1, NORMAL: 2, LOW: 3 } as const;
 /** Closed requests that an inbox remembers; the trail keeps them all. */
 const KEPT_CLOSED = 1_000;
+/** Older ones are forgotten that many at a time: to find them, all are looked through. */
+const FORGET_EVERY = 100;
 const REMINDER_TIMER = "reminder";
 /** Between reading who can be asked and asking them a task takes a second at most; this is generous. */
 const ON_ITS_WAY_MS = 60_000;
@@ -35,6 +37,8 @@ export class InboxActor extends ChannelActor implements InboxApi {
   readonly #coordinator: BatchCoordinator;
   /** Batches under way, by the scope of their Idempotency-Key. */
   readonly #underWay = new Map<string, Promise<unknown>>();
+  /** How many requests were closed since old ones were looked for; a new life begins by looking. */
+  #closed = FORGET_EVERY;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -155,7 +159,16 @@ export class InboxActor extends ChannelActor implements InboxApi {
       this.#bounce(tx, request);
       return;
     }
-    sql.exec(
+    this.#forgetOld(tx);
+  }
+
+  #forgetOld(tx: Commit): void {
+    const isDue = this.#closed >= FORGET_EVERY;
+    tx.afterwards(() => {
+      this.#closed = isDue ? 0 : this.#closed + 1;
+    });
+    if (!isDue) return;
+    this.ctx.storage.sql.exec(
       `DELETE FROM requests WHERE id IN (
          SELECT id FROM requests WHERE status <> 'PENDING' ORDER BY created_at DESC LIMIT -1 OFFSET ?)`,
       KEPT_CLOSED,

@@ -1,18 +1,20 @@
 /** Wire schemas of POST /approvals/{id}/links. */
-import { z } from "@hono/zod-openapi";
 import { Timestamp } from "../wire.ts";
+import { z } from "../zod.ts";
 
-export const LinksInput = z
-  .strictObject({ expires_in_seconds: z.number().int().min(60).max(604_800).default(86_400) })
-  .openapi("CreateLinks");
+export const LinksInput = z.lazy(() =>
+  z.strictObject({ expires_in_seconds: z.number().int().min(60).max(604_800).default(86_400) }).openapi("CreateLinks"),
+);
 
-export const LinksCreated = z
-  .strictObject({
-    links: z
-      .strictObject({ review: z.url() })
-      .optional()
-      .openapi({ description: "a page to read the change and decide: shown now and never again" }),
-    secret_shown: z.literal(true).optional().openapi({ description: "in place of the links, in a replayed answer" }),
-    expires_at: Timestamp,
-  })
-  .openapi("LinksCreated");
+export const LinksCreated = z.lazy(() =>
+  z
+    .strictObject({
+      links: z
+        .strictObject({ review: z.url() })
+        .optional()
+        .openapi({ description: "a page to read the change and decide: shown now and never again" }),
+      secret_shown: z.literal(true).optional().openapi({ description: "in place of the links, in a replayed answer" }),
+      expires_at: Timestamp,
+    })
+    .openapi("LinksCreated"),
+);

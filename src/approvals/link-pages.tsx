@@ -2,7 +2,6 @@
  * `/links/{token}`: decide without signing in (docs/design/links.md). GET changes nothing, for mail scanners and previews follow links;
  * POST decides under the rules of every other answer. The token is the secret, so no other site can forge a form for it.
  */
-import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { App, AppEnv } from "../http/endpoint-spec.ts";
 import { RequestFailure } from "../http/failure.ts";
@@ -13,6 +12,7 @@ import { limitAddress, limitPrincipal } from "../http/rate-limit.ts";
 import { whereOf } from "../http/where.ts";
 import { taskAt } from "../tasks/task-api.ts";
 import { RespondInput } from "../tasks/task-contract.ts";
+import { z } from "../zod.ts";
 import { type Notice, noticeOfFailure, noticeOfLink, noticeOfStatus } from "./link-notice.ts";
 import { NoticePage, ReviewPage } from "./link-page.tsx";
 import { type Visit, visitOf } from "./link-visit.ts";
@@ -89,42 +89,45 @@ function notice(told: Notice, headers: Readonly<Record<string, string>> = {}): P
 }
 
 const html = (description: string) => ({ description, content: { "text/html": { schema: z.string() } } });
-const REFUSED = {
+const refused = () => ({
   403: html("the reviewer may not decide any more"),
   404: html("no link of ours"),
   410: html("expired, or its request is over"),
   429: html("too many tries"),
   503: html("not now"),
-};
+});
 
 function describe(api: App): void {
   const common = { path: PATH, tags: ["Approvals"], security: [] };
-  const request = { params: z.object({ token: z.string() }) };
-  api.openAPIRegistry.registerPath({
-    ...common,
-    method: "get",
-    operationId: "getLinks",
-    summary: "The page of a one-click link; changes nothing",
-    request,
-    responses: { 200: html("the change, with a form to decide"), ...REFUSED },
-  });
-  const form = z.object({ action: z.enum(["approve", "reject"]), reason: z.string().max(2000).optional() });
-  api.openAPIRegistry.registerPath({
-    ...common,
-    method: "post",
-    operationId: "postLinks",
-    summary: "Decide by a one-click link",
-    request: {
-      ...request,
-      body: { content: { "application/x-www-form-urlencoded": { schema: form } }, required: true },
-    },
-    responses: {
-      200: html("decided"),
-      400: html("no decision, or no reason to reject"),
-      409: html("another decision is under way"),
-      413: html("too large"),
-      415: html("no form"),
-      ...REFUSED,
-    },
-  });
+  const request = () => ({ params: z.object({ token: z.string() }) });
+  api.descriptions.push(
+    () => ({
+      ...common,
+      method: "get",
+      operationId: "getLinks",
+      summary: "The page of a one-click link; changes nothing",
+      request: request(),
+      responses: { 200: html("the change, with a form to decide"), ...refused() },
+    }),
+    () => ({
+      ...common,
+      method: "post",
+      operationId: "postLinks",
+      summary: "Decide by a one-click link",
+      request: {
+        ...request(),
+        body: { content: { "application/x-www-form-urlencoded": { schema: form() } }, required: true },
+      },
+      responses: {
+        200: html("decided"),
+        400: html("no decision, or no reason to reject"),
+        409: html("another decision is under way"),
+        413: html("too large"),
+        415: html("no form"),
+        ...refused(),
+      },
+    }),
+  );
 }
+
+const form = () => z.object({ action: z.enum(["approve", "reject"]), reason: z.string().max(2000).optional() });

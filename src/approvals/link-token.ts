@@ -3,7 +3,7 @@
  * from the root token as that of executors is (webhooks/signature.ts), proves it. Pure.
  */
 import { createHmac, timingSafeEqual } from "node:crypto";
-import { z } from "@hono/zod-openapi";
+import { z } from "../zod.ts";
 
 /** One reviewer may answer one request with it, until it expires. */
 export interface LinkToken {

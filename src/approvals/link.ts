@@ -11,11 +11,11 @@ import { about } from "./requests.ts";
 /** A link that is to be handed out. */
 export type NewLink = Pick<LinkToken, "token_id" | "expires_at">;
 
-const ANY_ANSWER = RespondInput.parse({ action: "reject", reason: "to see who may" });
+const anyAnswer = () => RespondInput.parse({ action: "reject", reason: "to see who may" });
 
 /** A link is for whoever could answer the request now, for themselves. It changes nothing of the task. */
 export function offerLink(task: TaskRecord, requestId: string, link: NewLink, turn: Turn): Result<Transition> {
-  const may = respond(task, requestId, ANY_ANSWER, turn);
+  const may = respond(task, requestId, anyAnswer(), turn);
   if (!may.ok) return may;
   const happenings = task.requests
     .filter(({ id }) => id === requestId)

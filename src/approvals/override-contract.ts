@@ -1,7 +1,7 @@
 /** Wire schemas of an override (03, "Routes"). */
-import { z } from "@hono/zod-openapi";
 import { TaskState } from "../tasks/contract.ts";
 import { Timestamp } from "../wire.ts";
+import { z } from "../zod.ts";
 
 const said = (max: number) =>
   z
@@ -10,24 +10,28 @@ const said = (max: number) =>
     .max(max)
     .refine((text) => text.trim() !== "", "must not be blank");
 
-export const OverrideInput = z
-  .strictObject({ reason: said(2000), incident_ticket: said(200), apply_immediately: z.boolean().default(false) })
-  .openapi("OverrideInput", {
-    example: { reason: "The shop is down", incident_ticket: "INC-7", apply_immediately: true },
-  });
+export const OverrideInput = z.lazy(() =>
+  z
+    .strictObject({ reason: said(2000), incident_ticket: said(200), apply_immediately: z.boolean().default(false) })
+    .openapi("OverrideInput", {
+      example: { reason: "The shop is down", incident_ticket: "INC-7", apply_immediately: true },
+    }),
+);
 export type OverrideInput = z.infer<typeof OverrideInput>;
 
-export const OverrideRequested = z
-  .strictObject({
-    task_id: z.uuid(),
-    state: TaskState,
-    override: z.strictObject({
-      requested_by: z.string(),
-      reason: z.string(),
-      incident_ticket: z.string(),
-      requested_at: Timestamp,
-      revision: z.number().int(),
-    }),
-  })
-  .openapi("OverrideRequested");
+export const OverrideRequested = z.lazy(() =>
+  z
+    .strictObject({
+      task_id: z.uuid(),
+      state: TaskState,
+      override: z.strictObject({
+        requested_by: z.string(),
+        reason: z.string(),
+        incident_ticket: z.string(),
+        requested_at: Timestamp,
+        revision: z.number().int(),
+      }),
+    })
+    .openapi("OverrideRequested"),
+);
 export type OverrideRequested = z.infer<typeof OverrideRequested>;

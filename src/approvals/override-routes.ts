@@ -1,11 +1,11 @@
 /** Overrides over HTTP (03-tasks-and-approvals, "Routes"). */
-import { z } from "@hono/zod-openapi";
 import type { Access } from "../http/access.ts";
 import { endpoint, reply } from "../http/endpoint.ts";
 import type { App } from "../http/endpoint-spec.ts";
 import { IdParams } from "../http/ids.ts";
 import { Task } from "../tasks/task-contract.ts";
 import { actor, withETag } from "../tasks/task-replies.ts";
+import { z } from "../zod.ts";
 import { OverrideInput, OverrideRequested } from "./override-contract.ts";
 
 const tag = "Approvals";

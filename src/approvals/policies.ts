@@ -19,15 +19,6 @@ export function policyOf({ body, ...row }: StoredPolicy): ReviewerPolicy {
   return ReviewerPolicy.parse({ ...(JSON.parse(body) as object), ...row });
 }
 
-/** The enabled policies of a workspace, ordered by id: what assignment starts from. */
-export async function readPolicies(db: D1Database, workspace: string): Promise<ReviewerPolicy[]> {
-  const { results } = await enabledPolicies(db, workspace).all<StoredPolicy>();
-  return results.map(policyOf);
-}
-
-/** The statement behind {@link readPolicies}, for those who batch it with others. */
-export function enabledPolicies(db: D1Database, workspace: string): D1PreparedStatement {
-  return db
-    .prepare(`SELECT ${POLICY_COLUMNS} FROM policies WHERE workspace = ?1 AND body ->> 'enabled' = 1 ORDER BY id`)
-    .bind(workspace);
-}
+/** The enabled ones of a workspace (?1), as {@link POLICY_COLUMNS}. */
+export const ENABLED_POLICIES = `
+  SELECT ${POLICY_COLUMNS} FROM policies WHERE workspace = ?1 AND body ->> 'enabled' = 1`;

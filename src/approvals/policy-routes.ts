@@ -1,5 +1,4 @@
 /** Reviewer policies over HTTP (03-tasks-and-approvals, "Routes"). */
-import { z } from "@hono/zod-openapi";
 import { ledgerOf } from "../audit/ledger-api.ts";
 import type { Access } from "../http/access.ts";
 import { endpoint, reply } from "../http/endpoint.ts";
@@ -8,6 +7,7 @@ import { refuse, refuseInvalid } from "../http/failure.ts";
 import { condition, paged } from "../http/pagination.ts";
 import { PageQuery, Pagination } from "../http/validation.ts";
 import { Slug } from "../wire.ts";
+import { z } from "../zod.ts";
 import { freshPolicyId } from "./configure.ts";
 import { ReviewerPolicy, ReviewerPolicyInput } from "./contract.ts";
 import { POLICY_COLUMNS, policyOf, type StoredPolicy } from "./policies.ts";
@@ -15,7 +15,7 @@ import { POLICY_COLUMNS, policyOf, type StoredPolicy } from "./policies.ts";
 const TAG = "policies";
 const READ: Access = { roles: "any", scope: "approvals:read" };
 const WRITE: Access = { roles: ["admin"], scope: "admin", fresh: true };
-const OnePolicy = z.strictObject({ id: Slug });
+const OnePolicy = z.lazy(() => z.strictObject({ id: Slug }));
 
 export function policyRoutes(app: App): void {
   endpoint(

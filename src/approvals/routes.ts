@@ -1,4 +1,3 @@
-import { z } from "@hono/zod-openapi";
 import { fail } from "../actor/result.ts";
 import { endpoint, reply, unwrap } from "../http/endpoint.ts";
 import type { App } from "../http/endpoint-spec.ts";
@@ -9,6 +8,7 @@ import { Preview, Risk, RiskLevel, TaskState } from "../tasks/contract.ts";
 import { taskAt } from "../tasks/task-api.ts";
 import { RespondInput } from "../tasks/task-contract.ts";
 import { Slug } from "../wire.ts";
+import { z } from "../zod.ts";
 import { ApprovalRequest, ApprovalStatus } from "./contract.ts";
 import { inboxOf } from "./inbox-api.ts";
 import { namedBy, readNominees } from "./nominees.ts";
@@ -16,40 +16,48 @@ import { namedBy, readNominees } from "./nominees.ts";
 const tag = "Approvals";
 const DEFAULT_LIMIT = 20;
 
-const TaskGlance = z.strictObject({
-  id: z.uuid(),
-  type: z.string(),
-  description: z.string(),
-  author_id: z.string(),
-  risk_score: z.number(),
-  risk_level: RiskLevel,
-});
+const TaskGlance = z.lazy(() =>
+  z.strictObject({
+    id: z.uuid(),
+    type: z.string(),
+    description: z.string(),
+    author_id: z.string(),
+    risk_score: z.number(),
+    risk_level: RiskLevel,
+  }),
+);
 
-const Inbox = z.strictObject({
-  approvals: z.array(z.strictObject({ ...ApprovalRequest.shape, task: TaskGlance })),
-  pagination: Pagination,
-});
+const Inbox = z.lazy(() =>
+  z.strictObject({
+    approvals: z.array(z.strictObject({ ...ApprovalRequest.unwrap().shape, task: TaskGlance })),
+    pagination: Pagination,
+  }),
+);
 
-const ApprovalDetail = z
-  .strictObject({
-    ...ApprovalRequest.shape,
-    task: z.strictObject({
-      id: z.uuid(),
-      state: TaskState,
-      revision: z.number().int(),
-      type: z.string(),
-      description: z.string(),
-      author_id: z.string(),
-    }),
-    preview: Preview,
-    risk: Risk,
-    eligibility: z.strictObject({ can_decide: z.boolean(), why_not: z.string().optional() }),
-  })
-  .openapi("ApprovalDetail");
+const ApprovalDetail = z.lazy(() =>
+  z
+    .strictObject({
+      ...ApprovalRequest.unwrap().shape,
+      task: z.strictObject({
+        id: z.uuid(),
+        state: TaskState,
+        revision: z.number().int(),
+        type: z.string(),
+        description: z.string(),
+        author_id: z.string(),
+      }),
+      preview: Preview,
+      risk: Risk,
+      eligibility: z.strictObject({ can_decide: z.boolean(), why_not: z.string().optional() }),
+    })
+    .openapi("ApprovalDetail"),
+);
 
-const Responded = z
-  .strictObject({ success: z.literal(true), approval_id: z.uuid(), task_id: z.uuid(), task_state: TaskState })
-  .openapi("Responded");
+const Responded = z.lazy(() =>
+  z
+    .strictObject({ success: z.literal(true), approval_id: z.uuid(), task_id: z.uuid(), task_state: TaskState })
+    .openapi("Responded"),
+);
 
 export function approvalRoutes(app: App): void {
   endpoint(

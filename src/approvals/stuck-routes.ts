@@ -1,17 +1,19 @@
 /** `GET /approvals/stuck`: reviews that cannot end by themselves (03, "Routes"). */
-import { z } from "@hono/zod-openapi";
 import { ADMIN } from "../http/access.ts";
 import { endpoint } from "../http/endpoint.ts";
 import type { App } from "../http/endpoint-spec.ts";
 import { condition, paged } from "../http/pagination.ts";
 import { PageQuery, Pagination } from "../http/validation.ts";
+import { z } from "../zod.ts";
 
-const StuckTasks = z
-  .strictObject({
-    tasks: z.array(z.strictObject({ task_id: z.uuid(), policy_id: z.string(), why: z.string() })),
-    pagination: Pagination,
-  })
-  .openapi("StuckTasks");
+const StuckTasks = z.lazy(() =>
+  z
+    .strictObject({
+      tasks: z.array(z.strictObject({ task_id: z.uuid(), policy_id: z.string(), why: z.string() })),
+      pagination: Pagination,
+    })
+    .openapi("StuckTasks"),
+);
 
 export function stuckRoutes(app: App): void {
   endpoint(

@@ -5,21 +5,22 @@ import { GENESIS } from "../actor/journal.ts";
 import type { Shipment } from "../actor/ledger-api.ts";
 import type { ActorKey } from "../actor/remote.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
+import { fitting } from "../actor/storage.ts";
 import { backoffMs } from "../actor/timers.ts";
 import { Turns } from "../actor/turns.ts";
-import { type Flush, flushStatements } from "../db/flush.ts";
+import { flushStatements } from "../db/flush.ts";
 import type { Env } from "../env.ts";
 import { causeOf, log } from "../log.ts";
 import { hubShards } from "../realtime/hub-address.ts";
 import { HUBS_TABLE, HubRegistry } from "../realtime/hub-registry.ts";
-import { Arrivals } from "./arrivals.ts";
+import { Arrivals, type Taken } from "./arrivals.ts";
 import { type ConfigurationCommand, planConfiguration } from "./configuration.ts";
 import { assertContinues } from "./continuity.ts";
 import type { Backlog, ChainHead, LedgerApi } from "./ledger-api.ts";
 import type { Pending } from "./ledger-core.ts";
 import { OPERATIONS_MIGRATION, OperatedLedger } from "./operated-ledger.ts";
-import type { News } from "./plan.ts";
-import { type Lost, withRestored } from "./restored.ts";
+import { flushOf, Remembered, together } from "./owed.ts";
+import { withRestored } from "./restored.ts";
 
 const FLUSH_TIMER = "flush";
 /** After a crash between acceptance and flush nothing else would wake the ledger. */
@@ -30,9 +31,11 @@ const FLUSH_CHARS = 1_000_000;
 export class LedgerActor extends OperatedLedger implements LedgerApi {
   readonly #flushes = new Turns();
   readonly #hubs: HubRegistry;
+  readonly #remembered = new Remembered();
   readonly #arrivals = new Arrivals({
     commit: (work) => this.commit(housekeeper(this.place.workspace), work),
-    take: (tx, shipment) => this.#take(tx, shipment),
+    take: (shipment) => this.#take(shipment),
+    owe: (tx, pending) => this.owe(tx, ...pending),
     taken: () => this.ctx.waitUntil(this.flush()),
   });
   #failures = 0;
@@ -135,15 +138,14 @@ export class LedgerActor extends OperatedLedger implements LedgerApi {
   }
 
   /** Part of a commit. Throws on what does not continue its chain. */
-  #take(tx: Commit, { source, entries, changes }: Shipment): number {
+  #take({ source, entries, changes }: Shipment): Taken {
     const head = this.headOf(source) ?? { seq: 0, hash: GENESIS };
     const fresh = entries.filter(({ entry }) => entry.seq > head.seq);
     const last = fresh.at(-1);
-    if (last === undefined) return head.seq;
+    if (last === undefined) return { acknowledged: head.seq };
     assertContinues(this.place.workspace, source, head, fresh);
-    this.owe(tx, { entries: fresh, changes, configuration: [] });
     this.advance(source, { seq: last.entry.seq, hash: last.hash });
-    return last.entry.seq;
+    return { acknowledged: last.entry.seq, pending: { entries: fresh, changes, configuration: [] } };
   }
 
   // --- flush
@@ -172,39 +174,22 @@ export class LedgerActor extends OperatedLedger implements LedgerApi {
         if (!this.#owes()) tx.timer(FLUSH_TIMER, undefined);
         this.keepPushed(tx);
       });
+      this.#remembered.drop(batch.numbers);
       this.publishFlushed(batch.flush.entries);
     }
   }
 
-  #nextBatch(): { numbers: number[]; flush: Flush; lost: Lost; news: readonly News[] } | undefined {
+  #nextBatch(): ({ numbers: number[] } & ReturnType<typeof flushOf>) | undefined {
     if (!this.exists) return undefined;
     const waiting = this.#rows<{ n: number; chars: number }>("SELECT n, chars FROM pending ORDER BY n LIMIT 1000");
-    const numbers: number[] = [];
-    let chars = 0;
-    for (const row of waiting) {
-      if (numbers.length > 0 && chars + row.chars > FLUSH_CHARS) break;
-      numbers.push(row.n);
-      chars += row.chars;
-    }
+    const numbers = fitting(waiting, FLUSH_CHARS, ({ chars }) => chars).map(({ n }) => n);
     if (numbers.length === 0) return undefined;
     const owed = numbers.map((n) => {
-      const pending = this.store.read<Pending>(`pending:${n}`);
+      const pending = this.#remembered.get(n) ?? this.store.read<Pending>(`pending:${n}`);
       if (pending === undefined) throw new Error(`pending ${n} is gone`);
       return pending;
     });
-    return {
-      numbers,
-      lost: {
-        entries: owed.flatMap(({ again, entries }) => (again === undefined ? [] : entries)),
-        told: Math.max(0, ...owed.map(({ again }) => again?.told ?? 0)),
-      },
-      news: owed.flatMap(({ news = [] }) => news),
-      flush: {
-        entries: owed.flatMap(({ again, entries }) => (again === undefined ? entries : [])),
-        changes: owed.flatMap((pending) => pending.changes),
-        configuration: owed.flatMap((pending) => pending.configuration),
-      },
-    };
+    return { numbers, ...flushOf(owed) };
   }
 
   #failed(thrown: unknown): false {
@@ -235,10 +220,15 @@ export class LedgerActor extends OperatedLedger implements LedgerApi {
     });
   }
 
-  protected override owe(tx: Commit, pending: Pending): void {
+  protected override owe(tx: Commit, ...given: readonly Pending[]): void {
+    const pending = together(given);
     // D1 takes no batch without a statement: this one would hold up all that come after it.
     if (pending.entries.length + pending.changes.length + pending.configuration.length === 0) return;
     const text = JSON.stringify(pending);
+    if (text.length > FLUSH_CHARS && given.length > 1) {
+      for (const one of given) this.owe(tx, one);
+      return;
+    }
     const [row] = this.#rows<{ n: number }>(
       "INSERT INTO pending (chars, rows) VALUES (?, ?) RETURNING n",
       text.length,
@@ -247,6 +237,7 @@ export class LedgerActor extends OperatedLedger implements LedgerApi {
     if (row === undefined) throw new Error("pending got no number");
     tx.store.writeJson(`pending:${row.n}`, text);
     tx.timerBy(FLUSH_TIMER, tx.now + FLUSH_SWEEP_MS);
+    tx.afterwards(() => this.#remembered.keep(row.n, pending, text.length));
   }
 
   protected override advance(source: string, { seq, hash }: { readonly seq: number; readonly hash: string }): void {

@@ -1,4 +1,4 @@
-import { evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import {
@@ -192,6 +192,30 @@ describe("group commit", () => {
     expect(await flushed()).toBe(true);
     expect(batches).toBe(4);
     expect(await trail()).toEqual(seqs(1, 30).map((seq) => `task:a ${seq}`));
+  });
+
+  it.each([
+    ["one row", 10, 1],
+    ["a row each, if they are large", 600_000, 3],
+  ])("owes what lingered and came in together as %s", async (_, chars, rows) => {
+    await giveDatabase(workspace, failingDatabase());
+    await accept("task:first", chain(workspace, "task:first", [1]));
+    await inLedger(workspace, (ledger) =>
+      Promise.all(
+        ["task:a", "task:b", "task:c"].map((source) => {
+          const entries = chain(workspace, source, [1], () => ({ details: { note: "x".repeat(chars) } }));
+          return ledger.accept({ source, entries, changes: [], lingered: true });
+        }),
+      ),
+    );
+    const owed = await runInDurableObject(ledgerStub(workspace), (__, { storage }) =>
+      storage.sql.exec<{ n: number }>("SELECT count(*) AS n FROM pending").one(),
+    );
+    expect(owed.n).toBe(1 + rows);
+    expect(await unshipped()).toBe(4);
+    await giveDatabase(workspace, env.DB);
+    expect(await flushed()).toBe(true);
+    expect(await trail()).toEqual(["task:first 1", "task:a 1", "task:b 1", "task:c 1"]);
   });
 
   it("takes a single shipment of several MB", async () => {

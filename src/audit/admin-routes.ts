@@ -1,9 +1,9 @@
 /** What admins do to the trail as a whole: rebuild D1, retire old rows (docs/design/rebuild.md, docs/design/retention.md). */
-import { z } from "@hono/zod-openapi";
 import { ADMIN } from "../http/access.ts";
 import { endpoint, reply } from "../http/endpoint.ts";
 import type { App } from "../http/endpoint-spec.ts";
 import { refuse } from "../http/failure.ts";
+import { z } from "../zod.ts";
 import { Uuid } from "./contract.ts";
 import { streamOf } from "./export.ts";
 import { MEDIA_TYPES } from "./export-format.ts";

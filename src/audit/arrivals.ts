@@ -5,12 +5,18 @@
 import type { Commit } from "../actor/commit.ts";
 import type { Shipment } from "../actor/ledger-api.ts";
 import { Pace } from "../actor/pace.ts";
+import type { Pending } from "./ledger-core.ts";
 
-/** A fifth of what an entry may take to D1 (06-performance): a quarter of a second at 500 events/s. */
-const GAP_MS = 50;
+/** A third of what an entry may take to D1 (06-performance): a quarter of a second at 500 events/s. */
+const GAP_MS = 75;
 
 interface Acknowledged {
   readonly acknowledged: number;
+}
+
+export interface Taken extends Acknowledged {
+  /** what of it is new; undefined if nothing is */
+  readonly pending?: Pending;
 }
 
 interface Arrival {
@@ -22,8 +28,10 @@ interface Arrival {
 interface Dependencies {
   /** Runs the work in one commit. */
   readonly commit: (work: (tx: Commit) => void) => void;
-  /** Writes one shipment within that commit; throws, having written nothing, on one that may not be let in. */
-  readonly take: (tx: Commit, shipment: Shipment) => number;
+  /** Takes one shipment's chain on within that commit; throws, having written nothing, on one that may not be let in. */
+  readonly take: (shipment: Shipment) => Taken;
+  /** Writes down what all that were taken owe to D1. */
+  readonly owe: (tx: Commit, pending: readonly Pending[]) => void;
   /** Something new is owed to D1. */
   readonly taken: () => void;
 }
@@ -51,14 +59,17 @@ export class Arrivals {
     const answers: (() => void)[] = [];
     try {
       this.#deps.commit((tx) => {
+        const owed: Pending[] = [];
         for (const { shipment, answer, refuse } of arrivals) {
           try {
-            const acknowledged = this.#deps.take(tx, shipment);
+            const { acknowledged, pending } = this.#deps.take(shipment);
+            if (pending !== undefined) owed.push(pending);
             answers.push(() => answer({ acknowledged }));
           } catch (thrown) {
             answers.push(() => refuse(thrown));
           }
         }
+        this.#deps.owe(tx, owed);
       });
     } catch (thrown) {
       for (const { refuse } of arrivals) refuse(thrown);

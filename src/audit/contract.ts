@@ -1,48 +1,50 @@
 /** Wire schemas of the audit trail (05-realtime-and-audit, "Audit"). */
-import { z } from "@hono/zod-openapi";
 import { isUuidShaped } from "../actor/ids.ts";
 import { queryInteger } from "../http/validation.ts";
 import { LockedId } from "../locks/contract.ts";
 import { Slug } from "../wire.ts";
+import { z } from "../zod.ts";
 
 const micros = z.string().openapi({ format: "date-time", example: "2026-11-20T22:46:52.123456Z" });
 const hash = z.string().openapi({ description: "hex SHA-256", example: "0".repeat(64) });
 
 /** A row of the trail. `prev_hash` and `hash` link it to the row before it in the chain of its `actor`. */
-export const AuditRow = z
-  .strictObject({
-    id: z.number().int(),
-    workspace: z.string(),
-    actor: z.string(),
-    seq: z.number().int(),
-    subject_type: z.string(),
-    subject_id: z.string(),
-    action: z.string(),
-    from_state: z.string().optional(),
-    to_state: z.string().optional(),
-    who: z.strictObject({
-      id: z.string(),
-      kind: z.enum(["user", "agent", "system"]),
-      roles: z.array(z.string()),
-      token_id: z.string().optional(),
-      session_id: z.string().optional(),
-      on_behalf_of: z.string().optional(),
-    }),
-    at: micros,
-    where: z.strictObject({
-      ip: z.string().optional(),
-      user_agent: z.string().optional(),
-      colo: z.string().optional(),
-      country: z.string().optional(),
-      service: z.string(),
-    }),
-    why: z.strictObject({ reason: z.string().optional(), ticket_ref: z.string().optional() }).optional(),
-    request_id: z.string(),
-    details: z.record(z.string(), z.unknown()).optional(),
-    prev_hash: hash,
-    hash,
-  })
-  .openapi("AuditRow");
+export const AuditRow = z.lazy(() =>
+  z
+    .strictObject({
+      id: z.number().int(),
+      workspace: z.string(),
+      actor: z.string(),
+      seq: z.number().int(),
+      subject_type: z.string(),
+      subject_id: z.string(),
+      action: z.string(),
+      from_state: z.string().optional(),
+      to_state: z.string().optional(),
+      who: z.strictObject({
+        id: z.string(),
+        kind: z.enum(["user", "agent", "system"]),
+        roles: z.array(z.string()),
+        token_id: z.string().optional(),
+        session_id: z.string().optional(),
+        on_behalf_of: z.string().optional(),
+      }),
+      at: micros,
+      where: z.strictObject({
+        ip: z.string().optional(),
+        user_agent: z.string().optional(),
+        colo: z.string().optional(),
+        country: z.string().optional(),
+        service: z.string(),
+      }),
+      why: z.strictObject({ reason: z.string().optional(), ticket_ref: z.string().optional() }).optional(),
+      request_id: z.string(),
+      details: z.record(z.string(), z.unknown()).optional(),
+      prev_hash: hash,
+      hash,
+    })
+    .openapi("AuditRow"),
+);
 export type AuditRow = z.infer<typeof AuditRow>;
 
 /** A UUID of any version, lowered. */
@@ -112,47 +114,55 @@ function isSubject(subject: string): boolean {
   }
 }
 
-export const VerifyQuery = z
-  .strictObject({
-    subject: Subject.optional(),
-    limit: queryInteger(1, 100).optional().openapi({ description: "chains per page, without subject" }),
-    cursor: z.string().max(4096).optional(),
-  })
-  .refine(({ subject, limit, cursor }) => subject === undefined || (limit === undefined && cursor === undefined), {
-    message: "one subject is verified as a whole: leave out limit and cursor",
-    path: ["subject"],
-  });
-
-export const FirstBad = z
-  .strictObject({
-    seq: z.number().int(),
-    id: z.number().int().optional(),
-    problem: z.enum(["altered", "unlinked", "missing", "unknown"]).openapi({
-      description:
-        "altered: its content does not give its hash. unlinked: it does not follow the row before it, so one between them " +
-        "was removed or put in. missing: the chain's last entry is not there. unknown: nobody wrote it.",
+export const VerifyQuery = z.lazy(() =>
+  z
+    .strictObject({
+      subject: Subject.optional(),
+      limit: queryInteger(1, 100).optional().openapi({ description: "chains per page, without subject" }),
+      cursor: z.string().max(4096).optional(),
+    })
+    .refine(({ subject, limit, cursor }) => subject === undefined || (limit === undefined && cursor === undefined), {
+      message: "one subject is verified as a whole: leave out limit and cursor",
+      path: ["subject"],
     }),
-  })
-  .openapi("FirstBad");
+);
+
+export const FirstBad = z.lazy(() =>
+  z
+    .strictObject({
+      seq: z.number().int(),
+      id: z.number().int().optional(),
+      problem: z.enum(["altered", "unlinked", "missing", "unknown"]).openapi({
+        description:
+          "altered: its content does not give its hash. unlinked: it does not follow the row before it, so one between them " +
+          "was removed or put in. missing: the chain's last entry is not there. unknown: nobody wrote it.",
+      }),
+    })
+    .openapi("FirstBad"),
+);
 export type FirstBad = z.infer<typeof FirstBad>;
 
-export const ChainVerdict = z
-  .strictObject({
-    valid: z.boolean(),
-    checked: z.number().int(),
-    head: z.strictObject({ seq: z.number().int(), hash }),
-    first_bad: FirstBad.optional(),
-  })
-  .openapi("ChainVerdict");
+export const ChainVerdict = z.lazy(() =>
+  z
+    .strictObject({
+      valid: z.boolean(),
+      checked: z.number().int(),
+      head: z.strictObject({ seq: z.number().int(), hash }),
+      first_bad: FirstBad.optional(),
+    })
+    .openapi("ChainVerdict"),
+);
 export type ChainVerdict = z.infer<typeof ChainVerdict>;
 
-export const TrailVerdict = z
-  .strictObject({
-    valid: z.boolean(),
-    chains: z.number().int(),
-    checked: z.number().int(),
-    bad: z.array(z.strictObject({ subject: z.string(), first_bad: FirstBad })),
-    next_cursor: z.string().optional(),
-  })
-  .openapi("TrailVerdict");
+export const TrailVerdict = z.lazy(() =>
+  z
+    .strictObject({
+      valid: z.boolean(),
+      chains: z.number().int(),
+      checked: z.number().int(),
+      bad: z.array(z.strictObject({ subject: z.string(), first_bad: FirstBad })),
+      next_cursor: z.string().optional(),
+    })
+    .openapi("TrailVerdict"),
+);
 export type TrailVerdict = z.infer<typeof TrailVerdict>;

@@ -43,8 +43,8 @@ async function extent(db: D1Database, where: readonly SqlFragment[]): Promise<{ 
 }
 
 /** Whether an index of its own finds the rows, in order; times and patterns alone would have each page sorted. */
-function isNarrow({ subject_id, subject_type, task_id, who, request_id, action }: AuditFilters): boolean {
-  const equal = [subject_id === undefined ? undefined : subject_type, task_id, who, request_id];
+function isNarrow({ subject_id, task_id, who, request_id, action }: AuditFilters): boolean {
+  const equal = [subject_id, task_id, who, request_id];
   return equal.some((filter) => filter !== undefined) || (action !== undefined && !action.includes("*"));
 }
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { z } from "zod";
 import { matches } from "../pattern.ts";
+import { z } from "../zod.ts";
 import { chain, storedRow } from "./chain.fixture.ts";
 import { AuditFilters, AuditRow, VerifyQuery } from "./contract.ts";
 import { actionCondition, auditConditions, auditRowOf, entryOf } from "./query.ts";

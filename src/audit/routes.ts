@@ -1,10 +1,10 @@
 /** The audit trail over HTTP (05-realtime-and-audit, "Audit"). */
-import { z } from "@hono/zod-openapi";
 import type { Access } from "../http/access.ts";
 import { endpoint, unwrap } from "../http/endpoint.ts";
 import type { App } from "../http/endpoint-spec.ts";
 import { type Order, paged, readCursor, writeCursor } from "../http/pagination.ts";
 import { PageQuery, Pagination, queryInteger } from "../http/validation.ts";
+import { z } from "../zod.ts";
 import { AuditFilters, AuditRow, ChainVerdict, TrailVerdict, VerifyQuery } from "./contract.ts";
 import { exportTrail } from "./export.ts";
 import { MEDIA_TYPES } from "./export-format.ts";
@@ -37,6 +37,7 @@ export function auditRoutes(app: App): void {
           from: "audit_log",
           where: auditConditions(caller.workspace, filters),
           order: { column: "id", direction: sort_order },
+          key: "id",
         },
         { page, limit, cursor },
       );

@@ -1,7 +1,8 @@
 /**
  * D1's tables: configuration (users, agents, tokens, policies, delegations, catalogue), written through the configuration journal only,
  * and history (audit trail, read models), written by ledgers only. Every table and unique key starts with `workspace`.
- * JSON columns are text. Times are RFC 3339 text, so that they sort as they are.
+ * JSON columns are text. Times are RFC 3339 text, so that they sort as they are. An index of a list is its filter, then its order, then
+ * what else is filtered by, so that neither a page nor its count reads rows that it does not show (test/list-plans.worker.test.ts).
  */
 import { sql } from "drizzle-orm";
 import { index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
@@ -161,7 +162,7 @@ export const auditLog = sqliteTable(
   },
   (t) => [
     uniqueIndex("audit_chain").on(t.workspace, t.actor, t.seq),
-    index("audit_subject").on(t.workspace, t.subject_type, t.subject_id, t.id),
+    index("audit_subject").on(t.workspace, t.subject_id, t.id, t.subject_type),
     index("audit_task").on(t.workspace, t.task_id, t.id),
     index("audit_who").on(t.workspace, t.who_id, t.id),
     index("audit_request").on(t.workspace, t.request_id),
@@ -203,7 +204,9 @@ export const tasks = sqliteTable(
     index("tasks_created").on(t.workspace, t.created_at, t.id),
     index("tasks_updated").on(t.workspace, t.updated_at, t.id),
     index("tasks_state").on(t.workspace, t.state, t.created_at, t.id),
-    index("tasks_author").on(t.workspace, t.author_id, t.created_at),
+    index("tasks_author").on(t.workspace, t.author_id, t.created_at, t.id),
+    index("tasks_type").on(t.workspace, t.type, t.created_at, t.id),
+    index("tasks_risk_level").on(t.workspace, t.risk_level, t.created_at, t.id),
     index("tasks_risk").on(t.workspace, t.risk_score, t.id),
   ],
 );
@@ -274,8 +277,9 @@ export const locks = sqliteTable(
   },
   (t) => [
     primaryKey({ columns: [t.workspace, t.id] }),
-    index("locks_resource").on(t.workspace, t.resource_type, t.resource_id),
-    index("locks_agent").on(t.workspace, t.agent_id, t.session_id),
+    index("locks_resource").on(t.workspace, t.resource_id, t.status, t.since, t.id, t.resource_type),
+    index("locks_agent").on(t.workspace, t.agent_id, t.status, t.since, t.id),
+    index("locks_since").on(t.workspace, t.status, t.since, t.id, t.resource_type),
   ],
 );
 

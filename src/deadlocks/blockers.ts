@@ -1,5 +1,5 @@
 /** Who waits for whom: the edges of the wait-for graph, found as they are needed. */
-import type { Node, SessionNode, Wait } from "./graph-node.ts";
+import type { LockNode, Node, Wait } from "./graph-node.ts";
 
 /**
  * Calls `visit` for everything that has to go away before `node` goes on, with the wait of a session that the way leads
@@ -7,7 +7,7 @@ import type { Node, SessionNode, Wait } from "./graph-node.ts";
  *
  * - A queued claim waits for all holders, be it by way of the exclusive claims ahead of it.
  * - It also waits for claims ahead. Those whose session waits for this lock only lead to the same holders again and are
- *   passed over; the others are chained in the `elsewhere` line.
+ *   passed over; the others are chained in the `elsewhere` line. The way goes from one to the one before and ends at the lock.
  * - An upgrade waits for the *other* holders, so its way does not go through the lock.
  */
 export function eachBlocker(node: Node, visit: (to: Node, by: Wait | undefined) => void): void {
@@ -15,41 +15,62 @@ export function eachBlocker(node: Node, visit: (to: Node, by: Wait | undefined) 
     case "lock":
       for (const { session } of node.holders.values()) visit(session, undefined);
       return;
-    case "wait": {
+    case "wait":
       visit(node.session, undefined);
-      const ahead = node.lock.elsewhere.before(node.turn);
-      if (ahead !== undefined) visit(ahead, undefined);
+      visit(node.lock.elsewhere.before(node.turn) ?? node.lock, undefined);
       return;
-    }
     case "session":
       for (const wait of node.waits.values()) {
+        const { lock, turn } = wait;
         if (wait.upgrade) {
-          for (const { session } of wait.lock.holders.values()) if (session !== node) visit(session, wait);
+          for (const { session } of lock.holders.values()) if (session !== node) visit(session, wait);
           continue;
         }
-        visit(wait.lock, wait);
         const barrier = writerFor(wait);
-        const ahead = barrier && wait.lock.elsewhere.before(barrier === wait ? wait.turn : barrier.turn + 1);
-        if (ahead !== undefined) visit(ahead, wait);
+        const ahead = barrier && lock.elsewhere.before(barrier === wait ? turn : barrier.turn + 1);
+        visit(ahead ?? lock, wait);
       }
   }
 }
 
+/** The other way round: calls `visit` for everything that `node` blocks, as `eachBlocker` of that would call it for `node`. */
+export function eachBlocked(node: Node, visit: (from: Node, by: Wait | undefined) => void): void {
+  switch (node.kind) {
+    case "lock":
+      eachBehind(node, undefined, visit);
+      return;
+    case "wait":
+      eachBehind(node.lock, node, visit);
+      return;
+    case "session":
+      for (const lock of node.holds.keys()) {
+        // A lock is in order as long as somebody waits for it.
+        if (lock.rank >= 0) visit(lock, undefined);
+        for (const wait of lock.upgrades) if (wait.session !== node) visit(wait.session, wait);
+      }
+      if (node.waits.size > 1) for (const wait of node.waits.values()) if (!wait.upgrade) visit(wait, undefined);
+  }
+}
+
 /**
- * The other way round, and from session to session: calls `visit` for every wait that `session` keeps waiting, as a holder
- * or, if it also waits elsewhere, from ahead in a queue; its own may be among them. As soon as `visit` answers false, so
- * does this.
+ * Those whose way along the queue leads to this wait of the `elsewhere` line first, or to the lock if there is none: the next
+ * one in the line, and the claims up to the first writer from there on, without those that no writer parts from this one.
  */
-export function everyHeldUp(session: SessionNode, visit: (wait: Wait) => boolean): boolean {
-  for (const lock of session.holds.keys()) {
-    for (const wait of lock.waits.values()) if (!visit(wait)) return false;
-  }
-  if (session.waits.size < 2) return true;
-  for (const { upgrade, lock, turn } of session.waits.values()) {
-    const writer = upgrade ? undefined : lock.writers.from(turn);
-    if (writer !== undefined && !lock.queue.everyFrom(writer.turn, visit)) return false;
-  }
-  return true;
+function eachBehind(
+  { elsewhere, queue, writers }: LockNode,
+  wait: Wait | undefined,
+  visit: (from: Node, by: Wait | undefined) => void,
+): void {
+  const next = elsewhere.from(wait === undefined ? 0 : wait.turn + 1);
+  if (next !== undefined) visit(next, undefined);
+  const begin = wait === undefined ? 0 : writers.from(wait.turn)?.turn;
+  if (begin === undefined) return;
+  const end = next && writers.from(next.turn);
+  const visitOther = (other: Wait) => {
+    if (other !== wait) visit(other.session, other);
+  };
+  queue.each(visitOther, begin, end?.turn);
+  if (end !== undefined && end === next) visit(end.session, end);
 }
 
 /**

@@ -56,7 +56,7 @@ export class Coordination {
 
   constructor(strategy: DeadlockStrategy, budget = STEP_BUDGET) {
     this.#strategy = strategy;
-    this.#detector = new Detector(budget);
+    this.#detector = new Detector(this.graph.order, budget);
   }
 
   /** Takes up the work of an earlier life; `tick` then asks the locks. Called first, if at all. */

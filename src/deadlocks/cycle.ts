@@ -1,6 +1,6 @@
 import type { Session } from "../locks/lock-types.ts";
 import { isSoft, writerFor } from "./blockers.ts";
-import type { LockNode, SessionNode, Wait } from "./graph-node.ts";
+import type { LockNode, Node, SessionNode, Wait } from "./graph-node.ts";
 
 /** `wait` is held up by the session `next`: it holds that lock, or waits for it further ahead. */
 export interface Hop {
@@ -10,6 +10,23 @@ export interface Hop {
 
 /** Hops from session to session; the last one leads to the session that waits in the first. Each session is there once. */
 export type Cycle = readonly Hop[];
+
+/** A node on a way, and by which of its waits the way leaves it if it is a session. */
+export interface Leaving {
+  readonly node: Node;
+  readonly by: Wait | undefined;
+}
+
+/** A way around, from node to node, as hops from session to session. */
+export function cycleOf(round: readonly Leaving[]): Cycle {
+  const leaving = round.flatMap(({ node, by }) =>
+    node.kind === "session" && by !== undefined ? [{ session: node, wait: by }] : [],
+  );
+  return leaving.flatMap(({ wait }, at) => {
+    const next = leaving[(at + 1) % leaving.length]?.session;
+    return next === undefined ? [] : [{ wait, next }];
+  });
+}
 
 /** What a claim waits for: a lease, or a claim ahead of it, together with the exclusive claim that keeps the two apart. */
 export type Blocker =

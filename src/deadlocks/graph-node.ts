@@ -1,6 +1,10 @@
-/** What the wait-for graph consists of. Nodes are changed by the graph alone, their visits by the search alone. */
+/**
+ * What the wait-for graph consists of. Nodes are changed by the graph alone, their places by its order, their visits by the
+ * search.
+ */
 import type { Session } from "../locks/lock-types.ts";
 import type { Line } from "./line.ts";
+import { type Ranked, UNRANKED } from "./ranking.ts";
 import type { Holder, Version, Waiter } from "./snapshot.ts";
 
 /** Where a search has been: of the newest search that visited a node, and by which edge it came. */
@@ -10,14 +14,23 @@ interface Visit {
   by: Wait | undefined;
 }
 
-export interface SessionNode extends Session, Visit {
+/** Where a node stands among those that wait below it and those that it waits for above it, and where searches came by. */
+type Place = Ranked<Node> & Visit;
+
+export function noPlace(): Place {
+  return { rank: UNRANKED, lower: undefined, upper: undefined, stamp: 0, from: undefined, by: undefined };
+}
+
+export interface SessionNode extends Session, Place {
   readonly kind: "session";
+  /** Whether all that it waits for and all that waits for it is in order with its rank. */
+  settled: boolean;
   readonly holds: Map<LockNode, Hold>;
   readonly waits: Map<LockNode, Wait>;
 }
 
 /** As a node: all that hold this lock. */
-export interface LockNode extends Visit {
+export interface LockNode extends Place {
   readonly kind: "lock";
   readonly name: string;
   version: Version | undefined;
@@ -28,6 +41,8 @@ export interface LockNode extends Visit {
   asked_at: number;
   readonly holders: Map<string, Hold>;
   readonly waits: Map<string, Wait>;
+  /** Waits of holders for the other holders: two of them are a deadlock, so there are few. */
+  upgrades: readonly Wait[];
   /** The queued claims, and those of them for exclusive mode. */
   readonly queue: Line<Wait>;
   readonly writers: Line<Wait>;
@@ -46,7 +61,7 @@ export interface Hold {
 }
 
 /** As a node: everybody in the `elsewhere` line up to and including this wait. */
-export interface Wait extends Visit {
+export interface Wait extends Place {
   readonly kind: "wait";
   readonly session: SessionNode;
   readonly lock: LockNode;

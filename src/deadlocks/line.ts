@@ -26,13 +26,13 @@ export class Line<T extends { readonly turn: number }> {
     return this.#places[this.#firstFrom(turn)];
   }
 
-  /** Whether `holds` of each that comes at `turn` or after it; asks no more of them than it has to. */
-  everyFrom(turn: number, holds: (item: T) => boolean): boolean {
-    for (let at = this.#firstFrom(turn); at < this.#places.length; at += 1) {
+  /** Calls `visit` for each that comes at `begin` or after it and before `end`. */
+  each(visit: (item: T) => void, begin: number, end = Number.POSITIVE_INFINITY): void {
+    for (let at = this.#firstFrom(begin); ; at += 1) {
       const place = this.#places[at];
-      if (place !== undefined && !holds(place)) return false;
+      if (place === undefined || place.turn >= end) return;
+      visit(place);
     }
-    return true;
   }
 
   /** Where the first one at or after `turn` is or would be. New waits come last: looked at first. */

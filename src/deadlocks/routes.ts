@@ -1,15 +1,17 @@
-import { z } from "@hono/zod-openapi";
 import { endpoint } from "../http/endpoint.ts";
 import type { App } from "../http/endpoint-spec.ts";
 import { numberedPage } from "../http/numbered-list.ts";
 import { PageQuery, Pagination } from "../http/validation.ts";
+import { z } from "../zod.ts";
 import { DeadlockInfo, GraphView } from "./contract.ts";
 import { coordinatorOf } from "./coordinator-api.ts";
 
 const tag = "Locks";
 const access = { roles: ["admin"], scope: "locks:read" } as const;
 
-const History = z.strictObject({ deadlocks: z.array(DeadlockInfo), pagination: Pagination }).openapi("Deadlocks");
+const History = z.lazy(() =>
+  z.strictObject({ deadlocks: z.array(DeadlockInfo), pagination: Pagination }).openapi("Deadlocks"),
+);
 
 /** To be registered before `/locks/{id}`. */
 export function deadlockRoutes(app: App): void {

@@ -7,7 +7,7 @@
  * may never have existed at one time; that is for the caller to check.
  */
 import { eachBlocker } from "./blockers.ts";
-import type { Cycle, Hop } from "./cycle.ts";
+import { type Cycle, cycleOf } from "./cycle.ts";
 import type { Node, SessionNode, Wait } from "./graph-node.ts";
 
 interface Edge {
@@ -117,17 +117,6 @@ export class Scan {
     const round = way.slice(place === undefined ? 0 : passed.get(place));
     const sessions = new Set<SessionNode>();
     for (const { node } of component) if (node.kind === "session") sessions.add(node);
-    return { cycle: hopsOf(round), sessions };
+    return { cycle: cycleOf(round.map(({ place: { node }, edge: { by } }) => ({ node, by }))), sessions };
   }
-}
-
-/** A way around, from node to node, as hops from session to session. */
-function hopsOf(round: readonly { readonly place: Place; readonly edge: Edge }[]): Hop[] {
-  const leaving = round.flatMap(({ place: { node }, edge: { by } }) =>
-    node.kind === "session" && by !== undefined ? [{ session: node, wait: by }] : [],
-  );
-  return leaving.flatMap(({ wait }, at) => {
-    const next = leaving[(at + 1) % leaving.length]?.session;
-    return next === undefined ? [] : [{ wait, next }];
-  });
 }

@@ -6,9 +6,10 @@
  * A session goes on when all its claims are granted (AND): each of its waits counts.
  */
 import type { Session } from "../locks/lock-types.ts";
-import { type Hold, type LockNode, type SessionNode, sessionKey, type Wait } from "./graph-node.ts";
+import { type Hold, type LockNode, noPlace, type SessionNode, sessionKey, type Wait } from "./graph-node.ts";
 import { Line } from "./line.ts";
 import { type Delta, type Holder, type Report, type Snapshot, type Waiter, worthOf } from "./snapshot.ts";
+import { WaitOrder } from "./wait-order.ts";
 
 export interface Applied {
   readonly worth: ReturnType<typeof worthOf>;
@@ -21,9 +22,13 @@ export interface Applied {
 /** A lock sends a snapshot every 30 s while contended: two may be lost, then it has to be asked. */
 export const SILENT_AFTER_MS = 65_000;
 const ASK_AGAIN_MS = 5_000;
+/** One list for all locks without upgrades: searches look at it often. */
+const NONE: readonly Wait[] = [];
 const NOBODY: ReadonlySet<SessionNode> = new Set();
 
 export class WaitForGraph {
+  /** Right but for the roots of what was applied, which have to be searched from. */
+  readonly order = new WaitOrder();
   readonly #locks = new Map<string, LockNode>();
   readonly #sessions = new Map<string, SessionNode>();
 
@@ -82,22 +87,24 @@ export class WaitForGraph {
   #change(lock: LockNode, changes: Changes): Set<SessionNode> {
     for (const claim of changes.gone_claims) this.#endWait(lock.waits.get(claim));
     for (const lease of changes.gone_leases) this.#endHold(lock.holders.get(lease));
-    const entered = changes.holders.flatMap((holder) => this.#hold(lock, holder) ?? []);
-    const roots = new Set(changes.queue.flatMap((waiter) => this.#wait(lock, waiter)));
-    // All that waits here waits now for those who entered: closing a cycle takes that they wait themselves.
+    // All that waits here waits then for those who entered: closing a cycle takes that they wait themselves.
+    const entered = lock.waits.size > 0 ? new Set<SessionNode>() : sessionsOf(lock);
+    for (const holder of changes.holders) this.#hold(lock, holder, entered);
+    const touched = changes.queue.map((waiter) => this.#wait(lock, waiter));
+    const roots = new Set<SessionNode>();
     for (const session of entered) if (session.waits.size > 0) roots.add(session);
+    for (const sessions of touched) for (const session of sessions) roots.add(session);
     return roots;
   }
 
-  /** The session, if it did not hold this lock before. */
-  #hold(lock: LockNode, holder: Holder): SessionNode | undefined {
+  /** Adds the session to those who `entered`, if it did not hold this lock before. */
+  #hold(lock: LockNode, holder: Holder, entered: Set<SessionNode>): void {
     const session = this.#sessionOf(holder);
-    const entered = !session.holds.has(lock);
+    if (!session.holds.has(lock)) entered.add(session);
     const { lease, token, mode, since } = holder;
     const hold: Hold = { session, lock, lease, token, mode, since };
     lock.holders.set(lease, hold);
     session.holds.set(lock, hold);
-    return entered ? session : undefined;
   }
 
   /** The sessions through which this wait may have closed a cycle. */
@@ -110,17 +117,31 @@ export class WaitForGraph {
     // It may have been forgotten in between, as a session without leases and claims is.
     this.#sessions.set(sessionKey(session), session);
     const { claim, mode, since, priority } = waiter;
-    const visit = { stamp: 0, from: undefined, by: undefined };
-    const wait: Wait = { kind: "wait", session, lock, claim, mode, since, priority, upgrade, turn, ...visit };
+    const wait: Wait = { kind: "wait", session, lock, claim, mode, since, priority, upgrade, turn, ...noPlace() };
+    if (lock.waits.size === 0) this.order.addLock(lock, session);
     lock.waits.set(claim, wait);
     session.waits.set(lock, wait);
-    if (!upgrade) lock.queue.add(wait);
+    if (upgrade) lock.upgrades = [...lock.upgrades, wait];
+    else lock.queue.add(wait);
     if (!upgrade && mode === "exclusive") lock.writers.add(wait);
-    if (session.waits.size === 2) for (const one of session.waits.values()) enter(one);
-    else if (session.waits.size > 2) enter(wait);
-    if (upgrade || earlier === undefined || mode === "shared") return [session];
     // A reader in the queue became a writer: those behind it now wait for the readers before it, too.
-    return [session, ...lock.elsewhere.allBefore(turn).map((ahead) => ahead.session)];
+    const joined = upgrade || earlier === undefined || mode === "shared" ? [] : lock.elsewhere.allBefore(turn);
+    for (const ahead of joined) this.order.addWait(ahead);
+    if (session.waits.size === 2) for (const one of session.waits.values()) this.#enter(one);
+    else if (session.waits.size > 2) this.#enter(wait);
+    return joined.length === 0 ? [session] : [session, ...joined.map((ahead) => ahead.session)];
+  }
+
+  /** Its session waits elsewhere, too. */
+  #enter(wait: Wait): void {
+    if (wait.upgrade) return;
+    wait.lock.elsewhere.add(wait);
+    this.order.addWait(wait);
+  }
+
+  #leave(wait: Wait): void {
+    wait.lock.elsewhere.delete(wait);
+    this.order.remove(wait);
   }
 
   #endHold(hold: Hold | undefined): void {
@@ -137,8 +158,11 @@ export class WaitForGraph {
     session.waits.delete(lock);
     lock.queue.delete(wait);
     lock.writers.delete(wait);
-    lock.elsewhere.delete(wait);
-    if (session.waits.size === 1) for (const last of session.waits.values()) last.lock.elsewhere.delete(last);
+    if (wait.upgrade) lock.upgrades = lock.upgrades.filter((one) => one !== wait);
+    this.#leave(wait);
+    if (session.waits.size === 1) for (const last of session.waits.values()) this.#leave(last);
+    if (session.waits.size === 0) this.order.remove(session);
+    if (lock.waits.size === 0) this.order.remove(lock);
     this.#forgetIfIdle(session);
   }
 
@@ -150,14 +174,14 @@ export class WaitForGraph {
     const key = sessionKey({ agent_id, session_id });
     const known = this.#sessions.get(key);
     if (known !== undefined) return known;
-    const visit = { stamp: 0, from: undefined, by: undefined };
     const session: SessionNode = {
       kind: "session",
       agent_id,
       session_id,
       holds: new Map(),
       waits: new Map(),
-      ...visit,
+      settled: false,
+      ...noPlace(),
     };
     this.#sessions.set(key, session);
     return session;
@@ -175,27 +199,28 @@ export class WaitForGraph {
       asked_at: Number.NEGATIVE_INFINITY,
       holders: new Map(),
       waits: new Map(),
+      upgrades: NONE,
       queue: new Line(),
       writers: new Line(),
       elsewhere: new Line(),
       next_turn: 0,
-      stamp: 0,
-      from: undefined,
-      by: undefined,
+      ...noPlace(),
     };
     this.#locks.set(name, lock);
     return lock;
   }
 }
 
+function sessionsOf(lock: LockNode): Set<SessionNode> {
+  const sessions = new Set<SessionNode>();
+  for (const { session } of lock.holders.values()) sessions.add(session);
+  return sessions;
+}
+
 function isAskedNow(lock: LockNode, now: number): boolean {
   if (now - lock.asked_at < ASK_AGAIN_MS) return false;
   lock.asked_at = now;
   return true;
-}
-
-function enter(wait: Wait): void {
-  if (!wait.upgrade) wait.lock.elsewhere.add(wait);
 }
 
 type Changes = Pick<Delta, "gone_leases" | "gone_claims" | "holders" | "queue">;

@@ -1,15 +1,15 @@
 /** The Hono app: request ids, logs, the error envelope, the public routes, and every capability's routes below /api/v1. */
 
-import { OpenAPIHono } from "@hono/zod-openapi";
 import { Scalar } from "@scalar/hono-api-reference";
 import type { Context } from "hono";
 import { isUuidShaped } from "../actor/ids.ts";
 import { fail } from "../actor/result.ts";
-import { causeOf, log } from "../log.ts";
+import { causeOf, log, logSoon } from "../log.ts";
 import { corsHeaders, preflightAnswer } from "./cors.ts";
-import type { App, AppEnv } from "./endpoint-spec.ts";
+import { App, type AppEnv } from "./endpoint-spec.ts";
 import { envelope, RequestFailure } from "./failure.ts";
 import { readiness } from "./health.ts";
+import { KnownPathRouter } from "./known-path-router.ts";
 import { openApiDocument } from "./openapi.ts";
 
 export const API = "/api/v1";
@@ -19,10 +19,10 @@ export function createApp(
   capabilities: readonly ((app: App) => void)[],
   pages: readonly ((app: App, api: App) => void)[],
 ): App {
-  const api: App = new OpenAPIHono<AppEnv>();
+  const api = new App();
   for (const declare of capabilities) declare(api);
 
-  const app: App = new OpenAPIHono<AppEnv>();
+  const app = new App({ router: new KnownPathRouter() });
   app.use(async (c, next) => {
     const given = c.req.header("X-Request-Id");
     c.set("requestId", given !== undefined && isUuidShaped(given) ? given.toLowerCase() : crypto.randomUUID());
@@ -39,12 +39,8 @@ export function createApp(
   });
   app.notFound((c) => notFound(c, app));
 
-  api.openAPIRegistry.registerComponent("securitySchemes", "bearer", {
-    type: "http",
-    scheme: "bearer",
-    description:
-      "an API token (cs_…), or the bootstrap ROOT_TOKEN; a JWT of the identity provider, where one is set up",
-  });
+  // Made when it is asked for, once: an isolate may live without ever showing it.
+  let document: ReturnType<typeof openApiDocument> | undefined;
   // Public, without a token; also below the base path, where generic clients look.
   for (const base of ["", API]) {
     app.get(`${base}/healthz`, (c) => c.json({ status: "ok", timestamp: new Date().toISOString() }));
@@ -54,7 +50,10 @@ export function createApp(
       const failing = Object.keys(checks).filter((part) => checks[part] !== "ok");
       return envelope(fail("UNAVAILABLE", `not ready: ${failing.join(", ")}`, { checks }).error, c.get("requestId"));
     });
-    app.get(`${base}/openapi.json`, (c) => c.json(openApiDocument(api)));
+    app.get(`${base}/openapi.json`, (c) => {
+      document ??= openApiDocument(api);
+      return c.json(document);
+    });
     app.get(`${base}/docs`, Scalar({ url: "/openapi.json", pageTitle: "Countersign API" }));
   }
   for (const declare of pages) declare(app, api);
@@ -114,7 +113,6 @@ function fits(pattern: readonly string[], path: readonly string[]): boolean {
   return pattern.every((part, at) => (part.startsWith(":") ? path[at] !== "" : part === path[at]));
 }
 
-/** Once the answer is on its way: writing the line costs a quarter of a heartbeat's time. */
 function logRequest(c: Context<AppEnv>, ms: number): void {
   const { status } = c.res;
   const fields = {
@@ -125,5 +123,6 @@ function logRequest(c: Context<AppEnv>, ms: number): void {
     ms,
     principal: c.get("principal")?.who.id,
   };
-  c.executionCtx.waitUntil(scheduler.wait(0).then(() => log(status >= 500 ? "error" : "info", "request", fields)));
+  const writing = logSoon(status >= 500 ? "error" : "info", "request", fields);
+  if (writing !== undefined) c.executionCtx.waitUntil(writing);
 }

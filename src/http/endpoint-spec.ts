@@ -1,16 +1,24 @@
 /** What a route declares of itself; `endpoint` serves it, `openapi` describes it. */
-import type { OpenAPIHono, z } from "@hono/zod-openapi";
+import type { RouteConfig } from "@asteasolutions/zod-to-openapi";
+import { Hono } from "hono";
 import type { ErrorCode } from "../actor/error-codes.ts";
 import type { Env } from "../env.ts";
+import type { z } from "../zod.ts";
 import type { Access, Principal } from "./access.ts";
 
 export interface AppEnv {
   Bindings: Env;
   Variables: { requestId: string; principal?: Principal; route?: string };
 }
-export type App = OpenAPIHono<AppEnv>;
 
-export type AnySchema = z.ZodObject;
+/** What routes are declared on. */
+export class App extends Hono<AppEnv> {
+  /** One per route, for the document; called when it is asked for, since most isolates never are (openapi.ts). */
+  readonly descriptions: (() => RouteConfig)[] = [];
+}
+
+/** Lazy, it is made by the first request that it validates. */
+export type AnySchema = z.ZodObject | z.ZodLazy<z.ZodObject>;
 
 export interface EndpointSpec<P extends AnySchema, Q extends AnySchema, B extends AnySchema> {
   readonly method: "get" | "post" | "put" | "patch" | "delete";

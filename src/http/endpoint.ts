@@ -2,12 +2,12 @@
  * One way to declare a route: what it takes and answers as zod schemas, which validate, type the handler and become the
  * OpenAPI document; who may call it; and a handler that gets only what was checked.
  */
-import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { Caller } from "../actor/caller.ts";
 import { STATUS_OF } from "../actor/error-codes.ts";
 import type { Result } from "../actor/result.ts";
 import type { Env } from "../env.ts";
+import { z } from "../zod.ts";
 import { mayCall, type Principal } from "./access.ts";
 import { readBody } from "./body.ts";
 import type { AnySchema, App, AppEnv, EndpointSpec } from "./endpoint-spec.ts";
@@ -59,11 +59,10 @@ export function endpoint<
     c.set("route", spec.path);
     const principal = await admit(c, spec, spec.method !== "get", spec.unlimited ?? false);
     const { text, value } = spec.body === undefined ? { text: "", value: {} } : await readBody(c.req.raw);
-    const url = new URL(c.req.url);
     const body = spec.body === undefined ? {} : validate(spec.body, value, "body");
-    const query = validate(spec.query ?? emptyObject, queryOf(url), "query");
+    const query = readQuery(c.req.url, spec.query);
     const params = spec.params === undefined ? {} : validate(spec.params, c.req.param(), "path");
-    const caller = callerOf(c, principal, spec, url.pathname, text);
+    const caller = callerOf(c, principal, spec, text);
     const call = {
       caller,
       principal,
@@ -72,7 +71,9 @@ export function endpoint<
       params: params as z.infer<P>,
       query: query as z.infer<Q>,
       body: body as z.infer<B>,
-      origin: url.origin,
+      get origin() {
+        return new URL(c.req.url).origin;
+      },
       header: (name: string) => c.req.header(name),
       after: (work: Promise<unknown>) => c.executionCtx.waitUntil(work),
       missed: async (count = 1) => {
@@ -90,6 +91,12 @@ export function endpoint<
 }
 
 const emptyObject = z.strictObject({});
+
+/** Most requests have no query, and most routes take none. */
+function readQuery(url: string, schema: AnySchema | undefined): unknown {
+  if (schema === undefined && !url.includes("?")) return {};
+  return validate(schema ?? emptyObject, queryOf(new URL(url)), "query");
+}
 
 type Admission = Pick<EndpointSpec<AnySchema, AnySchema, AnySchema>, "access" | "ticket">;
 
@@ -118,11 +125,12 @@ function callerOf(
   c: Context<AppEnv>,
   principal: Principal,
   spec: { method: string; path: string },
-  pathname: string,
   bodyText: string,
 ): Caller {
   const idempotency =
-    spec.method === "post" ? idempotencyOf(c.req.header("Idempotency-Key"), principal, pathname, bodyText) : undefined;
+    spec.method === "post"
+      ? idempotencyOf(c.req.header("Idempotency-Key"), principal, c.req.path, bodyText)
+      : undefined;
   return {
     workspace: principal.workspace,
     who: principal.who,
@@ -134,7 +142,7 @@ function callerOf(
 }
 
 function respond(c: Context<AppEnv>, { status, body, headers }: Reply): Response {
-  const all = new Headers({ ...headers, "X-Request-Id": c.get("requestId") });
+  const all = { ...headers, "X-Request-Id": c.get("requestId") };
   return body === undefined || body instanceof ReadableStream
     ? new Response(body ?? null, { status, headers: all })
     : Response.json(body, { status, headers: all });

@@ -1,7 +1,7 @@
 /** Ids in paths and bodies: the shape is a 400, what the id names is for the route to find or not (02, "Errors"). */
-import { z } from "@hono/zod-openapi";
 import type { ErrorCode } from "../actor/error-codes.ts";
 import { type ActorKind, isUuidShaped, type ParsedId, parseId } from "../actor/ids.ts";
+import { z } from "../zod.ts";
 import { refuse } from "./failure.ts";
 
 /** A UUID of any version; lowered. */
@@ -11,7 +11,7 @@ export const Id = z
   .transform((id) => id.toLowerCase())
   .openapi({ type: "string", format: "uuid" });
 
-export const IdParams = z.strictObject({ id: Id });
+export const IdParams = z.lazy(() => z.strictObject({ id: Id }));
 
 /** What an id of one of these kinds names; a UUID that is none of ours, or of another kind, names nothing. */
 export function located(

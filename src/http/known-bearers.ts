@@ -1,7 +1,6 @@
 /** Bearers that this isolate looked up lately, and how long that is good for (02, "Authentication"). */
 import type { DeadToken } from "../audit/failed-logins.ts";
 import { causeOf, log } from "../log.ts";
-import { tokenHash } from "../users/token-text.ts";
 import type { Access, Principal } from "./access.ts";
 import { RequestFailure, refuse } from "./failure.ts";
 
@@ -30,7 +29,10 @@ interface Sources {
   readonly confirm: (known: Principal) => Promise<Found>;
 }
 
-/** Per isolate. Only ever holds principals that D1 confirmed, or the configuration journal after it. */
+/**
+ * By bearer, per isolate, never written anywhere: to hash it at each request cost more than the rest of the look-up. Only ever holds
+ * principals that D1 confirmed, or the configuration journal after it.
+ */
 const cache = new Map<string, Known>();
 
 /**
@@ -44,8 +46,7 @@ export async function knownBearer(
   now: number,
   { look, confirm }: Sources,
 ): Promise<Found> {
-  const hash = tokenHash(bearer);
-  const known = cache.get(hash);
+  const known = cache.get(bearer);
   if (known !== undefined && known.expires_at <= now) return expired(known.principal.workspace);
   if (known !== undefined && !access.fresh && now - known.validated_at < CACHE_MS) return known;
   let found: Found;
@@ -61,10 +62,10 @@ export async function knownBearer(
       return unavailable();
     });
   }
-  cache.delete(hash);
+  cache.delete(bearer);
   if ("dead" in found) return found;
   if (cache.size >= CACHE_ENTRIES) cache.delete(cache.keys().next().value ?? "");
-  cache.set(hash, { ...found, validated_at: now });
+  cache.set(bearer, { ...found, validated_at: now });
   return found;
 }
 

@@ -5,17 +5,17 @@ import { html } from "hono/html";
 /** The style of every page; the policy allows this text and no other. */
 import { STYLE } from "./page-style.ts";
 
-const POLICY = [
-  "default-src 'none'",
-  `style-src 'sha256-${createHash("sha256").update(STYLE).digest("base64")}'`,
-  "form-action 'self'",
-  "base-uri 'none'",
-  "frame-ancestors 'none'",
-].join("; ");
+const policy = () =>
+  [
+    "default-src 'none'",
+    `style-src 'sha256-${createHash("sha256").update(STYLE).digest("base64")}'`,
+    "form-action 'self'",
+    "base-uri 'none'",
+    "frame-ancestors 'none'",
+  ].join("; ");
 
 const HEADERS = {
   "Content-Type": "text/html; charset=utf-8",
-  "Content-Security-Policy": POLICY,
   "Cache-Control": "no-store",
   "Referrer-Policy": "no-referrer",
   "X-Robots-Tag": "noindex, nofollow",
@@ -30,5 +30,8 @@ export async function pageResponse(
   headers: Readonly<Record<string, string>> = {},
 ): Promise<Response> {
   const text = await html`<!doctype html>${body}`;
-  return new Response(String(text), { status, headers: { ...HEADERS, ...headers } });
+  return new Response(String(text), {
+    status,
+    headers: { ...HEADERS, "Content-Security-Policy": policy(), ...headers },
+  });
 }

@@ -2,7 +2,7 @@ import { DatabaseSync } from "node:sqlite";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { RequestFailure } from "./failure.ts";
-import { condition, type Order, oneOf, paged, readCursor, writeCursor } from "./pagination.ts";
+import { condition, type Order, oneOf, type Page, paged, readCursor, writeCursor } from "./pagination.ts";
 
 interface Row {
   readonly id: string;
@@ -93,6 +93,26 @@ describe("pages", () => {
     const elsewhere = { ...list(byId), where: [condition("workspace = ?", "x")] };
     expect((await paged<Row>(db, elsewhere, {})).rows).toEqual([]);
   });
+
+  it.each(["asc", "desc"] as const)(
+    "found by a key first are the same, %s, by number and by cursor",
+    async (direction) => {
+      const { db } = database(numbered(25));
+      const query = {
+        ...list({ column: "id", direction }),
+        where: [condition("workspace = ?", "w"), oneOf("score", [1, 2])],
+      };
+      for (
+        let request: { page?: number; limit: number; cursor?: string } | undefined = { page: 2, limit: 4 };
+        request;
+      ) {
+        const found: Page<Row> = await paged<Row>(db, { ...query, key: "id" }, request);
+        expect(found).toStrictEqual(await paged<Row>(db, query, request));
+        const { next_cursor } = found.pagination;
+        request = next_cursor === undefined ? undefined : { limit: 4, cursor: next_cursor };
+      }
+    },
+  );
 
   it("keep a condition with OR to itself", async () => {
     const { db } = database(numbered(3));

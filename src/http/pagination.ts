@@ -3,7 +3,7 @@
  * the last row seen, so that following cursors neither repeats nor skips a row while others are written.
  */
 import { createHash } from "node:crypto";
-import type { z } from "@hono/zod-openapi";
+import type { z } from "../zod.ts";
 import { refuseInvalid } from "./failure.ts";
 import { type Bind, condition, type SqlFragment } from "./sql-fragment.ts";
 import type { Pagination } from "./validation.ts";
@@ -30,6 +30,11 @@ export interface ListQuery {
   /** all must hold; the first one is the workspace */
   readonly where: readonly SqlFragment[];
   readonly order: Order;
+  /**
+   * A unique column of a table that stands alone in `from`: the page is found by it first, so that what is sorted or skipped on the
+   * way is read from an index, and whole rows only once they are known to be on the page.
+   */
+  readonly key?: string;
 }
 
 /** What `PageQuery` (validation.ts) makes of a query string. */
@@ -58,7 +63,7 @@ export interface Page<Row> {
  */
 export async function paged<Row extends object>(
   db: D1Database,
-  { select, from, where, order }: ListQuery,
+  { select, from, where, order, key }: ListQuery,
   request: PageRequest,
 ): Promise<Page<Row>> {
   const limit = request.limit ?? DEFAULT_LIMIT;
@@ -66,14 +71,18 @@ export async function paged<Row extends object>(
   const page = cursor?.page ?? request.page ?? 1;
   const after = cursor === undefined ? [] : [beyond(order, cursor)];
   const offset = cursor === undefined ? (page - 1) * limit : 0;
+  const columns = `${select}, ${order.column} AS sort_value, ${order.tiebreaker ?? "NULL"} AS sort_tie`;
   // One row more than asked for says whether there is more.
+  const slice = condition(`ORDER BY ${orderBy(order)} LIMIT ? OFFSET ?`, limit + 1, offset);
   const [found, counted] = await db.batch<Row & SortKey & { total: number }>([
-    prepared(
-      db,
-      `SELECT ${select}, ${order.column} AS sort_value, ${order.tiebreaker ?? "NULL"} AS sort_tie FROM ${from}`,
-      [...where, ...after],
-      condition(`ORDER BY ${orderBy(order)} LIMIT ? OFFSET ?`, limit + 1, offset),
-    ),
+    key === undefined
+      ? prepared(db, `SELECT ${columns} FROM ${from}`, [...where, ...after], slice)
+      : prepared(
+          db,
+          `SELECT ${columns} FROM ${from} WHERE ${key} IN (SELECT ${key} FROM ${from}`,
+          [...where, ...after],
+          condition(`${slice.text}) ORDER BY ${orderBy(order)}`, ...slice.binds),
+        ),
     prepared(db, `SELECT count(*) AS total FROM ${from}`, where),
   ]);
   const rows = (found?.results ?? []).slice(0, limit);

@@ -1,8 +1,8 @@
 /** The identity provider of this deployment: where its keys are, fetched when they are needed (02, "Authentication"). */
 import { createRemoteJWKSet } from "jose";
-import { z } from "zod";
 import type { Env } from "../env.ts";
 import type { Trust } from "../users/identity-token.ts";
+import { z } from "../zod.ts";
 
 /** Nobody waits longer for the provider (ms). */
 const PATIENCE_MS = 5_000;
@@ -19,7 +19,7 @@ export async function trustedProvider(env: Env): Promise<Trust | undefined> {
   return { issuer, audience, keys, verifiesEmail: isAccess(issuer) };
 }
 
-const Discovery = z.object({ issuer: z.string(), jwks_uri: z.url() });
+const Discovery = z.lazy(() => z.object({ issuer: z.string(), jwks_uri: z.url() }));
 
 /** Cloudflare Access has its keys at one place; everybody else tells theirs (OpenID Connect Discovery 1.0, section 4). */
 async function keysUrl(issuer: string): Promise<URL> {

@@ -1,5 +1,5 @@
-import { z } from "@hono/zod-openapi";
 import { describe, expect, it } from "vitest";
+import { z } from "../zod.ts";
 import { RequestFailure } from "./failure.ts";
 import { PageQuery, queryBoolean, queryInteger, queryList, queryOf, queryTime, validate } from "./validation.ts";
 

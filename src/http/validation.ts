@@ -1,8 +1,8 @@
 /** zod issues as the API tells them (02, `VALIDATION_ERROR`), and the schemas that query strings share. */
 
-import { z } from "@hono/zod-openapi";
 import type { Issue } from "../actor/result.ts";
 import { namesSecret } from "../tasks/secrets.ts";
+import { z } from "../zod.ts";
 import { MAX_FIELD } from "./body.ts";
 import { refuseInvalid } from "./failure.ts";
 
@@ -96,15 +96,17 @@ export const PageQuery = {
   cursor: z.string().max(1024).optional(),
 };
 
-export const Pagination = z
-  .strictObject({
-    page: z.number().int(),
-    limit: z.number().int(),
-    total: z.number().int(),
-    has_more: z.boolean(),
-    next_cursor: z.string().optional(),
-  })
-  .openapi("Pagination");
+export const Pagination = z.lazy(() =>
+  z
+    .strictObject({
+      page: z.number().int(),
+      limit: z.number().int(),
+      total: z.number().int(),
+      has_more: z.boolean(),
+      next_cursor: z.string().optional(),
+    })
+    .openapi("Pagination"),
+);
 
 /** The query of a URL: a parameter given once is a string, one given several times an array. */
 export function queryOf(url: URL): Record<string, string | string[]> {

@@ -1,7 +1,7 @@
 /** Wire schemas of locks (04-locks-and-deadlocks, "Routes"). */
-import { z } from "@hono/zod-openapi";
 import { isUuidShaped } from "../actor/ids.ts";
 import { Timestamp } from "../wire.ts";
+import { z } from "../zod.ts";
 
 export const LockKind = z.enum(["task", "resource", "agent"]);
 export type LockKind = z.infer<typeof LockKind>;
@@ -24,19 +24,21 @@ const sessionId = z
   .max(128)
   .refine((id) => !id.startsWith("task:"), "must not start with task:");
 
-export const AcquireInput = z
-  .strictObject({
-    resource_type: LockKind,
-    resource_id: LockedId,
-    mode: LockModeName.default("exclusive"),
-    ttl_seconds: ttl.default(30),
-    purpose: purpose.optional(),
-    wait_for_available: z.boolean().default(true),
-    max_wait_seconds: z.number().int().min(0).max(300).default(60),
-    session_id: sessionId.optional(),
-    priority: z.number().int().min(0).max(100).default(50),
-  })
-  .openapi("AcquireLock");
+export const AcquireInput = z.lazy(() =>
+  z
+    .strictObject({
+      resource_type: LockKind,
+      resource_id: LockedId,
+      mode: LockModeName.default("exclusive"),
+      ttl_seconds: ttl.default(30),
+      purpose: purpose.optional(),
+      wait_for_available: z.boolean().default(true),
+      max_wait_seconds: z.number().int().min(0).max(300).default(60),
+      session_id: sessionId.optional(),
+      priority: z.number().int().min(0).max(100).default(50),
+    })
+    .openapi("AcquireLock"),
+);
 export type AcquireInput = z.infer<typeof AcquireInput>;
 
 /** One of the locks of POST /locks/acquire-all. */
@@ -47,111 +49,127 @@ const WantedLock = z.strictObject({
 });
 export type WantedLock = z.infer<typeof WantedLock>;
 
-export const AcquireAllInput = z
-  .strictObject({
-    locks: z.array(WantedLock).min(1).max(50),
-    ttl_seconds: ttl.default(30),
-    session_id: sessionId.optional(),
-    purpose: purpose.optional(),
-  })
-  .openapi("AcquireAllLocks");
+export const AcquireAllInput = z.lazy(() =>
+  z
+    .strictObject({
+      locks: z.array(WantedLock).min(1).max(50),
+      ttl_seconds: ttl.default(30),
+      session_id: sessionId.optional(),
+      purpose: purpose.optional(),
+    })
+    .openapi("AcquireAllLocks"),
+);
 
-export const HeartbeatInput = z
-  .strictObject({
-    lock_id: LockId.optional(),
-    lock_ids: z.array(LockId).min(1).max(100).optional(),
-    ttl_extension_seconds: ttl.default(30),
-  })
-  .refine((body) => (body.lock_id === undefined) !== (body.lock_ids === undefined), {
-    message: "give either lock_id or lock_ids",
-    path: ["lock_id"],
-  })
-  .openapi("HeartbeatLock");
+export const HeartbeatInput = z.lazy(() =>
+  z
+    .strictObject({
+      lock_id: LockId.optional(),
+      lock_ids: z.array(LockId).min(1).max(100).optional(),
+      ttl_extension_seconds: ttl.default(30),
+    })
+    .refine((body) => (body.lock_id === undefined) !== (body.lock_ids === undefined), {
+      message: "give either lock_id or lock_ids",
+      path: ["lock_id"],
+    })
+    .openapi("HeartbeatLock"),
+);
 
-export const ReleaseInput = z
-  .strictObject({
-    lock_id: LockId,
-    force: z.boolean().default(false),
-    reason: z.string().min(1).max(2000).optional(),
-  })
-  .refine((body) => !body.force || body.reason !== undefined, {
-    message: "is required to release somebody else's lease",
-    path: ["reason"],
-  })
-  .openapi("ReleaseLock");
+export const ReleaseInput = z.lazy(() =>
+  z
+    .strictObject({
+      lock_id: LockId,
+      force: z.boolean().default(false),
+      reason: z.string().min(1).max(2000).optional(),
+    })
+    .refine((body) => !body.force || body.reason !== undefined, {
+      message: "is required to release somebody else's lease",
+      path: ["reason"],
+    })
+    .openapi("ReleaseLock"),
+);
 
-export const DowngradeInput = z.strictObject({ lock_id: LockId }).openapi("DowngradeLock");
+export const DowngradeInput = z.lazy(() => z.strictObject({ lock_id: LockId }).openapi("DowngradeLock"));
 
-export const VerifyInput = z
-  .strictObject({
-    resource_type: LockKind,
-    resource_id: LockedId,
-    fencing_token: z.number().int().min(1),
-  })
-  .openapi("VerifyToken");
+export const VerifyInput = z.lazy(() =>
+  z
+    .strictObject({
+      resource_type: LockKind,
+      resource_id: LockedId,
+      fencing_token: z.number().int().min(1),
+    })
+    .openapi("VerifyToken"),
+);
 
 /** `current`: a lease held now has the token. `highest`: the highest that was handed out, 0 before the first. */
-export const Verification = z
-  .strictObject({ current: z.boolean(), highest: z.number().int() })
-  .openapi("TokenVerification");
+export const Verification = z.lazy(() =>
+  z.strictObject({ current: z.boolean(), highest: z.number().int() }).openapi("TokenVerification"),
+);
 export type Verification = z.infer<typeof Verification>;
 
-export const LockHolder = z.strictObject({
-  lock_id: z.uuid(),
-  agent_id: z.string(),
-  session_id: z.string(),
-  acquired_at: Timestamp,
-  expires_at: Timestamp,
-  purpose: z.string().optional(),
-});
+export const LockHolder = z.lazy(() =>
+  z.strictObject({
+    lock_id: z.uuid(),
+    agent_id: z.string(),
+    session_id: z.string(),
+    acquired_at: Timestamp,
+    expires_at: Timestamp,
+    purpose: z.string().optional(),
+  }),
+);
 
-export const Lock = z
-  .strictObject({
-    id: z.uuid(),
-    acquired: z.boolean(),
-    status: z.enum(["held", "queued"]),
-    resource_type: LockKind,
-    resource_id: z.string(),
-    mode: LockModeName,
-    fencing_token: z.number().int().optional(),
-    expires_at: Timestamp.optional(),
-    holder: LockHolder.optional(),
-    holders: z.array(LockHolder),
-    queue_position: z.number().int().optional(),
-    estimated_wait_seconds: z.number().optional(),
-    reentrant: z.literal(true).optional(),
-    upgrade_pending: z.literal(true).optional(),
-  })
-  .openapi("Lock");
+export const Lock = z.lazy(() =>
+  z
+    .strictObject({
+      id: z.uuid(),
+      acquired: z.boolean(),
+      status: z.enum(["held", "queued"]),
+      resource_type: LockKind,
+      resource_id: z.string(),
+      mode: LockModeName,
+      fencing_token: z.number().int().optional(),
+      expires_at: Timestamp.optional(),
+      holder: LockHolder.optional(),
+      holders: z.array(LockHolder),
+      queue_position: z.number().int().optional(),
+      estimated_wait_seconds: z.number().optional(),
+      reentrant: z.literal(true).optional(),
+      upgrade_pending: z.literal(true).optional(),
+    })
+    .openapi("Lock"),
+);
 export type Lock = z.infer<typeof Lock>;
 
 /** A lease as task work hands it out. */
-export const Lease = z
-  .strictObject({
-    lock_id: z.uuid(),
-    resource_type: LockKind,
-    resource_id: z.string(),
-    mode: LockModeName,
-    fencing_token: z.number().int(),
-    expires_at: Timestamp,
-  })
-  .openapi("Lease");
+export const Lease = z.lazy(() =>
+  z
+    .strictObject({
+      lock_id: z.uuid(),
+      resource_type: LockKind,
+      resource_id: z.string(),
+      mode: LockModeName,
+      fencing_token: z.number().int(),
+      expires_at: Timestamp,
+    })
+    .openapi("Lease"),
+);
 export type Lease = z.infer<typeof Lease>;
 
 /** A held lease as lists show it, with everybody who waits for its lock; an upgrade waits under the id of its lease. */
-export const LockInfo = z
-  .strictObject({
-    ...Lock.shape,
-    queue: z.array(
-      z.strictObject({
-        lock_id: z.uuid(),
-        agent_id: z.string(),
-        session_id: z.string(),
-        mode: LockModeName,
-        requested_at: Timestamp,
-        priority: z.number().int(),
-      }),
-    ),
-  })
-  .openapi("LockInfo");
+export const LockInfo = z.lazy(() =>
+  z
+    .strictObject({
+      ...Lock.unwrap().shape,
+      queue: z.array(
+        z.strictObject({
+          lock_id: z.uuid(),
+          agent_id: z.string(),
+          session_id: z.string(),
+          mode: LockModeName,
+          requested_at: Timestamp,
+          priority: z.number().int(),
+        }),
+      ),
+    })
+    .openapi("LockInfo"),
+);
 export type LockInfo = z.infer<typeof LockInfo>;

@@ -1,21 +1,28 @@
 /** GET /locks: which leases there are says the read model, how each of them stands says its actor (04, "Routes"). */
-import { z } from "@hono/zod-openapi";
 import { type Caller, hasRole } from "../actor/caller.ts";
 import { parseId } from "../actor/ids.ts";
 import { actorAt } from "../actor/remote.ts";
 import type { Env } from "../env.ts";
 import { condition, type Page, paged, type SqlFragment } from "../http/pagination.ts";
 import { PageQuery } from "../http/validation.ts";
+import { z } from "../zod.ts";
 import { type LockInfo, LockKind } from "./contract.ts";
 import type { LockApi } from "./lock-api.ts";
 
-export const ListLocks = z.strictObject({
-  ...PageQuery,
-  resource_type: LockKind.optional(),
-  resource_id: z.string().min(1).max(512).optional(),
-  agent_id: z.string().min(1).max(128).optional().openapi({ description: "of the holder or of somebody who waits" }),
-  session_id: z.string().min(1).max(128).optional().openapi({ description: "of the holder or of somebody who waits" }),
-});
+export const ListLocks = z.lazy(() =>
+  z.strictObject({
+    ...PageQuery,
+    resource_type: LockKind.optional(),
+    resource_id: z.string().min(1).max(512).optional(),
+    agent_id: z.string().min(1).max(128).optional().openapi({ description: "of the holder or of somebody who waits" }),
+    session_id: z
+      .string()
+      .min(1)
+      .max(128)
+      .optional()
+      .openapi({ description: "of the holder or of somebody who waits" }),
+  }),
+);
 export type ListLocks = z.infer<typeof ListLocks>;
 
 /**

@@ -22,7 +22,10 @@ export function emptyBook(capacity: number | null = null): LockBook {
   return restoredBook({ capacity, token: 0, mean_hold_ms: null }, []);
 }
 
-/** The book that was stored as its three numbers and a row per entry, in any order. Throws RangeError as `emptyBook` does. */
+/**
+ * The book that was stored as its three numbers and a row per entry, in any order; the token may be an older one, if
+ * a lease that is held has the last (`stored-numbers.ts`). Throws RangeError as `emptyBook` does.
+ */
 export function restoredBook(
   { capacity, token, mean_hold_ms }: Pick<LockBook, "capacity" | "token" | "mean_hold_ms">,
   entries: readonly Entry[],
@@ -30,7 +33,7 @@ export function restoredBook(
   if (capacity !== null) assertCapacity(capacity);
   const holders = entries.filter(isLease).sort((a, b) => a.token - b.token);
   const queue = entries.filter((entry): entry is Claim => !isLease(entry)).sort((a, b) => a.member - b.member);
-  return { capacity, token, mean_hold_ms, holders, queue };
+  return { capacity, token: Math.max(token, holders.at(-1)?.token ?? 0), mean_hold_ms, holders, queue };
 }
 
 /** Drops what is over at `now` and grants what can be granted. For alarms and before reading; all others do it themselves. */

@@ -161,6 +161,11 @@ export abstract class LockShell extends ChannelActor {
     this.commit(housekeeper(this.place.workspace), (tx) => tx.timer(name, next), now);
   }
 
+  /** A lock that is taken again and again keeps its timer; one that is left alone must not wake its actor when nothing is to expire. */
+  protected override clearUp(tx: Commit): void {
+    if (rules.nextDueAt(this.book) === undefined) tx.timer(LOCK_TIMER, undefined);
+  }
+
   protected override eventOf(entry: Entry): EventBody | null {
     return lockEventOf(entry);
   }

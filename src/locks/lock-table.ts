@@ -8,7 +8,6 @@ import type { DeadlockNotice } from "../deadlocks/notice.ts";
 import type { LockKind } from "./contract.ts";
 import {
   type Entry,
-  emptyBook,
   entryOf,
   isLease,
   type LockBook,
@@ -17,6 +16,7 @@ import {
   restoredBook,
   type Step,
 } from "./lock-book.ts";
+import { numbersChanged } from "./stored-numbers.ts";
 
 export const LOCK_MIGRATIONS: readonly string[] = [
   `
@@ -31,6 +31,7 @@ export const LOCK_MIGRATIONS: readonly string[] = [
 export const LOCK_TIMER = "lock";
 /** How long a lease or claim that ended can still be asked about (04, `GET /locks/:id`). */
 const ENDED_MS = 10 * 60 * 1000;
+const FORGET_EVERY_MS = 60 * 1000;
 
 export type EndedReason = "released" | "cancelled" | "expired" | "wait_timeout" | "forced" | "deadlock";
 
@@ -60,6 +61,8 @@ export interface LockName {
 export class LockTable {
   readonly #sql: SqlStorage;
   readonly #address: Address;
+  /** ms */
+  #forgottenAt = 0;
 
   constructor(sql: SqlStorage, address: Address) {
     this.#sql = sql;
@@ -73,12 +76,11 @@ export class LockTable {
         "SELECT capacity, token, mean_hold_ms FROM lock",
       )
       .toArray()[0];
-    if (lock === undefined) return emptyBook(capacity);
     const entries = this.#sql
       .exec<{ body: string }>("SELECT body FROM entries")
       .toArray()
       .map((row) => JSON.parse(row.body) as Entry);
-    return restoredBook(lock, entries);
+    return restoredBook(lock ?? { capacity, token: 0, mean_hold_ms: null }, entries);
   }
 
   /** Writes what a step changed: rows, journal, tombstones, timer. Part of a commit. */
@@ -89,7 +91,7 @@ export class LockTable {
     name: LockName,
     { reason, notice }: Cause,
   ): void {
-    if (book.token !== before.token || book.capacity !== before.capacity || book.mean_hold_ms !== before.mean_hold_ms) {
+    if (numbersChanged(before, book)) {
       this.#sql.exec("INSERT OR REPLACE INTO lock VALUES (0, ?, ?, ?)", book.capacity, book.token, book.mean_hold_ms);
     }
     for (const member of touched) {
@@ -111,8 +113,8 @@ export class LockTable {
         gone.reason === "deadlock" && notice !== undefined ? JSON.stringify(notice) : null,
         gone.entry.kind ?? null,
       );
-      this.#sql.exec("DELETE FROM ended WHERE at < ?", tx.now - ENDED_MS);
     }
+    if (events.length > 0) this.#forgetEnded(tx.now);
     const due = nextDueAt(book);
     if (due !== undefined) tx.timerBy(LOCK_TIMER, due);
   }
@@ -129,6 +131,13 @@ export class LockTable {
     if (row === undefined) return undefined;
     const { notice, ...ended } = row;
     return notice === null ? ended : { ...ended, notice: JSON.parse(notice) as DeadlockNotice };
+  }
+
+  /** Now and then: none is ever shown that is too old. */
+  #forgetEnded(now: number): void {
+    if (Math.abs(now - this.#forgottenAt) < FORGET_EVERY_MS) return;
+    this.#forgottenAt = now;
+    this.#sql.exec("DELETE FROM ended WHERE at < ?", now - ENDED_MS);
   }
 
   /** What ended here in this deadlock (members). */

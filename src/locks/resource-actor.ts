@@ -26,9 +26,12 @@ interface Stored extends ResourceState {
 const UNTOUCHED: Stored = { attributes: {}, revision: 0, applied_token: 0 };
 
 export class ResourceActor extends LockActor implements ResourceApi {
+  /** As storage has it, once it was read. */
+  #known: Stored | undefined;
+
   async state(key: string): Promise<ResourceState & { readonly lock?: Lock }> {
     if (!this.identify(key)) throw new Error("the address belongs to another key");
-    const { attributes, revision } = this.#stored();
+    const { attributes, revision } = this.#stored;
     const lock = this.currentLock(Date.now());
     return { attributes, revision, ...(lock !== undefined && { lock }) };
   }
@@ -40,7 +43,7 @@ export class ResourceActor extends LockActor implements ResourceApi {
   ): Promise<Result<{ lock: Lock; state: ResourceState }>> {
     const lock = await this.acquire(caller, key, command);
     if (!lock.ok) return lock;
-    const { attributes, revision } = this.#stored();
+    const { attributes, revision } = this.#stored;
     return ok({ lock: lock.value, state: { attributes, revision } });
   }
 
@@ -68,11 +71,15 @@ export class ResourceActor extends LockActor implements ResourceApi {
   }
 
   #apply(tx: Commit, effect: AppliedEffect): void {
-    const stored = this.#stored();
-    const { attributes = stored.attributes, fencing_token, task_id } = effect;
-    if (fencing_token <= stored.applied_token) return;
-    const revision = stored.revision + 1;
-    tx.store.write("resource", { attributes, revision, applied_token: fencing_token } satisfies Stored);
+    const before = this.#stored;
+    const { attributes = before.attributes, fencing_token, task_id } = effect;
+    if (fencing_token <= before.applied_token) return;
+    const revision = before.revision + 1;
+    const after: Stored = { attributes, revision, applied_token: fencing_token };
+    tx.store.write("resource", after);
+    tx.afterwards(() => {
+      this.#known = after;
+    });
     tx.journal({
       action: "resource.applied",
       subject_type: "resource",
@@ -81,7 +88,8 @@ export class ResourceActor extends LockActor implements ResourceApi {
     });
   }
 
-  #stored(): Stored {
-    return (this.exists ? this.store.read<Stored>("resource") : undefined) ?? UNTOUCHED;
+  get #stored(): Stored {
+    this.#known ??= (this.exists ? this.store.read<Stored>("resource") : undefined) ?? UNTOUCHED;
+    return this.#known;
   }
 }

@@ -1,10 +1,10 @@
-import { z } from "@hono/zod-openapi";
 import { actorAt, actorOf } from "../actor/remote.ts";
 import { fail } from "../actor/result.ts";
 import { endpoint, replayHeader, reply, unwrap } from "../http/endpoint.ts";
 import type { App } from "../http/endpoint-spec.ts";
 import { IdParams, lockId } from "../http/ids.ts";
 import { Pagination } from "../http/validation.ts";
+import { z } from "../zod.ts";
 import { acquireAll } from "./acquire-all.ts";
 import { beat } from "./beat.ts";
 import {
@@ -30,21 +30,23 @@ const DEFAULT_PRIORITY = 50;
 /** RFC 7240; more does not count. */
 const MAX_HOLD_S = 60;
 
-const BatchResult = z
-  .strictObject({
-    results: z.array(
-      z.strictObject({
-        lock_id: z.string(),
-        ok: z.boolean(),
-        expires_at: z.string().optional(),
-        error: z.strictObject({ code: z.string(), message: z.string() }).optional(),
-      }),
-    ),
-  })
-  .openapi("LockHeartbeats");
+const BatchResult = z.lazy(() =>
+  z
+    .strictObject({
+      results: z.array(
+        z.strictObject({
+          lock_id: z.string(),
+          ok: z.boolean(),
+          expires_at: z.string().optional(),
+          error: z.strictObject({ code: z.string(), message: z.string() }).optional(),
+        }),
+      ),
+    })
+    .openapi("LockHeartbeats"),
+);
 
-const Leases = z.strictObject({ leases: z.array(Lease) }).openapi("Leases");
-const Locks = z.strictObject({ locks: z.array(LockInfo), pagination: Pagination }).openapi("Locks");
+const Leases = z.lazy(() => z.strictObject({ leases: z.array(Lease) }).openapi("Leases"));
+const Locks = z.lazy(() => z.strictObject({ locks: z.array(LockInfo), pagination: Pagination }).openapi("Locks"));
 
 export function lockRoutes(app: App): void {
   endpoint(

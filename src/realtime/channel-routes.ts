@@ -1,5 +1,4 @@
 /** Channels without a WebSocket: long polls and server-sent events, straight from the publisher (05, fallback). */
-import { z } from "@hono/zod-openapi";
 import type { Env } from "../env.ts";
 import type { Principal } from "../http/access.ts";
 import { endpoint, unwrap } from "../http/endpoint.ts";
@@ -7,6 +6,7 @@ import type { App } from "../http/endpoint-spec.ts";
 import { refuseInvalid } from "../http/failure.ts";
 import { queryInteger } from "../http/validation.ts";
 import { causeOf, log } from "../log.ts";
+import { z } from "../zod.ts";
 import { channelExists } from "./channel-existence.ts";
 import { channelName, channelNamed, mayHave } from "./channels.ts";
 import { Event } from "./contract.ts";
@@ -27,16 +27,18 @@ const PAGE = 100;
 /** A stream looks that often whether its token still lives (ms). */
 const TRUST_MS = 30_000;
 
-const EventsAnswer = z
-  .strictObject({
-    events: z.array(Event),
-    next_seq: z.number().int().min(0).openapi({ description: "the next `after`" }),
-    reset: z
-      .literal(true)
-      .optional()
-      .openapi({ description: "what follows `after` is not kept any more: re-read, and go on from next_seq" }),
-  })
-  .openapi("ChannelEvents");
+const EventsAnswer = z.lazy(() =>
+  z
+    .strictObject({
+      events: z.array(Event),
+      next_seq: z.number().int().min(0).openapi({ description: "the next `after`" }),
+      reset: z
+        .literal(true)
+        .optional()
+        .openapi({ description: "what follows `after` is not kept any more: re-read, and go on from next_seq" }),
+    })
+    .openapi("ChannelEvents"),
+);
 
 export function channelRoutes(app: App): void {
   endpoint(

@@ -1,6 +1,6 @@
 /** Wire schemas of realtime events (05-realtime-and-audit, "Channels"). */
-import { z } from "@hono/zod-openapi";
 import { Timestamp } from "../wire.ts";
+import { z } from "../zod.ts";
 
 export const EventName = z.enum([
   "lock:acquired",
@@ -34,14 +34,16 @@ export type EventName = z.infer<typeof EventName>;
  * One event of a channel. `seq` rises; `prev` is the seq of the channel's event before (0 for the first). On `system` every
  * audited entry is an event, named by its action where the table of events has no name for it (`user.created`).
  */
-export const Event = z
-  .strictObject({
-    event: z.string(),
-    timestamp: Timestamp,
-    channel: z.string(),
-    seq: z.number().int().min(1),
-    prev: z.number().int().min(0),
-    payload: z.record(z.string(), z.unknown()),
-  })
-  .openapi("Event");
+export const Event = z.lazy(() =>
+  z
+    .strictObject({
+      event: z.string(),
+      timestamp: Timestamp,
+      channel: z.string(),
+      seq: z.number().int().min(1),
+      prev: z.number().int().min(0),
+      payload: z.record(z.string(), z.unknown()),
+    })
+    .openapi("Event"),
+);
 export type Event = z.infer<typeof Event>;

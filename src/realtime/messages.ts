@@ -1,6 +1,6 @@
 /** What is said over a socket (05-realtime-and-audit, "WebSocket"). Pure. */
-import { z } from "@hono/zod-openapi";
 import { type Failure, fail, invalid, ok, type Result } from "../actor/result.ts";
+import { z } from "../zod.ts";
 import type { Event } from "./contract.ts";
 
 /** A longer message closes the socket. */

@@ -1,5 +1,4 @@
 /** WebSockets and the tickets that open them (05-realtime-and-audit, "WebSocket"). */
-import { z } from "@hono/zod-openapi";
 import type { Env } from "../env.ts";
 import type { Principal } from "../http/access.ts";
 import { endpoint, replayHeader, unwrap } from "../http/endpoint.ts";
@@ -7,6 +6,7 @@ import type { App } from "../http/endpoint-spec.ts";
 import { refuse, refuseInvalid } from "../http/failure.ts";
 import { principalRef } from "../users/principal-ref.ts";
 import { Timestamp } from "../wire.ts";
+import { z } from "../zod.ts";
 import { holderOf, principalOf } from "./holder.ts";
 import { type HubAddress, hubFor, hubKey, hubShards } from "./hub-address.ts";
 import { type Entry, hubOf, upgraded, upgradeRequest } from "./hub-api.ts";
@@ -14,17 +14,24 @@ import { newTicket, readTicket, type Ticket, ticketHash } from "./ticket.ts";
 
 const tag = "Realtime";
 
-export const TicketQuery = z.strictObject({
-  ticket: z.string().optional().openapi({ description: "in place of a token, from POST /ws/tickets; good once" }),
-});
+export const TicketQuery = z.lazy(() =>
+  z.strictObject({
+    ticket: z.string().optional().openapi({ description: "in place of a token, from POST /ws/tickets; good once" }),
+  }),
+);
 
-const TicketIssued = z
-  .strictObject({
-    ticket: z.string().optional().openapi({ description: "good for one socket or stream: shown now and never again" }),
-    secret_shown: z.literal(true).optional().openapi({ description: "in place of the ticket, in a replayed answer" }),
-    expires_at: Timestamp,
-  })
-  .openapi("TicketIssued");
+const TicketIssued = z.lazy(() =>
+  z
+    .strictObject({
+      ticket: z
+        .string()
+        .optional()
+        .openapi({ description: "good for one socket or stream: shown now and never again" }),
+      secret_shown: z.literal(true).optional().openapi({ description: "in place of the ticket, in a replayed answer" }),
+      expires_at: Timestamp,
+    })
+    .openapi("TicketIssued"),
+);
 
 export function socketRoutes(app: App): void {
   endpoint(

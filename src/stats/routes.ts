@@ -1,5 +1,4 @@
 /** `GET /stats`: the workspace at a glance (03, "Routes"). */
-import { z } from "@hono/zod-openapi";
 import { actorOf } from "../actor/remote.ts";
 import { type Backlog, ledgerOf } from "../audit/ledger-api.ts";
 import type { Env } from "../env.ts";
@@ -10,33 +9,36 @@ import type { HubDoor } from "../realtime/hub-api.ts";
 import { TaskState } from "../tasks/contract.ts";
 import { medianOf } from "../tasks/facts.ts";
 import { Timestamp } from "../wire.ts";
+import { z } from "../zod.ts";
 
 /** Decisions that the median looks back on. */
 const MAX_DECISIONS = 1_000;
 
 const count = z.number().int().min(0);
 
-export const Stats = z
-  .strictObject({
-    tasks: z.strictObject({ by_state: z.record(TaskState, count), failure_rate: z.number().min(0).max(1) }),
-    approvals: z.strictObject({ pending: count, median_seconds: z.number() }),
-    locks: z.strictObject({ held: count, queued: count }),
-    agents: z.strictObject({ online: count, stale: count, offline: count }),
-    audit: z.strictObject({
-      rows: count,
-      unshipped: count
+export const Stats = z.lazy(() =>
+  z
+    .strictObject({
+      tasks: z.strictObject({ by_state: z.record(TaskState, count), failure_rate: z.number().min(0).max(1) }),
+      approvals: z.strictObject({ pending: count, median_seconds: z.number() }),
+      locks: z.strictObject({ held: count, queued: count }),
+      agents: z.strictObject({ online: count, stale: count, offline: count }),
+      audit: z.strictObject({
+        rows: count,
+        unshipped: count
+          .optional()
+          .openapi({ description: "rows that the ledger has accepted and D1 does not hold yet" }),
+        oldest_unshipped_at: Timestamp.optional(),
+        lag_ms: z.number().min(0).optional().openapi({ description: "age of the oldest of them; 0 without any" }),
+      }),
+      effects: z
+        .strictObject({ parked: count })
         .optional()
-        .openapi({ description: "rows that the ledger has accepted and D1 does not hold yet" }),
-      oldest_unshipped_at: Timestamp.optional(),
-      lag_ms: z.number().min(0).optional().openapi({ description: "age of the oldest of them; 0 without any" }),
-    }),
-    effects: z
-      .strictObject({ parked: count })
-      .optional()
-      .openapi({ description: "messages between actors that were refused for good and wait for a newer version" }),
-    sockets: count.optional().openapi({ description: "open WebSockets" }),
-  })
-  .openapi("Stats");
+        .openapi({ description: "messages between actors that were refused for good and wait for a newer version" }),
+      sockets: count.optional().openapi({ description: "open WebSockets" }),
+    })
+    .openapi("Stats"),
+);
 
 const BY_STATE = "SELECT state, count(*) AS n FROM tasks WHERE workspace = ?1 GROUP BY state";
 const ENDED = `

@@ -1,5 +1,4 @@
 /** The resource catalogue over HTTP (03-tasks-and-approvals, "Routes"). */
-import { z } from "@hono/zod-openapi";
 import { ledgerOf } from "../audit/ledger-api.ts";
 import type { Access } from "../http/access.ts";
 import { endpoint, reply } from "../http/endpoint.ts";
@@ -7,6 +6,7 @@ import type { App } from "../http/endpoint-spec.ts";
 import { condition, paged } from "../http/pagination.ts";
 import { PageQuery, Pagination } from "../http/validation.ts";
 import { resourceOf } from "../locks/lock-api.ts";
+import { z } from "../zod.ts";
 import { addressOf, CATALOGUE_COLUMNS, catalogued, inputOf, type StoredResource, storedResource } from "./catalogue.ts";
 import { CataloguedResource, CatalogueInput, Resource } from "./catalogue-contract.ts";
 import { ResourceRef, ResourceType } from "./contract.ts";
@@ -16,12 +16,14 @@ const TAG = "resources";
 const READ: Access = { roles: "any", scope: "tasks:read" };
 const WRITE: Access = { roles: ["admin"], scope: "admin", fresh: true };
 
-const OneResource = z.strictObject({
-  type: ResourceType,
-  // A path is decoded after the body's checks had their say.
-  id: ResourceRef.shape.id.refine((id) => !id.includes("\u0000"), "must not hold U+0000"),
-});
-const InNamespace = z.strictObject({ namespace: ResourceRef.shape.namespace });
+const OneResource = z.lazy(() =>
+  z.strictObject({
+    type: ResourceType,
+    // A path is decoded after the body's checks had their say.
+    id: ResourceRef.shape.id.refine((id) => !id.includes("\u0000"), "must not hold U+0000"),
+  }),
+);
+const InNamespace = z.lazy(() => z.strictObject({ namespace: ResourceRef.shape.namespace }));
 
 function named({ type, id }: z.infer<typeof OneResource>, { namespace }: z.infer<typeof InNamespace>): ResourceAddress {
   return namespace === undefined ? { type, id } : { type, id, namespace };

@@ -1,6 +1,6 @@
 /** Wire schemas of tasks (03-tasks-and-approvals, "Wire shapes"). Pure rules import the types only. */
-import { z } from "@hono/zod-openapi";
 import { AnyObject, JsonObject, Slug, Timestamp } from "../wire.ts";
+import { z } from "../zod.ts";
 
 export const ResourceType = z.enum([
   "database",
@@ -68,16 +68,18 @@ export const MetadataInput = z
   .openapi("TaskMetadataInput");
 export type MetadataInput = z.infer<typeof MetadataInput>;
 
-export const TaskMetadata = z
-  .strictObject({
-    ...MetadataInput.shape,
-    created_at: Timestamp,
-    updated_at: Timestamp,
-    submitted_at: Timestamp.optional(),
-    approved_at: Timestamp.optional(),
-    completed_at: Timestamp.optional(),
-  })
-  .openapi("TaskMetadata");
+export const TaskMetadata = z.lazy(() =>
+  z
+    .strictObject({
+      ...MetadataInput.shape,
+      created_at: Timestamp,
+      updated_at: Timestamp,
+      submitted_at: Timestamp.optional(),
+      approved_at: Timestamp.optional(),
+      completed_at: Timestamp.optional(),
+    })
+    .openapi("TaskMetadata"),
+);
 
 export const TaskState = z.enum([
   "DRAFT",
@@ -94,53 +96,63 @@ export type TaskState = z.infer<typeof TaskState>;
 export const RiskLevel = z.enum(["LOW", "MEDIUM", "HIGH", "CRITICAL"]);
 export type RiskLevel = z.infer<typeof RiskLevel>;
 
-export const RiskFactor = z.strictObject({
-  name: z.enum(["resource_criticality", "change_magnitude", "blast_radius", "historical_failure_rate"]),
-  weight: z.number(),
-  value: z.number(),
-  contribution: z.number(),
-});
+export const RiskFactor = z.lazy(() =>
+  z.strictObject({
+    name: z.enum(["resource_criticality", "change_magnitude", "blast_radius", "historical_failure_rate"]),
+    weight: z.number(),
+    value: z.number(),
+    contribution: z.number(),
+  }),
+);
 
-export const Risk = z
-  .strictObject({
-    score: z.number().int().min(0).max(100),
-    level: RiskLevel,
-    factors: z.array(RiskFactor),
-    auto_approvable: z.boolean(),
-  })
-  .openapi("Risk");
+export const Risk = z.lazy(() =>
+  z
+    .strictObject({
+      score: z.number().int().min(0).max(100),
+      level: RiskLevel,
+      factors: z.array(RiskFactor),
+      auto_approvable: z.boolean(),
+    })
+    .openapi("Risk"),
+);
 export type Risk = z.infer<typeof Risk>;
 
-export const Change = z
-  .strictObject({
-    resource: z.strictObject({ ...ResourceRef.shape, key: z.string() }),
-    action: ResourceAction,
-    before: AnyObject.nullable().optional(),
-    after: AnyObject.nullable().optional(),
-    diff: z.string().optional(),
-  })
-  .openapi("Change");
+export const Change = z.lazy(() =>
+  z
+    .strictObject({
+      resource: z.strictObject({ ...ResourceRef.shape, key: z.string() }),
+      action: ResourceAction,
+      before: AnyObject.nullable().optional(),
+      after: AnyObject.nullable().optional(),
+      diff: z.string().optional(),
+    })
+    .openapi("Change"),
+);
 export type Change = z.infer<typeof Change>;
 
-export const PreviewIssue = z
-  .strictObject({
-    code: z.string(),
-    message: z.string(),
-    resource: z.string().optional(),
-    path: z.string().optional(),
-  })
-  .openapi("PreviewIssue");
+export const PreviewIssue = z.lazy(() =>
+  z
+    .strictObject({
+      code: z.string(),
+      message: z.string(),
+      resource: z.string().optional(),
+      path: z.string().optional(),
+    })
+    .openapi("PreviewIssue"),
+);
 export type PreviewIssue = z.infer<typeof PreviewIssue>;
 
-export const Preview = z
-  .strictObject({
-    valid: z.boolean(),
-    changes: z.array(Change),
-    warnings: z.array(PreviewIssue),
-    errors: z.array(PreviewIssue),
-    estimated_duration_seconds: z.number().optional(),
-    affected_services: z.array(z.string()),
-    resource_revisions: z.record(z.string(), z.number().int()),
-  })
-  .openapi("Preview");
+export const Preview = z.lazy(() =>
+  z
+    .strictObject({
+      valid: z.boolean(),
+      changes: z.array(Change),
+      warnings: z.array(PreviewIssue),
+      errors: z.array(PreviewIssue),
+      estimated_duration_seconds: z.number().optional(),
+      affected_services: z.array(z.string()),
+      resource_revisions: z.record(z.string(), z.number().int()),
+    })
+    .openapi("Preview"),
+);
 export type Preview = z.infer<typeof Preview>;

@@ -1,10 +1,10 @@
-import { z } from "@hono/zod-openapi";
 import type { Caller } from "../actor/caller.ts";
 import { type Address, freshTaskAddress, hashedAddress } from "../actor/ids.ts";
 import { endpoint, reply, unwrap } from "../http/endpoint.ts";
 import type { App } from "../http/endpoint-spec.ts";
 import { refuseInvalid } from "../http/failure.ts";
 import { IdParams } from "../http/ids.ts";
+import { z } from "../zod.ts";
 import { dryRun } from "./dry-run.ts";
 import { SimulateTask, Simulation, simulate } from "./simulate.ts";
 import { taskAt } from "./task-api.ts";
@@ -157,7 +157,7 @@ export function draftingRoutes(app: App): void {
       access: { roles: "any", scope: "tasks:write" },
       params: IdParams,
       body: CommentInput,
-      answers: { 201: Task.shape.comments.element },
+      answers: { 201: z.lazy(() => Task.unwrap().shape.comments.element) },
       errors: ["TASK_NOT_FOUND", "INVALID_STATE"],
     },
     async (call) => reply(await actor(call).comment(call.caller, call.body.body), 201),

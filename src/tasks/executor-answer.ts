@@ -1,5 +1,5 @@
 /** What an executor's HTTP answer means (issue "executor for people without an agent"). Pure. */
-import type { z } from "@hono/zod-openapi";
+import type { z } from "../zod.ts";
 import { CompleteTask, RollbackReport } from "./task-contract.ts";
 
 /** What an executor is sent: the change, or the wish to take it back after it failed. */

@@ -1,5 +1,4 @@
 /** Tasks over HTTP (03-tasks-and-approvals, "Routes"). */
-import { z } from "@hono/zod-openapi";
 import { fail } from "../actor/result.ts";
 import { AuditRow } from "../audit/contract.ts";
 import { taskTrail } from "../audit/task-trail.ts";
@@ -7,6 +6,7 @@ import { endpoint, reply } from "../http/endpoint.ts";
 import type { App } from "../http/endpoint-spec.ts";
 import { IdParams, taskId } from "../http/ids.ts";
 import { Pagination } from "../http/validation.ts";
+import { z } from "../zod.ts";
 import { Preview } from "./contract.ts";
 import { draftingRoutes } from "./drafting-routes.ts";
 import { executionRoutes } from "./execution-routes.ts";
@@ -80,7 +80,7 @@ function readingRoutes(app: App): void {
       summary: "The task's whole chain, oldest first",
       access: { roles: "any", scope: "audit:read" },
       params: IdParams,
-      answers: { 200: z.strictObject({ entries: z.array(AuditRow.partial({ id: true })) }) },
+      answers: { 200: z.lazy(() => z.strictObject({ entries: z.array(AuditRow.unwrap().partial({ id: true })) })) },
       errors: ["TASK_NOT_FOUND"],
     },
     async (call) => {

@@ -1,37 +1,41 @@
 /** `POST /tasks/simulate`: preview, risk and reviewers of a change nobody filed, under the stored policies or others. */
-import { z } from "@hono/zod-openapi";
 import type { Caller } from "../actor/caller.ts";
 import { ok, type Result } from "../actor/result.ts";
 import { Requirement, type ReviewerPolicy, ReviewerPolicyInput } from "../approvals/contract.ts";
 import { requiredApprovals } from "../approvals/quorum.ts";
 import type { Env } from "../env.ts";
 import { Slug } from "../wire.ts";
+import { z } from "../zod.ts";
 import { MetadataInput, Preview, Risk } from "./contract.ts";
 import { askedView, forecast } from "./forecast.ts";
 import { timestamp } from "./task.ts";
 import { AskedView, FiledConfig } from "./task-contract.ts";
 
-export const SimulateTask = z
-  .strictObject({
-    config: FiledConfig,
-    metadata: MetadataInput,
-    requested_reviewers: z.array(Slug).max(20).default([]),
-    policies: z.array(ReviewerPolicyInput).max(50).optional(),
-  })
-  .openapi("SimulateTask");
+export const SimulateTask = z.lazy(() =>
+  z
+    .strictObject({
+      config: FiledConfig,
+      metadata: MetadataInput,
+      requested_reviewers: z.array(Slug).max(20).default([]),
+      policies: z.array(ReviewerPolicyInput.unwrap()).max(50).optional(),
+    })
+    .openapi("SimulateTask"),
+);
 export type SimulateTask = z.infer<typeof SimulateTask>;
 
-export const Simulation = z
-  .strictObject({
-    preview: Preview,
-    risk: Risk,
-    requirements: z.array(Requirement),
-    reviewers: z.array(AskedView),
-    required_approvals: z.number().int(),
-    auto_approvable: z.boolean(),
-    reasons: z.array(z.string()),
-  })
-  .openapi("Simulation");
+export const Simulation = z.lazy(() =>
+  z
+    .strictObject({
+      preview: Preview,
+      risk: Risk,
+      requirements: z.array(Requirement),
+      reviewers: z.array(AskedView),
+      required_approvals: z.number().int(),
+      auto_approvable: z.boolean(),
+      reasons: z.array(z.string()),
+    })
+    .openapi("Simulation"),
+);
 export type Simulation = z.infer<typeof Simulation>;
 
 export async function simulate(env: Env, caller: Caller, input: SimulateTask): Promise<Result<Simulation>> {

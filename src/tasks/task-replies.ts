@@ -1,8 +1,8 @@
 /** What the routes of tasks share: the task that a call is about, and how it is answered. */
-import type { z } from "@hono/zod-openapi";
 import type { Result } from "../actor/result.ts";
 import { type Call, type Reply, replayHeader, unwrap } from "../http/endpoint.ts";
 import { taskId } from "../http/ids.ts";
+import type { z } from "../zod.ts";
 import { taskAt } from "./task-api.ts";
 import type { Task } from "./task-contract.ts";
 

@@ -1,11 +1,11 @@
 /** People: /users, their tokens, and /me (02-http-and-auth, "Users"). */
-import { z } from "@hono/zod-openapi";
 import { ledgerOf } from "../audit/ledger-api.ts";
 import { ADMIN } from "../http/access.ts";
 import { endpoint, reply, unwrap } from "../http/endpoint.ts";
 import type { App } from "../http/endpoint-spec.ts";
 import { condition, paged } from "../http/pagination.ts";
 import { PageQuery } from "../http/validation.ts";
+import { z } from "../zod.ts";
 import { CreateUser, Me, UpdateUser, User, UserCreated, UserList } from "./contract.ts";
 import { isPrincipalId, principalRef } from "./principal-ref.ts";
 import { findUser, type StoredUser, USER_COLUMNS, userOf, userView } from "./stored-user.ts";

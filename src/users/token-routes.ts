@@ -1,11 +1,11 @@
 /** The tokens of a principal: the same routes below /users/{id} and /agents/{id} (02-http-and-auth). */
-import { z } from "@hono/zod-openapi";
 import { isUuidShaped } from "../actor/ids.ts";
 import { fail, type Result } from "../actor/result.ts";
 import { ledgerOf } from "../audit/ledger-api.ts";
 import { type Access, ADMIN, mayCall, type Principal } from "../http/access.ts";
 import { endpoint, reply, unwrap } from "../http/endpoint.ts";
 import type { App } from "../http/endpoint-spec.ts";
+import { z } from "../zod.ts";
 import { CreateToken, type Token, TokenCreated, TokenList } from "./contract.ts";
 import { isPrincipalId, type PrincipalKind } from "./principal-ref.ts";
 import { newToken, tokenHash } from "./token-text.ts";

@@ -1,5 +1,4 @@
 /** What a webhook sent, and sending it again (docs/design/webhooks.md). */
-import { z } from "@hono/zod-openapi";
 import { hashedAddress, parseId } from "../actor/ids.ts";
 import { ADMIN } from "../http/access.ts";
 import { endpoint, reply, unwrap } from "../http/endpoint.ts";
@@ -8,6 +7,7 @@ import { refuse } from "../http/failure.ts";
 import { Id } from "../http/ids.ts";
 import { numberedPage } from "../http/numbered-list.ts";
 import { Slug } from "../wire.ts";
+import { z } from "../zod.ts";
 import { Delivery, DeliveryList, DeliveryQuery } from "./contract.ts";
 import { findWebhook } from "./stored-webhook.ts";
 import { webhookAt, webhookKey } from "./webhook-api.ts";

@@ -1,5 +1,4 @@
 /** Where events are sent: /webhooks (docs/design/webhooks.md). */
-import { z } from "@hono/zod-openapi";
 import type { Caller } from "../actor/caller.ts";
 import { fail, type Result } from "../actor/result.ts";
 import { ledgerOf } from "../audit/ledger-api.ts";
@@ -11,6 +10,7 @@ import { refuseInvalid } from "../http/failure.ts";
 import { condition, paged } from "../http/pagination.ts";
 import { PageQuery } from "../http/validation.ts";
 import { Slug } from "../wire.ts";
+import { z } from "../zod.ts";
 import { webhookAddress } from "./address.ts";
 import type { WebhookCommand } from "./configure.ts";
 import { Webhook, WebhookInput, WebhookList, WebhookPatch, WebhookSecret } from "./contract.ts";

@@ -1,6 +1,6 @@
 /**
- * How a receiver of webhooks is: it takes them, takes them late, answers 500, takes one and dies before it answers, says nothing
- * at all, or is not there.
+ * How a receiver of webhooks is: it takes them, takes them late, answers 500, dies before it takes one or, every other time, after
+ * that and before it answers, says nothing at all, or is not there.
  */
 export const MOODS = ["well", "slow", "failing", "dying", "silent", "down"] as const;
 export type Mood = (typeof MOODS)[number];

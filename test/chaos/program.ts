@@ -3,7 +3,8 @@ import type { Random } from "../support/random.ts";
 import { type Faults, MOODS, NO_FAULTS } from "./faults.ts";
 
 export type Deed =
-  | { readonly do: "beset"; readonly with: Faults }
+  /** `until_met`: and longer, if need be, until the receiver was asked for something in that mood. */
+  | { readonly do: "beset"; readonly with: Faults; readonly until_met?: true }
   /** `kill -9`, and so long (ms) until it is started again. */
   | { readonly do: "kill"; readonly down_ms: number };
 

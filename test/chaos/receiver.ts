@@ -63,13 +63,19 @@ export class Receiver {
     await once(this.#server, "listening");
   }
 
+  /** Resolves once a request met this mood; ends with the test that waits for it. */
+  async hasMet(mood: Mood): Promise<void> {
+    while (this.met[`receiver ${mood}`] === undefined) await pause(10);
+  }
+
   async close(): Promise<void> {
     await this.be("down");
   }
 
   async #hear(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const mood = this.#mood;
-    this.met[`receiver ${mood}`] = (this.met[`receiver ${mood}`] ?? 0) + 1;
+    const met = (this.met[`receiver ${mood}`] ?? 0) + 1;
+    this.met[`receiver ${mood}`] = met;
     // Who was killed in mid-sentence said nothing.
     const body = await text(request).catch(() => undefined);
     if (body === undefined || mood === "silent") return;
@@ -78,7 +84,8 @@ export class Receiver {
       return;
     }
     if (mood === "slow") await pause(Math.random() * LATE_MS);
-    this.#take(request, body);
+    // The first one that it meets is gone for good, so that whoever counts it as delivered is found out.
+    if (mood !== "dying" || met % 2 === 0) this.#take(request, body);
     if (mood === "dying") request.socket.destroy();
     else response.writeHead(204).end();
   }

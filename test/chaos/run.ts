@@ -41,6 +41,7 @@ export async function run(seed: number, ms: number, given?: Program): Promise<Ou
     if (step.do === "kill") await server.kill(step.down_ms);
     else await Promise.all([server.beset(step.with), receiver.be(step.with.receiver)]);
     await pause(step.for_ms);
+    if (step.do === "beset" && step.until_met) await receiver.hasMet(step.with.receiver);
   }
   await Promise.all([server.beset(NO_FAULTS), receiver.be(NO_FAULTS.receiver)]);
   const stopped_at = Date.now();

@@ -16,7 +16,7 @@ const OFTEN: Faults = {
   flush: 0.1,
 };
 const PROGRAM: Program = [
-  { do: "beset", with: OFTEN, for_ms: 2_000 },
+  { do: "beset", with: OFTEN, for_ms: 2_000, until_met: true },
   { do: "beset", with: { ...OFTEN, database: "down", receiver: "failing", skew_ms: -2_000 }, for_ms: 700 },
   { do: "kill", down_ms: 0, for_ms: 300 },
 ];
@@ -27,7 +27,7 @@ test("under clients, subscribers, kills and faults of every kind at once every p
   const { findings, figures } = await run(seed, 0, PROGRAM);
   console.log(JSON.stringify(figures));
   expect(findings).toEqual([]);
-  for (const kind of ["kills", "deaths", "evictions", "deliveries", "shipments", "failed queries"]) {
+  for (const kind of ["kills", "deaths", "evictions", "deliveries", "shipments", "failed queries", "receiver dying"]) {
     expect(figures[kind], kind).toBeGreaterThan(0);
   }
   expect(figures.facts).toBeGreaterThan(0);
