@@ -26,7 +26,7 @@ function free(place: string): number {
 
 /** What the worker imports that is not ours, bundled once: every worker test file starts a runtime that would load it module by module. */
 const LIBRARIES = [
-  "@hono/zod-openapi",
+  "@asteasolutions/zod-to-openapi",
   "@scalar/hono-api-reference",
   "canonicalize",
   "diff",

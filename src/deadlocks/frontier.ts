@@ -3,13 +3,9 @@ export class Frontier<T> {
   readonly #items: T[] = [];
   readonly #keys: number[] = [];
 
+  /** What `take` will take; undefined: nothing is left. */
   get next(): T | undefined {
     return this.#items[0];
-  }
-
-  /** Infinity if there is nothing. */
-  get leastKey(): number {
-    return this.#keys[0] ?? Number.POSITIVE_INFINITY;
   }
 
   add(item: T, key: number): void {

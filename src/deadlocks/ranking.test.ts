@@ -69,14 +69,14 @@ describe("a ranking", () => {
     const ranking = new Ranking<Card>();
     const same = card(-1);
     for (const name of [-2, -1, -3]) ranking.putBelow(undefined, [name === -1 ? same : card(name)]);
-    const cards = Array.from({ length: 5_000 }, (_, name) => card(name));
+    const cards = Array.from({ length: 2_000 }, (_, name) => card(name));
     let changed = 0;
     for (const one of cards) {
       const before = cards.map(({ rank }) => rank);
       put(ranking, one, same);
       if (one.name % 50 === 0) changed += cards.filter(({ rank }, at) => rank !== before[at]).length;
     }
-    expect(new Set([...ranking].map(({ rank }) => rank)).size).toBe(5_003);
-    expect(changed / 100).toBeLessThan(50);
+    expect(new Set([...ranking].map(({ rank }) => rank)).size).toBe(2_003);
+    expect(changed / 40).toBeLessThan(50);
   });
 });
