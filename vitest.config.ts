@@ -73,7 +73,7 @@ export default defineConfig({
             },
           }),
         ],
-        test: { name: "kit", include: ["src/actor/*.worker.test.ts"], testTimeout: SLOW_MS },
+        test: { name: "kit", include: ["src/actor/*.worker.test.ts"], testTimeout: SLOW_MS, hookTimeout: SLOW_MS },
       },
       {
         plugins: [
@@ -100,6 +100,7 @@ export default defineConfig({
           exclude: ["src/actor/**"],
           setupFiles: ["./test/support/quiet.ts", "./test/support/migrate.ts"],
           testTimeout: SLOW_MS,
+          hookTimeout: SLOW_MS,
         },
       },
       {
