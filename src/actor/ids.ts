@@ -21,11 +21,14 @@ export type ActorKind = keyof typeof KIND_CODES;
 /** 12 bytes in lower-case hex: 4 bits of kind and 86 bits, with the UUID's version and variant bits in their places. */
 export type Address = string & { readonly __brand: "Address" };
 
-const KIND_OF_CODE: ReadonlyMap<bigint, ActorKind> = new Map(
-  Object.entries(KIND_CODES).map(([kind, code]) => [code, kind as ActorKind]),
+/** The kind stands in the first hex digit of an id. */
+const KIND_OF_DIGIT: ReadonlyMap<string, ActorKind> = new Map(
+  Object.entries(KIND_CODES).map(([kind, code]) => [code.toString(16), kind as ActorKind]),
 );
 const VERSION = 8n;
 const VARIANT = 0b10n;
+/** Version and variant are ours; what is not the address is the member. */
+const OWN_SHAPE = /^([0-9a-f]{8})-([0-9a-f]{4})-(8[0-9a-f]{3})-([89ab][0-9a-f]{3})-([0-9a-f]{4})([0-9a-f]{8})$/;
 const UUID_SHAPE = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 function bits(count: number): bigint {
@@ -90,13 +93,10 @@ export function isUuidShaped(text: string): boolean {
 /** Reads an id; upper case is lowered. `null` for a UUID that is none of ours: such an id names nothing (404). */
 export function parseId(text: string): ParsedId | null {
   const id = text.toLowerCase();
-  if (!UUID_SHAPE.test(id)) return null;
-  const hex = id.replaceAll("-", "");
-  const laid = BigInt(`0x${hex.slice(0, 24)}`);
-  if (((laid >> 44n) & 0xfn) !== VERSION || ((laid >> 30n) & 0b11n) !== VARIANT) return null;
-  const kind = KIND_OF_CODE.get(laid >> 92n);
-  if (kind === undefined) return null;
-  return { id, kind, address: hex.slice(0, 24) as Address, member: Number.parseInt(hex.slice(24), 16) };
+  const [, first, second, third, fourth, fifth, member] = OWN_SHAPE.exec(id) ?? [];
+  const kind = KIND_OF_DIGIT.get(id.charAt(0));
+  if (kind === undefined || member === undefined) return null;
+  return { id, kind, address: `${first}${second}${third}${fourth}${fifth}` as Address, member: Number.parseInt(member, 16) };
 }
 
 /** The name under which the platform finds an actor: `{workspace}/{kind}/{address}`. */

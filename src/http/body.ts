@@ -7,6 +7,7 @@ const MAX_DRAIN_BYTES = 8 * MAX_BODY_BYTES;
 const MAX_DEPTH = 64;
 /** Longer field paths are cut off where an error names them. */
 export const MAX_FIELD = 200;
+const UTF_8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
 const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i;
 
 export interface ReadBody {
@@ -45,7 +46,7 @@ export async function readText(request: Request): Promise<string> {
   const bytes = whole ? await request.arrayBuffer() : await readBounded(request.body);
   if (bytes.byteLength > MAX_BODY_BYTES) refuse("PAYLOAD_TOO_LARGE", `the body is larger than ${MAX_BODY_BYTES} bytes`);
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
+    return UTF_8.decode(bytes);
   } catch {
     return refuse("MALFORMED_JSON", "the body is not UTF-8");
   }
