@@ -16,6 +16,7 @@ import { machine } from "./machine.ts";
 import { auditLag } from "./measures/audit-lag.ts";
 import { deadlock } from "./measures/deadlock.ts";
 import { detector } from "./measures/detector.ts";
+import { fanout } from "./measures/fanout.ts";
 import { type GrowthPoint, growth } from "./measures/growth.ts";
 import { heartbeat } from "./measures/heartbeat.ts";
 import { heldLocks } from "./measures/held-locks.ts";
@@ -37,6 +38,7 @@ const MEASURES: Readonly<Record<string, Measure>> = {
   "held-locks": heldLocks,
   deadlock,
   detector,
+  fanout,
   "audit-lag": auditLag,
   growth,
   bundle,

@@ -96,7 +96,12 @@ export function parseId(text: string): ParsedId | null {
   const [, first, second, third, fourth, fifth, member] = OWN_SHAPE.exec(id) ?? [];
   const kind = KIND_OF_DIGIT.get(id.charAt(0));
   if (kind === undefined || member === undefined) return null;
-  return { id, kind, address: `${first}${second}${third}${fourth}${fifth}` as Address, member: Number.parseInt(member, 16) };
+  return {
+    id,
+    kind,
+    address: `${first}${second}${third}${fourth}${fifth}` as Address,
+    member: Number.parseInt(member, 16),
+  };
 }
 
 /** The name under which the platform finds an actor: `{workspace}/{kind}/{address}`. */
