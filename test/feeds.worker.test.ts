@@ -140,7 +140,7 @@ describe("a hub that follows a feed", () => {
     await giveDatabase(stage.workspace, failingDatabase());
     const ledger = ledgerStub(stage.workspace) as unknown as ChannelApi;
     const unavailable = { ok: false, error: { code: "UNAVAILABLE" } };
-    expect(await ledger.subscribe("config", "locks", HUB)).toMatchObject(unavailable);
+    expect(await ledger.subscribe("config", "locks", HUB, 1)).toMatchObject(unavailable);
     expect(await ledger.events("config", { channel: "locks", after: 0, limit: 1 })).toMatchObject(unavailable);
     expect(await ledger.events("config", { channel: "nope", after: 0, limit: 1 })).toMatchObject({
       error: { code: "NOT_FOUND" },

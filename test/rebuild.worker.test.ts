@@ -108,7 +108,7 @@ describe("POST /admin/rebuild", () => {
   it("tells followers of the feeds what is new and nothing twice, though the new database begins at 1", async () => {
     const stage = await inhabited();
     const { head } = await inLedger(stage.workspace, async (ledger) => {
-      const subscribed = await ledger.subscribe("config", "system", "hub:EU/0");
+      const subscribed = await ledger.subscribe("config", "system", "hub:EU/0", 1);
       if (!subscribed.ok) throw new Error(subscribed.error.message);
       return subscribed.value;
     });

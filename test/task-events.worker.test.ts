@@ -231,7 +231,7 @@ describe("a task's channel", () => {
     for (const channel of [absent, `task:${id}`]) {
       const task = stage.stub(channel) as unknown as ChannelApi;
       const error = { ok: false, error: { code: "TASK_NOT_FOUND" } };
-      expect(await task.subscribe(channel, channel, HUB)).toMatchObject(error);
+      expect(await task.subscribe(channel, channel, HUB, 1)).toMatchObject(error);
       expect(await task.events(channel, { channel, after: 0, limit: 10 })).toMatchObject(error);
     }
     const absentTask = stage.stub(absent) as unknown as { head(): Promise<unknown> };

@@ -27,12 +27,12 @@ export class Audience {
     this.#pushes = new Pushes(deps.send);
   }
 
-  subscribe(channel: string, hub: ActorKey, now: number): void {
-    this.#save(subscribed(this.#subscribers, channel, hub, now));
+  subscribe(channel: string, hub: ActorKey, life: number, now: number): void {
+    this.#save(subscribed(this.#subscribers, channel, hub, life, now));
   }
 
-  unsubscribe(channel: string, hub: ActorKey): void {
-    const left = unsubscribed(this.#subscribers, channel, hub);
+  unsubscribe(channel: string, hub: ActorKey, life: number): void {
+    const left = unsubscribed(this.#subscribers, channel, hub, life);
     if (left.length < this.#subscribers.length) this.#save(left);
   }
 

@@ -50,16 +50,21 @@ export abstract class ChannelActor extends Actor implements ChannelApi {
 
   // --- RPC
 
-  async subscribe(key: ActorKey, channel: string, hub: ActorKey): Promise<Result<{ readonly head: number }>> {
+  async subscribe(
+    key: ActorKey,
+    channel: string,
+    hub: ActorKey,
+    life: number,
+  ): Promise<Result<{ readonly head: number }>> {
     const may = this.#named(key, channel);
     if (!may.ok) return may;
     this.takeIn();
-    this.#audience.subscribe(channel, hub, Date.now());
+    this.#audience.subscribe(channel, hub, life, Date.now());
     return ok({ head: this.lastEvent });
   }
 
-  async unsubscribe(key: ActorKey, channel: string, hub: ActorKey): Promise<void> {
-    if (this.exists && this.#named(key, channel).ok) this.#audience.unsubscribe(channel, hub);
+  async unsubscribe(key: ActorKey, channel: string, hub: ActorKey, life: number): Promise<void> {
+    if (this.exists && this.#named(key, channel).ok) this.#audience.unsubscribe(channel, hub, life);
   }
 
   async events(key: ActorKey, query: EventsQuery): Promise<Result<EventsPage>> {

@@ -88,7 +88,7 @@ describe("the events of a channel", () => {
     const key = freshKey();
     await within(key, async (probe) => {
       const pushed = pushes();
-      await probe.subscribe(key, key, HUB);
+      await probe.subscribe(key, key, HUB, 1);
       tell(probe, 1);
       expect(() =>
         probe.run((tx) => {
@@ -162,7 +162,7 @@ describe("an actor that does not exist", () => {
     const key = freshKey();
     await within(key, async (probe) => {
       expect(await page(probe, key, 0)).toEqual({ events: [], head: 0, reset: false });
-      await probe.unsubscribe(key, key, HUB);
+      await probe.unsubscribe(key, key, HUB, 1);
       expect(probe.isThere()).toBe(false);
     });
   });
@@ -171,7 +171,7 @@ describe("an actor that does not exist", () => {
     const key = freshKey();
     await within(key, async (probe) => {
       const pushed = pushes();
-      expect(value(await probe.subscribe(key, key, HUB))).toEqual({ head: 0 });
+      expect(value(await probe.subscribe(key, key, HUB, 1))).toEqual({ head: 0 });
       expect(probe.head()).toBeNull();
       tell(probe, 1);
       expect(pushed.map((events) => seqs({ events }))).toEqual([[[0, 1]]]);
@@ -184,8 +184,8 @@ it("a channel that is not this actor's, or asked for under another key, is not f
   await within(key, async (probe) => {
     const query = { channel: "task:other", after: 0, limit: 1 };
     expect(await probe.events(key, query)).toMatchObject({ ok: false, error: { code: "NOT_FOUND" } });
-    expect(await probe.subscribe(key, "task:other", HUB)).toMatchObject({ ok: false });
-    expect(await probe.subscribe("resource:probe:other", key, HUB)).toMatchObject({ ok: false });
+    expect(await probe.subscribe(key, "task:other", HUB, 1)).toMatchObject({ ok: false });
+    expect(await probe.subscribe("resource:probe:other", key, HUB, 1)).toMatchObject({ ok: false });
     expect(probe.isThere()).toBe(false);
   });
 });
@@ -227,7 +227,7 @@ describe("a subscribed hub", () => {
     await within(key, async (probe) => {
       const pushed = pushes();
       tell(probe, 1);
-      expect(value(await probe.subscribe(key, key, HUB))).toEqual({ head: 1 });
+      expect(value(await probe.subscribe(key, key, HUB, 1))).toEqual({ head: 1 });
       tell(probe, 2, 3);
       probe.run((tx) => tx.journal(silent));
       expect(pushed.map((events) => seqs({ events }))).toEqual([
@@ -236,7 +236,7 @@ describe("a subscribed hub", () => {
           [2, 3],
         ],
       ]);
-      await probe.unsubscribe(key, key, HUB);
+      await probe.unsubscribe(key, key, HUB, 1);
       tell(probe, 4);
       expect(pushed).toHaveLength(1);
     });
@@ -246,7 +246,7 @@ describe("a subscribed hub", () => {
     const key = freshKey();
     const pushed = pushes();
     await within(key, async (probe) => {
-      await probe.subscribe(key, key, HUB);
+      await probe.subscribe(key, key, HUB, 1);
       tell(probe, 1, 2);
     });
     pushed.length = 0;
@@ -265,7 +265,7 @@ describe("a subscribed hub", () => {
     vi.useFakeTimers({ toFake: ["Date"], now: Date.parse("2090-01-01T00:00:00Z") });
     await within(key, async (probe) => {
       const pushed = pushes();
-      await probe.subscribe(key, key, HUB);
+      await probe.subscribe(key, key, HUB, 1);
       vi.setSystemTime(Date.now() + SUBSCRIPTION_MS - 1);
       tell(probe, 1);
       vi.setSystemTime(Date.now() + 1);
@@ -279,7 +279,7 @@ describe("a subscribed hub", () => {
     await within(key, async (probe) => {
       const stuck = Promise.withResolvers<void>();
       const pushed = pushes(() => stuck.promise);
-      await probe.subscribe(key, key, HUB);
+      await probe.subscribe(key, key, HUB, 1);
       for (let n = 1; n <= 20; n += 1) tell(probe, n);
       expect(pushed).toHaveLength(1);
       stuck.resolve();
@@ -293,7 +293,7 @@ describe("a subscribed hub", () => {
     vi.spyOn(console, "log").mockImplementation(() => {});
     await within(key, async (probe) => {
       pushes(() => Promise.reject(new Error("the hub is down")));
-      await probe.subscribe(key, key, HUB);
+      await probe.subscribe(key, key, HUB, 1);
       tell(probe, 1);
       tell(probe, 2);
       expect(seqs(await page(probe, key, 0))).toEqual([

@@ -5,6 +5,8 @@ import type { ActorKey } from "./remote.ts";
 export interface Subscriber {
   readonly channel: string;
   readonly hub: ActorKey;
+  /** of the hub: later ones are higher; absent where none was told */
+  readonly life?: number;
   /** forgotten from then on, unless renewed */
   readonly until: number;
 }
@@ -14,18 +16,23 @@ export function subscribed(
   subscribers: readonly Subscriber[],
   channel: string,
   hub: ActorKey,
+  life: number,
   now: number,
 ): readonly Subscriber[] {
-  const others = unsubscribed(subscribers, channel, hub).filter(({ until }) => until > now);
-  return [...others, { channel, hub, until: now + SUBSCRIPTION_MS }];
+  const isThis = (one: Subscriber) => one.channel === channel && one.hub === hub;
+  const others = subscribers.filter((one) => !isThis(one) && one.until > now);
+  const latest = Math.max(life, subscribers.find(isThis)?.life ?? 0);
+  return [...others, { channel, hub, life: latest, until: now + SUBSCRIPTION_MS }];
 }
 
+/** Without this hub, unless a later life of it subscribed: what a hub said before it died may arrive after what it says now. */
 export function unsubscribed(
   subscribers: readonly Subscriber[],
   channel: string,
   hub: ActorKey,
+  life: number,
 ): readonly Subscriber[] {
-  return subscribers.filter((one) => one.channel !== channel || one.hub !== hub);
+  return subscribers.filter((one) => one.channel !== channel || one.hub !== hub || (one.life ?? 0) > life);
 }
 
 export function hubsOf(subscribers: readonly Subscriber[], channel: string, now: number): ActorKey[] {

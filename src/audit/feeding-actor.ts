@@ -38,11 +38,16 @@ export abstract class FeedingActor extends Actor implements ChannelApi {
 
   // --- RPC
 
-  async subscribe(_key: ActorKey, channel: string, hub: ActorKey): Promise<Result<{ readonly head: number }>> {
+  async subscribe(
+    _key: ActorKey,
+    channel: string,
+    hub: ActorKey,
+    life: number,
+  ): Promise<Result<{ readonly head: number }>> {
     if (!isFeed(channel)) return fail("NOT_FOUND", `there is no channel ${channel}`);
     let head: number | undefined;
     await this.#turns[channel].take(async () => {
-      head = await this.#subscribed(channel, hub);
+      head = await this.#subscribed(channel, hub, life);
       return head !== undefined;
     });
     if (head === undefined) return unreadable();
@@ -51,8 +56,8 @@ export abstract class FeedingActor extends Actor implements ChannelApi {
     return ok({ head });
   }
 
-  async unsubscribe(_key: ActorKey, channel: string, hub: ActorKey): Promise<void> {
-    if (this.exists) this.#audience.unsubscribe(channel, hub);
+  async unsubscribe(_key: ActorKey, channel: string, hub: ActorKey, life: number): Promise<void> {
+    if (this.exists) this.#audience.unsubscribe(channel, hub, life);
   }
 
   async events(_key: ActorKey, { channel, after, limit, wait_ms = 0 }: EventsQuery): Promise<Result<EventsPage>> {
@@ -93,13 +98,13 @@ export abstract class FeedingActor extends Actor implements ChannelApi {
   // --- internals
 
   /** The feed's head, from which this hub is pushed to; undefined if D1 does not answer. */
-  async #subscribed(feed: Feed, hub: ActorKey): Promise<number | undefined> {
+  async #subscribed(feed: Feed, hub: ActorKey, life: number): Promise<number | undefined> {
     try {
       const head = await headOfFeed(this.env.DB, this.place.workspace, feed);
       const now = Date.now();
       // Whoever follows already has events to come from before this head.
       if (!this.#audience.isWatched(feed, now)) this.#pushed = { ...this.#reached(), [feed]: head };
-      this.#audience.subscribe(feed, hub, now);
+      this.#audience.subscribe(feed, hub, life, now);
       return head;
     } catch (thrown) {
       log("error", "feed.unreadable", { feed, cause: causeOf(thrown) });

@@ -29,9 +29,13 @@ export interface EventsPage {
  * of something that does not exist it answers an error (TASK_NOT_FOUND) and leaves nothing behind.
  */
 export interface ChannelApi {
-  /** Pushes to `hub` from now on, for {@link SUBSCRIPTION_MS} unless renewed. Answers the head: what is pushed comes after it. */
-  subscribe(key: ActorKey, channel: string, hub: ActorKey): Promise<Result<{ readonly head: number }>>;
-  unsubscribe(key: ActorKey, channel: string, hub: ActorKey): Promise<void>;
+  /**
+   * Pushes to `hub` from now on, for {@link SUBSCRIPTION_MS} unless renewed. Answers the head: what is pushed comes after it. `life` is
+   * higher in each life of the hub's object.
+   */
+  subscribe(key: ActorKey, channel: string, hub: ActorKey, life: number): Promise<Result<{ readonly head: number }>>;
+  /** No more of it, unless a later life of the hub has subscribed. */
+  unsubscribe(key: ActorKey, channel: string, hub: ActorKey, life: number): Promise<void>;
   events(key: ActorKey, query: EventsQuery): Promise<Result<EventsPage>>;
 }
 

@@ -1,5 +1,6 @@
 /** A publisher, a hub's disk and sockets in memory, to take a hub's forwarding through whatever can happen to it. */
 import { fail, ok } from "../actor/result.ts";
+import { type Subscriber, subscribed, unsubscribed } from "../actor/subscribers.ts";
 import type { ChannelStore, StoredChannel } from "./channel-store.ts";
 import type { Event } from "./contract.ts";
 import type { Feed } from "./feed.ts";
@@ -9,6 +10,7 @@ import { Forwarding } from "./forwarding.ts";
 export type Schedule = (what: string) => Promise<unknown>;
 
 export const CHANNEL = "locks";
+const HUB = "hub:EU/0";
 
 export function eventAt(seq: number, prev: number): Event {
   return { event: "lock:acquired", timestamp: "2026-11-21T00:00:00.000Z", channel: CHANNEL, seq, prev, payload: {} };
@@ -17,13 +19,25 @@ export function eventAt(seq: number, prev: number): Event {
 /** Publishes one channel, keeps its latest events, and pushes to one hub while it is subscribed. */
 export class FakePublisher {
   readonly all: Event[] = [];
-  subscribed = false;
   gone = false;
+  #subscribers: readonly Subscriber[] = [];
   readonly #kept: number;
 
   /** `kept`: how many of the latest events */
   constructor(kept = Number.POSITIVE_INFINITY) {
     this.#kept = kept;
+  }
+
+  get subscribed(): boolean {
+    return this.#subscribers.length > 0;
+  }
+
+  subscribe(life: number): void {
+    this.#subscribers = subscribed(this.#subscribers, CHANNEL, HUB, life, 0);
+  }
+
+  unsubscribe(life: number): void {
+    this.#subscribers = unsubscribed(this.#subscribers, CHANNEL, HUB, life);
   }
 
   get head(): number {
@@ -177,12 +191,12 @@ export class Hub {
         subscribe: () =>
           call("subscribe", () => {
             if (publisher.gone) return fail("TASK_NOT_FOUND", "there is no such task");
-            publisher.subscribed = true;
+            publisher.subscribe(life);
             return ok({ head: publisher.head });
           }),
         unsubscribe: async () => {
           await call("unsubscribe", () => {
-            publisher.subscribed = false;
+            publisher.unsubscribe(life);
             return null;
           });
         },

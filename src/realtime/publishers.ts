@@ -23,14 +23,16 @@ export function publishersFor(env: Env, workspace: string, hub: () => ActorKey):
     if (!channel.ok) throw new Error(`no channel: ${name}`);
     return publisherAt(env, workspace, channel.value);
   };
+  // A call that an earlier life of the hub made may arrive after one of this life.
+  const life = Date.now();
   return {
     subscribe: async (name) => {
       const { key, actor } = at(name);
-      return available(await actor.subscribe(key, name, hub()));
+      return available(await actor.subscribe(key, name, hub(), life));
     },
     unsubscribe: (name) => {
       const { key, actor } = at(name);
-      return actor.unsubscribe(key, name, hub());
+      return actor.unsubscribe(key, name, hub(), life);
     },
     events: async (name, after, limit) => {
       const { key, actor } = at(name);

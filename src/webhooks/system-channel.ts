@@ -26,9 +26,11 @@ interface SystemChannel {
 
 /** The channel as `Following` needs it. */
 export function systemChannel(env: Env, workspace: string, follower: () => Follower): SystemChannel {
+  // It never unsubscribes.
+  const life = 0;
   const ledger = () => actorOf<ChannelApi>(env, workspace, LEDGER);
   return {
-    subscribe: async () => had(await ledger().subscribe(LEDGER, CHANNEL, webhookKey(follower().webhook.id))),
+    subscribe: async () => had(await ledger().subscribe(LEDGER, CHANNEL, webhookKey(follower().webhook.id), life)),
     read: async (after, limit) => had(await ledger().events(LEDGER, { channel: CHANNEL, after, limit })),
     beginning: () => beginningOf(env.DB, workspace, follower()),
   };

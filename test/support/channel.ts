@@ -68,7 +68,7 @@ export async function namesOf(stage: Stage, channel: string): Promise<string[]> 
 }
 
 export async function subscribe(stage: Stage, channel: string): Promise<number> {
-  return value(await publisher(stage, channel).subscribe(publisherOf(channel), channel, HUB)).head;
+  return value(await publisher(stage, channel).subscribe(publisherOf(channel), channel, HUB, 1)).head;
 }
 
 /** Puts a hub of the test's own before the publisher's present life; answers what it is pushed from now on. */
