@@ -100,7 +100,7 @@ describe("a subscriber", () => {
     for (const socket of sockets) await eventually(async () => expect(socket.events(CHANNEL)).toHaveLength(2));
     const [subscribers] = await rows(stage, CHANNEL, "SELECT body FROM documents WHERE key = 'subscribers'");
     expect(JSON.parse(String(subscribers?.body))).toEqual([
-      { channel: CHANNEL, hub: hubOf(alice), until: expect.any(Number) },
+      { channel: CHANNEL, hub: hubOf(alice), life: expect.any(Number), until: expect.any(Number) },
     ]);
   });
 });
