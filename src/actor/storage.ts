@@ -2,6 +2,19 @@
 import { type ChainedEntry, type Entry, GENESIS } from "./journal.ts";
 import type { Timer } from "./timers.ts";
 
+/** Those of the first version that are still as they were; one that a migration alters moves back to where it is used. */
+const NEVER_ALTERED = `
+  CREATE TABLE outbox (n INTEGER PRIMARY KEY, target TEXT NOT NULL, message TEXT NOT NULL) STRICT;
+  CREATE INDEX outbox_target ON outbox (target);
+  CREATE TABLE marks (source TEXT PRIMARY KEY, n INTEGER NOT NULL, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE INDEX marks_at ON marks (at);
+  CREATE TABLE timers (name TEXT PRIMARY KEY, due_at INTEGER NOT NULL, attempts INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE documents (
+    key TEXT NOT NULL, part INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (key, part)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE replays (scope TEXT PRIMARY KEY, hash TEXT NOT NULL, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE INDEX replays_at ON replays (at);`;
+
 /** Append-only list: an actor that exists runs what it has not run yet when it wakes, a new one gets what all come to. */
 export const KIT_MIGRATIONS: readonly string[] = [
   `CREATE TABLE actor (
@@ -12,16 +25,7 @@ export const KIT_MIGRATIONS: readonly string[] = [
    CREATE TABLE journal (
      seq INTEGER PRIMARY KEY, entry TEXT NOT NULL, prev_hash TEXT, hash TEXT
    ) STRICT;
-   CREATE TABLE outbox (n INTEGER PRIMARY KEY, target TEXT NOT NULL, message TEXT NOT NULL) STRICT;
-   CREATE INDEX outbox_target ON outbox (target);
-   CREATE TABLE marks (source TEXT PRIMARY KEY, n INTEGER NOT NULL, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-   CREATE INDEX marks_at ON marks (at);
-   CREATE TABLE timers (name TEXT PRIMARY KEY, due_at INTEGER NOT NULL, attempts INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-   CREATE TABLE documents (
-     key TEXT NOT NULL, part INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (key, part)
-   ) STRICT, WITHOUT ROWID;
-   CREATE TABLE replays (scope TEXT PRIMARY KEY, hash TEXT NOT NULL, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-   CREATE INDEX replays_at ON replays (at);`,
+   ${NEVER_ALTERED}`,
   // An entry that is an event of the actor's channel knows the seq of the event before it (05-realtime-and-audit).
   `ALTER TABLE actor ADD COLUMN event_seq INTEGER NOT NULL DEFAULT 0;
    ALTER TABLE journal ADD COLUMN event_prev INTEGER;`,
@@ -37,16 +41,7 @@ export const KIT_TABLES = `
   CREATE TABLE journal (
     seq INTEGER PRIMARY KEY, entry TEXT NOT NULL, prev_hash TEXT, hash TEXT, event_prev INTEGER
   ) STRICT;
-  CREATE TABLE outbox (n INTEGER PRIMARY KEY, target TEXT NOT NULL, message TEXT NOT NULL) STRICT;
-  CREATE INDEX outbox_target ON outbox (target);
-  CREATE TABLE marks (source TEXT PRIMARY KEY, n INTEGER NOT NULL, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-  CREATE INDEX marks_at ON marks (at);
-  CREATE TABLE timers (name TEXT PRIMARY KEY, due_at INTEGER NOT NULL, attempts INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-  CREATE TABLE documents (
-    key TEXT NOT NULL, part INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (key, part)
-  ) STRICT, WITHOUT ROWID;
-  CREATE TABLE replays (scope TEXT PRIMARY KEY, hash TEXT NOT NULL, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-  CREATE INDEX replays_at ON replays (at);`;
+  ${NEVER_ALTERED}`;
 
 /** The one row of counters and heads that each commit rewrites. */
 export interface Counters {
