@@ -223,18 +223,47 @@ describe("tokens of a user", () => {
     expect(codeOf(await api(String(other.body.token)).get("/agents"))).toEqual([403, "FORBIDDEN"]);
   });
 
-  it("are listed to admins and to their holder, to nobody else", async () => {
+  it("narrowed to admin do all that only admins may, and only those: deadlocks, graph and force too", async () => {
+    const user = await newUser("deputy", ["admin"]);
+    const agent = await newAgent("deputies-agent");
+    const lock = { resource_type: "resource", resource_id: "database:prod/deputies", ttl_seconds: 300 };
+    const { body: lease } = await agent.api.post("/locks/acquire", lock);
+    const by = async (scope: string) =>
+      api(String((await root.post(`/users/${user.id}/tokens`, { scopes: [scope] })).body.token));
+    const [admin, reads, writes] = await Promise.all([by("admin"), by("locks:read"), by("locks:write")]);
+    for (const path of ["/locks/deadlocks", "/locks/graph", "/approvals/stuck"]) {
+      expect((await admin.get(path)).status, path).toBe(200);
+      expect((await reads.get<ErrorBody>(path)).body.error.details, path).toEqual({ scope: "admin" });
+    }
+    const force = { lock_id: lease.id, force: true, reason: "it hangs" };
+    expect(codeOf(await admin.post("/locks/release", { lock_id: lease.id }))).toEqual([403, "FORBIDDEN"]);
+    expect(codeOf(await writes.post("/locks/release", force))).toEqual([403, "FORBIDDEN"]);
+    expect(codeOf(await writes.post("/locks/release", { lock_id: lease.id }))).toEqual([403, "NOT_LOCK_HOLDER"]);
+    expect((await admin.post("/locks/release", force)).status).toBe(204);
+  });
+
+  it("of an admin who was demoted force nothing any more, however lately they were seen", async () => {
+    const user = await newUser("demoted", ["admin", "system"]);
+    const agent = await newAgent("demoters-agent");
+    const lock = { resource_type: "resource", resource_id: "database:prod/demoted", ttl_seconds: 300 };
+    const { body: lease } = await agent.api.post("/locks/acquire", lock);
+    expect((await user.api.get("/locks")).status).toBe(200);
+    expect((await root.patch("/users/demoted", { roles: ["system"] })).status).toBe(200);
+    const forced = await user.api.post("/locks/release", { lock_id: lease.id, force: true, reason: "mine" });
+    expect(codeOf(forced)).toEqual([403, "FORBIDDEN"]);
+    expect((await agent.api.get(`/locks/${lease.id}`)).body).toMatchObject({ status: "held" });
+  });
+
+  it("are listed to admins only", async () => {
     const holder = await newUser("holder", ["author"]);
-    const other = await newUser("nosy", ["author"]);
     const made = await root.post(`/users/holder/tokens`, { scopes: ["tasks:read"] });
     type Tokens = { tokens: { token_id: string; scopes?: string[] }[] };
-    for (const reader of [root, holder.api]) {
-      const { body } = await reader.get<Tokens>("/users/holder/tokens");
-      expect(body.tokens.map(({ token_id }) => token_id)).toEqual([holder.token_id, made.body.token_id]);
-      expect(JSON.stringify(body)).not.toContain("hash");
+    const { body } = await root.get<Tokens>("/users/holder/tokens");
+    expect(body.tokens.map(({ token_id }) => token_id)).toEqual([holder.token_id, made.body.token_id]);
+    expect(JSON.stringify(body)).not.toContain("hash");
+    for (const id of ["holder", "nobody"]) {
+      expect(codeOf(await holder.api.get(`/users/${id}/tokens`)), id).toEqual([403, "FORBIDDEN"]);
     }
-    expect(codeOf(await other.api.get("/users/holder/tokens"))).toEqual([403, "FORBIDDEN"]);
-    expect(codeOf(await other.api.get("/users/nobody/tokens"))).toEqual([403, "FORBIDDEN"]);
     expect(codeOf(await root.get("/users/nobody/tokens"))).toEqual([404, "USER_NOT_FOUND"]);
     expect(codeOf(await root.post("/users/nobody/tokens", {}))).toEqual([404, "USER_NOT_FOUND"]);
     expect(codeOf(await holder.api.post("/users/holder/tokens", {}))).toEqual([403, "FORBIDDEN"]);
