@@ -78,6 +78,8 @@ describe("POST /users", () => {
     [{ id: "Ada", name: "x", roles: [] }, "id"],
     [{ id: "a b", name: "x", roles: [] }, "id"],
     [{ id: "x".repeat(65), name: "x", roles: [] }, "id"],
+    [{ id: ".", name: "x", roles: [] }, "id"],
+    [{ id: "..", name: "x", roles: [] }, "id"],
     [{ id: "a", name: "", roles: [] }, "name"],
     [{ id: "a", name: "x" }, "roles"],
     [{ id: "a", name: "x", roles: ["Ädmin"] }, "roles.0"],
