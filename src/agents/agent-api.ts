@@ -34,7 +34,8 @@ export type AgentEffect =
       readonly heartbeat_interval_seconds: number;
       readonly drain: boolean;
     }
-  | { readonly do: "removed" };
+  /** `forced`: what it holds elsewhere ends, too */
+  | { readonly do: "removed"; readonly forced: boolean };
 
 /** An effect by which a task tells its agent what to do, and the agent's channel with it. */
 export interface CommandEffect extends Standing {
