@@ -162,7 +162,13 @@ describe("GET /agents", () => {
       const { status, body } = await reader.get<AgentBody>("/agents/shown-agent");
       expect(status).toBe(200);
       expect(body.config).toEqual({ region: "eu", api_key });
-      expect(body.presence).toEqual({ status: "never_seen", active_tasks: 0, max_tasks: 4 });
+      expect(body.presence).toEqual({
+        status: "never_seen",
+        last_heartbeat_at: null,
+        location: {},
+        active_tasks: 0,
+        max_tasks: 4,
+      });
     }
   });
 

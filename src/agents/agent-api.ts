@@ -9,8 +9,10 @@ import type { Command, Standing } from "./commands.ts";
 
 export interface AgentPresence {
   readonly status: "online" | "stale" | "offline" | "never_seen";
-  readonly last_heartbeat_at?: string;
-  readonly location?: { readonly colo?: string; readonly country?: string };
+  /** null: never */
+  readonly last_heartbeat_at: string | null;
+  /** Of the last heartbeat, as far as it is known. */
+  readonly location: { readonly colo?: string; readonly country?: string };
   readonly active_tasks: number;
   readonly max_tasks: number;
   readonly version?: string;

@@ -23,7 +23,7 @@ export interface paths {
     patch: operations["patchUsersId"];
   };
   "/users/{id}/tokens": {
-    /** Tokens of a user; admins, and users their own */
+    /** Tokens of a user */
     get: operations["getUsersIdTokens"];
     /** Make a token; it is shown once */
     post: operations["postUsersIdTokens"];
@@ -274,7 +274,10 @@ export interface paths {
     post: operations["postLocksHeartbeat"];
   };
   "/locks/release": {
-    /** Free a lease or withdraw a claim; an admin frees somebody else's by force */
+    /**
+     * Free a lease or withdraw a claim; an admin frees somebody else's by force
+     * @description With `force` a token narrowed by scopes needs `admin`, without it `locks:write`.
+     */
     post: operations["postLocksRelease"];
   };
   "/locks/downgrade": {
@@ -702,8 +705,8 @@ export interface components {
        * Format: date-time
        * @example 2026-11-20T22:46:52.123Z
        */
-      readonly last_heartbeat_at?: string;
-      readonly location?: {
+      readonly last_heartbeat_at: string | null;
+      readonly location: {
         readonly colo?: string;
         readonly country?: string;
       };
@@ -2522,7 +2525,7 @@ export interface operations {
       };
     };
   };
-  /** Tokens of a user; admins, and users their own */
+  /** Tokens of a user */
   getUsersIdTokens: {
     parameters: {
       path: {
@@ -3752,7 +3755,10 @@ export interface operations {
       };
     };
   };
-  /** Free a lease or withdraw a claim; an admin frees somebody else's by force */
+  /**
+   * Free a lease or withdraw a claim; an admin frees somebody else's by force
+   * @description With `force` a token narrowed by scopes needs `admin`, without it `locks:write`.
+   */
   postLocksRelease: {
     readonly requestBody: {
       readonly content: {
