@@ -328,6 +328,18 @@ describe("the OpenAPI document", () => {
     }
   });
 
+  it("shows an example of every body that is sent, and what is public", async () => {
+    const document = await openApi();
+    expect(new Conformity(document).withoutExample()).toEqual([]);
+    const open = Object.entries(document.paths).filter(([, { get }]) => JSON.stringify(get?.security) === "[]");
+    const paths = open.map(([path]) => path);
+    expect(paths).toEqual(expect.arrayContaining(["/healthz", "/readyz", "/openapi.json", "/docs"]));
+    for (const path of ["/healthz", "/readyz"]) {
+      const answer = await served(new Request(ORIGIN + path));
+      new Conformity(document).check("GET", path, answer.status, await answer.json());
+    }
+  });
+
   it("is what answers are held against: others are found", async () => {
     const conformity = new Conformity(await openApi());
     const me = { id: "ada", kind: "user", roles: [], scopes: null, workspace: "default" };

@@ -49,7 +49,9 @@ export const ReviewerPolicyInput = z.lazy(() =>
       auto_approve_on_backlog: z.boolean().default(false),
       enabled: z.boolean().default(true),
     })
-    .openapi("ReviewerPolicyInput"),
+    .openapi("ReviewerPolicyInput", {
+      example: { name: "Databases need a DBA", resource_patterns: ["database:**"], required_roles: ["dba"] },
+    }),
 );
 export type ReviewerPolicyInput = z.infer<typeof ReviewerPolicyInput>;
 
