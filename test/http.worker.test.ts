@@ -91,6 +91,13 @@ describe("a request body", () => {
     expectFailure(await root.post("/users", "{'id':1}"), "MALFORMED_JSON");
   });
 
+  it("of a route that takes none holds nothing either", async () => {
+    for (const path of ["/ws/tickets", "/admin/rebuild"]) {
+      expectFailure(await root.post(path, { zzz: 1 }), "VALIDATION_ERROR");
+      expectFailure(await root.post(path, "{"), "MALFORMED_JSON");
+    }
+  });
+
   it("that is empty names the fields it lacks", async () => {
     const error = expectFailure(await root.post("/users"), "VALIDATION_ERROR");
     expect(error.details).toMatchObject({
@@ -196,6 +203,13 @@ describe("Idempotency-Key", () => {
     expectFailure(await root.post("/users", body("idem-4"), key), "IDEMPOTENCY_KEY_REUSED");
   });
 
+  it("takes an empty body and {} for the same", async () => {
+    await newUser("idem-5", []);
+    const key = { "Idempotency-Key": "empty" };
+    expect((await root.post("/users/idem-5/tokens", undefined, key)).status).toBe(201);
+    expect((await root.post("/users/idem-5/tokens", {}, key)).headers.get("Idempotency-Replayed")).toBe("true");
+  });
+
   it("makes one of many requests at once, and all get its answer", async () => {
     const key = { "Idempotency-Key": "at-once" };
     const all = await Promise.all(Array.from({ length: 6 }, () => root.post("/users", body("at-once"), key)));
@@ -254,6 +268,14 @@ describe("rate limits", () => {
     const guess = { resource_type: "resource", resource_id: "database:never", fencing_token: 1 };
     expectFailure(await api(ROOT, serve).post("/locks/verify", guess), "RATE_LIMITED");
     expect((await api(ROOT, serve).get("/me")).status).toBe(200);
+    const agent = await newAgent("loses");
+    const { body } = await agent.api.post("/locks/acquire", {
+      resource_type: "resource",
+      resource_id: "database:lost",
+    });
+    expect((await agent.api.post("/locks/release", { lock_id: body.id })).status).toBe(204);
+    const late = await api(agent.token, serve).post("/locks/heartbeat", { lock_id: body.id });
+    expectFailure(late, "LOCK_NOT_FOUND");
   });
 
   it("are all off when either is 0", async () => {

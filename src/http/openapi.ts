@@ -107,7 +107,7 @@ function answers(
 function errors(spec: { method: string; body?: unknown; errors?: readonly ErrorCode[] }) {
   const codes = new Set([
     ...COMMON,
-    ...(spec.body === undefined ? [] : WITH_BODY),
+    ...(spec.body === undefined && spec.method !== "post" ? [] : WITH_BODY),
     ...(spec.method === "post" ? IDEMPOTENT : []),
     ...(spec.errors ?? []),
   ]);
