@@ -82,7 +82,10 @@ describe("POST /users", () => {
     [{ id: "..", name: "x", roles: [] }, "id"],
     [{ id: "a", name: "", roles: [] }, "name"],
     [{ id: "a", name: "x" }, "roles"],
-    [{ id: "a", name: "x", roles: ["Ädmin"] }, "roles.0"],
+    [{ id: "a", name: "x", roles: [""] }, "roles.0"],
+    [{ id: "a", name: "x", roles: ["admin "] }, "roles.0"],
+    [{ id: "a", name: "x", roles: ["a\nb"] }, "roles.0"],
+    [{ id: "a", name: "x", roles: ["x".repeat(65)] }, "roles.0"],
     [{ id: "a", name: "x", roles: [], email: "nobody" }, "email"],
     [{ id: "a", name: "x", roles: [], manager_id: "nobody-there" }, "manager_id"],
     [{ id: "a", name: "x", roles: [], manager_id: "a" }, "manager_id"],
@@ -91,6 +94,13 @@ describe("POST /users", () => {
     const answer = await root.post<ErrorBody>("/users", body);
     expect(answer.status).toBe(400);
     expect(answer.body.error.details?.field).toBe(field);
+  });
+
+  it("takes any string for an organisation role, which opens nothing by its likeness to a reserved one", async () => {
+    const roles = ["DBA", "Site Reliability", "team:db", "Sécurité", "Admin"];
+    const user = await newUser("of-the-house", roles);
+    expect((await user.api.get("/me")).body).toMatchObject({ roles });
+    expect(codeOf(await user.api.post("/users", { id: "by-admin", name: "x", roles: [] }))).toEqual([403, "FORBIDDEN"]);
   });
 
   it("makes only one of many at once with one id", async () => {
