@@ -51,9 +51,13 @@ export const ADMIN: Access = { roles: ["admin"], scope: "admin", fresh: true };
 
 export function mayCall(principal: Principal, access: Access): Result<null> {
   const { roles } = principal.who;
-  const scopes = access.scope === undefined ? [] : [access.scope].flat();
-  if (scopes.length > 0 && principal.scopes !== null && !scopes.some((scope) => principal.scopes?.includes(scope))) {
-    return fail("FORBIDDEN", `this token lacks the scope ${scopes.join(" or ")}`, { scope: scopes.join(" or ") });
+  const { scopes } = principal;
+  if (access.scope !== undefined && scopes !== null) {
+    const wanted = [access.scope].flat();
+    const scope = wanted.join(" or ");
+    if (!wanted.some((one) => scopes.includes(one))) {
+      return fail("FORBIDDEN", `this token lacks the scope ${scope}`, { scope });
+    }
   }
   if (access.roles !== "any" && !access.roles.some((role) => roles.includes(role))) {
     return fail("FORBIDDEN", `this needs the role ${access.roles.join(" or ")}`, { needs_any_of: access.roles });
