@@ -4,7 +4,7 @@ import type { Commit } from "../actor/commit.ts";
 import type { ActorKey } from "../actor/remote.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
 import type { Lease, Lock, LockInfo, Verification } from "./contract.ts";
-import type { AcquireCommand, Attempt, AttemptCommand, LockApi } from "./lock-api.ts";
+import type { AcquireCommand, Attempt, AttemptCommand, LockApi, ReleaseCommand } from "./lock-api.ts";
 import * as rules from "./lock-book.ts";
 import { memberOf } from "./lock-id.ts";
 import { taskOfSession } from "./lock-table.ts";
@@ -48,10 +48,10 @@ export abstract class LockActor extends SuspectLock implements LockApi {
     return this.#standing(member, now);
   }
 
-  async release(caller: Caller, member: number, force: { readonly reason: string } | null): Promise<Result<null>> {
+  async release(caller: Caller, member: number, { force, reason }: ReleaseCommand): Promise<Result<null>> {
     const replay = this.replayed<null>(caller);
     if (replay !== undefined) return replay;
-    const owned = this.#owned(caller, member, force !== null);
+    const owned = this.#owned(caller, member, force);
     if (!owned.ok) return owned;
     const now = Date.now();
     // What a task holds is the task's to give back: it has to hear of it, whoever else does.
@@ -59,9 +59,7 @@ export abstract class LockActor extends SuspectLock implements LockApi {
     const forced = agent_id !== caller.who.id || taskOfSession(session_id) !== undefined;
     const step = rules.release(this.book, member, now, { forced });
     const ended = step.value.kind !== "unknown";
-    this.applyStep(caller, step, now, ended ? (tx) => tx.remember(null) : undefined, {
-      reason: force?.reason,
-    });
+    this.applyStep(caller, step, now, ended ? (tx) => tx.remember(null) : undefined, { reason });
     return ended ? ok(null) : this.#gone(member, now);
   }
 

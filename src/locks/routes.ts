@@ -154,8 +154,11 @@ export function lockRoutes(app: App): void {
         unwrap(fail("FORBIDDEN", "only an admin releases somebody else's lease"));
       }
       const { address, kind, member } = lockId(body.lock_id);
-      const force = body.force ? { reason: body.reason ?? "" } : null;
-      const result = await actorAt<LockApi>(env, caller.workspace, kind, address).release(caller, member, force);
+      const { force, reason } = body;
+      const result = await actorAt<LockApi>(env, caller.workspace, kind, address).release(caller, member, {
+        force,
+        reason,
+      });
       unwrap(result);
       return { status: 204, headers: replayHeader(result) };
     },
