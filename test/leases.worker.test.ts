@@ -322,7 +322,7 @@ describe("POST /locks/verify", () => {
     const one = await held(a, { mode: "shared" });
     const two = await held(b, { mode: "shared" });
     for (const token of [1, 2]) expect(await verified(alice, token)).toEqual({ current: true, highest: 2 });
-    expect(await verified(alice, 3)).toEqual({ current: false, highest: 2 });
+    for (const token of [0, 3]) expect(await verified(alice, token)).toEqual({ current: false, highest: 2 });
     ok(await a.post("/locks/release", { lock_id: one.id }), 204);
     expect(await verified(alice, 1)).toEqual({ current: false, highest: 2 });
     ok(await b.post("/locks/acquire", lock), 201);
@@ -375,7 +375,7 @@ describe("POST /locks/verify", () => {
   });
 
   it.each([
-    [{ fencing_token: 0 }, "fencing_token"],
+    [{ fencing_token: -1 }, "fencing_token"],
     [{ fencing_token: 1.5 }, "fencing_token"],
     [{ fencing_token: "1" }, "fencing_token"],
     [{ fencing_token: 1, resource_id: "" }, "resource_id"],
