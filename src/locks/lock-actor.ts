@@ -8,7 +8,7 @@ import type { AcquireCommand, Attempt, AttemptCommand, LockApi, ReleaseCommand }
 import * as rules from "./lock-book.ts";
 import { memberOf } from "./lock-id.ts";
 import { taskOfSession } from "./lock-table.ts";
-import { blockerView, leaseView, lockInfo, lockView } from "./lock-view.ts";
+import { blockerView, isPending, leaseView, lockInfo, lockView } from "./lock-view.ts";
 import { QueueFullBackoff } from "./queue-full.ts";
 import { SuspectLock } from "./suspect-lock.ts";
 
@@ -141,8 +141,9 @@ export abstract class LockActor extends SuspectLock implements LockApi {
     if (value.kind === "full") return this.#queueFull(caller, step, now);
     if (value.kind === "refused") {
       this.applyStep(caller, step, now);
-      return fail("RESOURCE_LOCKED", "somebody else holds this lock", {
-        ...blockerView(this.place.address, this.lockName, value.blocker),
+      const does = rules.isLease(value.blocker) ? "holds this lock" : "waits for this lock ahead of you";
+      return fail("RESOURCE_LOCKED", `somebody else ${does}`, {
+        ...blockerView(this.place.address, this.lockName, step.book, value.blocker),
       });
     }
     const entry = value.kind === "held" ? value.lease : value.waiter;
@@ -224,7 +225,7 @@ export abstract class LockActor extends SuspectLock implements LockApi {
     if (!gaveUp) return standing;
     const holder = this.book.holders.find((lease) => lease.member !== member);
     return fail("RESOURCE_LOCKED", "somebody else held this lock for as long as you would wait", {
-      ...(holder !== undefined && blockerView(this.place.address, this.lockName, holder)),
+      ...(holder !== undefined && blockerView(this.place.address, this.lockName, this.book, holder)),
     });
   }
 
@@ -239,9 +240,4 @@ export abstract class LockActor extends SuspectLock implements LockApi {
 /** Whether a person asks for themselves. */
 function isPerson({ who }: Caller, { agent_id }: Pick<AcquireCommand, "agent_id">): boolean {
   return who.kind === "user" && who.id === agent_id;
-}
-
-/** Whether more is to come of it: a queued claim, a lease that waits to become exclusive. */
-function isPending({ status, upgrade_pending }: Lock): boolean {
-  return status === "queued" || upgrade_pending === true;
 }

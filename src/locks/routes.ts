@@ -21,6 +21,7 @@ import {
 } from "./contract.ts";
 import { ListLocks, listLocks } from "./list-locks.ts";
 import type { LockApi } from "./lock-api.ts";
+import { isPending } from "./lock-view.ts";
 import { lockKey } from "./wanted-locks.ts";
 
 const tag = "Locks";
@@ -56,6 +57,9 @@ export function lockRoutes(app: App): void {
       path: "/locks/acquire",
       tag,
       summary: "Take a lock, queue for it, or try",
+      description:
+        "201: granted as asked. 202: queued; so is the upgrade of a shared lease, which is `held` and shared until its `upgrade_pending` " +
+        "is gone.",
       access,
       body: AcquireInput,
       headers: { Prefer: "wait=N holds the request open until grant, deadlock or N seconds (at most 60)" },
@@ -78,7 +82,8 @@ export function lockRoutes(app: App): void {
       const lock = unwrap(result);
       const applied = hold > 0 ? { "Preference-Applied": `wait=${hold}` } : {};
       const headers = { ...replayHeader(result), ...applied };
-      return { status: lock.status === "held" ? 201 : 202, body: lock, headers };
+      // Whoever asked for what it has got it, though it waits for more.
+      return { status: lock.reentrant || !isPending(lock) ? 201 : 202, body: lock, headers };
     },
   );
 
