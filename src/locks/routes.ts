@@ -64,7 +64,16 @@ export function lockRoutes(app: App): void {
       body: AcquireInput,
       headers: { Prefer: "wait=N holds the request open until grant, deadlock or N seconds (at most 60)" },
       answers: { 201: Lock, 202: Lock },
-      errors: ["RESOURCE_LOCKED", "DEADLOCK_DETECTED", "QUEUE_FULL", "TASK_NOT_FOUND", "AGENT_NOT_FOUND"],
+      // A request that is held open tells how its claim ended, whatever ended it.
+      errors: [
+        "RESOURCE_LOCKED",
+        "DEADLOCK_DETECTED",
+        "QUEUE_FULL",
+        "LOCK_NOT_FOUND",
+        "LOCK_EXPIRED",
+        "TASK_NOT_FOUND",
+        "AGENT_NOT_FOUND",
+      ],
     },
     async ({ env, caller, body, header }) => {
       const hold = holdSeconds(header("Prefer"));
