@@ -262,7 +262,10 @@ export interface paths {
     get: operations["getLocksGraph"];
   };
   "/locks/acquire": {
-    /** Take a lock, queue for it, or try */
+    /**
+     * Take a lock, queue for it, or try
+     * @description 201: granted as asked. 202: queued; so is the upgrade of a shared lease, which is `held` and shared until its `upgrade_pending` is gone.
+     */
     post: operations["postLocksAcquire"];
   };
   "/locks/acquire-all": {
@@ -3953,7 +3956,10 @@ export interface operations {
       };
     };
   };
-  /** Take a lock, queue for it, or try */
+  /**
+   * Take a lock, queue for it, or try
+   * @description 201: granted as asked. 202: queued; so is the upgrade of a shared lease, which is `held` and shared until its `upgrade_pending` is gone.
+   */
   postLocksAcquire: {
     readonly requestBody: {
       readonly content: {

@@ -11,7 +11,7 @@ const asked = fc
   .map((parts) => `/${parts.join("/")}`);
 
 describe("a router that knows its fixed paths", () => {
-  it("finds what Hono's own finds, however often it is asked and whatever is added in between", () => {
+  it("finds what Hono's own finds, but no pattern for a fixed path, however often it is asked and whatever is added in between", () => {
     fc.assert(
       fc.property(
         fc.array(
@@ -22,14 +22,18 @@ describe("a router that knows its fixed paths", () => {
         ),
         (steps) => {
           const [ours, theirs] = [new KnownPathRouter<number>(), new TrieRouter<number>()];
+          const fixed = new Set<string>();
           for (const [n, step] of steps.entries()) {
             if ("ask" in step) {
-              const expected = theirs.match(step.method, step.ask);
+              const [found] = theirs.match(step.method, step.ask);
+              const isFixed = fixed.has(step.ask);
+              const expected = [found.filter(([, params]) => !isFixed || Object.keys(params).length === 0)];
               expect(ours.match(step.method, step.ask)).toEqual(expected);
               expect(ours.match(step.method, step.ask)).toEqual(expected);
             } else {
               ours.add(step.method, step.path, n);
               theirs.add(step.method, step.path, n);
+              fixed.add(step.path);
             }
           }
         },
