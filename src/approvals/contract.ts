@@ -3,7 +3,12 @@ import { Slug, Timestamp } from "../wire.ts";
 import { z } from "../zod.ts";
 
 const pattern = z.string().min(1).max(512);
-const role = z.string().regex(/^[a-z0-9._-]{1,64}$/, "must be 1 to 64 characters out of a-z 0-9 . _ -");
+/** Reserved, or whatever an organisation calls it; blanks around it would make two roles that look like one. */
+const role = z
+  .string()
+  .min(1)
+  .max(64)
+  .regex(/^\S(.*\S)?$/, "must not begin or end with a blank, nor hold a line break");
 const clock = z.string().regex(/^([01][0-9]|2[0-3]):[0-5][0-9]$/, "must be HH:MM");
 
 export const ActiveHours = z.strictObject({
