@@ -865,6 +865,23 @@ export interface components {
           readonly error?: unknown;
         };
       };
+      readonly override?: {
+        readonly requested_by: string;
+        readonly reason: string;
+        readonly incident_ticket: string;
+        /**
+         * Format: date-time
+         * @example 2026-11-20T22:46:52.123Z
+         */
+        readonly requested_at: string;
+        readonly revision: number;
+        readonly apply_immediately: boolean;
+      };
+      readonly queue?: readonly {
+          readonly resource_type: string;
+          readonly resource_id: string;
+          readonly queue_position: number;
+        }[];
       /**
        * Format: date-time
        * @example 2026-11-20T22:46:52.123Z
@@ -1138,6 +1155,23 @@ export interface components {
           readonly error?: unknown;
         };
       };
+      readonly override?: {
+        readonly requested_by: string;
+        readonly reason: string;
+        readonly incident_ticket: string;
+        /**
+         * Format: date-time
+         * @example 2026-11-20T22:46:52.123Z
+         */
+        readonly requested_at: string;
+        readonly revision: number;
+        readonly apply_immediately: boolean;
+      };
+      readonly queue?: readonly {
+          readonly resource_type: string;
+          readonly resource_id: string;
+          readonly queue_position: number;
+        }[];
       /**
        * Format: date-time
        * @example 2026-11-20T22:46:52.123Z
@@ -1320,6 +1354,23 @@ export interface components {
           readonly error?: unknown;
         };
       };
+      readonly override?: {
+        readonly requested_by: string;
+        readonly reason: string;
+        readonly incident_ticket: string;
+        /**
+         * Format: date-time
+         * @example 2026-11-20T22:46:52.123Z
+         */
+        readonly requested_at: string;
+        readonly revision: number;
+        readonly apply_immediately: boolean;
+      };
+      readonly queue?: readonly {
+          readonly resource_type: string;
+          readonly resource_id: string;
+          readonly queue_position: number;
+        }[];
       /**
        * Format: date-time
        * @example 2026-11-20T22:46:52.123Z
@@ -1407,6 +1458,23 @@ export interface components {
           readonly error?: unknown;
         };
       };
+      readonly override?: {
+        readonly requested_by: string;
+        readonly reason: string;
+        readonly incident_ticket: string;
+        /**
+         * Format: date-time
+         * @example 2026-11-20T22:46:52.123Z
+         */
+        readonly requested_at: string;
+        readonly revision: number;
+        readonly apply_immediately: boolean;
+      };
+      readonly queue: readonly {
+          readonly resource_type: string;
+          readonly resource_id: string;
+          readonly queue_position: number;
+        }[];
       /**
        * Format: date-time
        * @example 2026-11-20T22:46:52.123Z
@@ -1414,11 +1482,6 @@ export interface components {
       readonly retry_at?: string;
       /** Format: uuid */
       readonly resubmitted_from?: string;
-      readonly queue: readonly {
-          readonly resource_type: string;
-          readonly resource_id: string;
-          readonly queue_position: number;
-        }[];
     };
     readonly ApplyTask: {
       readonly agent_id?: string;
