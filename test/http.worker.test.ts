@@ -27,6 +27,9 @@ describe("the error envelope", () => {
     expect(users.headers.get("Allow")).toBe("GET, POST");
     expect((await root.delete("/users/ada")).headers.get("Allow")).toBe("GET, PATCH");
     expect((await root.post("/healthz")).headers.get("Allow")).toBe("GET");
+    const claim = await root.get("/tasks/claim");
+    expectFailure(claim, "METHOD_NOT_ALLOWED");
+    expect(claim.headers.get("Allow")).toBe("POST");
   });
 
   it("echoes the caller's request id if it is a UUID, in the trail too, and makes one otherwise", async () => {

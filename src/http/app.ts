@@ -92,12 +92,11 @@ function unexpected(thrown: unknown) {
 
 /** 404, or 405 when the path exists under other methods. */
 function notFound(c: Context<AppEnv>, app: App): Response {
-  const path = c.req.path.split("/");
-  const methods = new Set(
-    app.routes
-      .filter((route) => route.method !== "ALL" && fits(route.path.split("/"), path))
-      .map((route) => route.method.toUpperCase()),
-  );
+  const { path } = c.req;
+  const routes = app.routes.filter(({ method }) => method !== "ALL");
+  const itself = routes.filter((route) => route.path === path);
+  const there = itself.length > 0 ? itself : routes.filter((route) => fits(route.path.split("/"), path.split("/")));
+  const methods = new Set(there.map(({ method }) => method.toUpperCase()));
   if (methods.size === 0) {
     return envelope(fail("NOT_FOUND", `there is nothing at ${c.req.path}`).error, c.get("requestId"));
   }
