@@ -47,13 +47,11 @@ export class Conformity {
 
   #operation(method: string, path: string): Operation | undefined {
     const parts = path.split("/");
-    const fitting = Object.keys(this.#document.paths)
+    const [fitting] = Object.keys(this.#document.paths)
       .filter((template) => fits(template.split("/"), parts))
       // As routes do: what is spelled out goes before what is a parameter.
       .sort((a, b) => a.split("{").length - b.split("{").length);
-    return fitting
-      .map((template) => this.#document.paths[template]?.[method.toLowerCase()])
-      .find((found) => found !== undefined);
+    return fitting === undefined ? undefined : this.#document.paths[fitting]?.[method.toLowerCase()];
   }
 
   #compiled(schema: object): z.ZodType {
