@@ -22,6 +22,8 @@ export interface Request extends ApprovalRequest {
   readonly escalated_from?: { readonly request_id: string; readonly reviewer_id: string };
   /** whose approval meets its part too (approvals/delegation.ts) */
   readonly follows?: readonly string[];
+  /** whose required reviewer the owner of this part is (approvals/qualification.ts) */
+  readonly named_by?: readonly string[];
 }
 
 export interface Execution {
@@ -223,6 +225,7 @@ export function requestView({
   timeout_seconds: _t,
   escalated_from: _e,
   follows: _f,
+  named_by: _n,
   ...request
 }: Request): ApprovalRequest {
   return request;
