@@ -891,6 +891,23 @@ export interface components {
           readonly error?: unknown;
         };
       };
+      readonly override?: {
+        readonly requested_by: string;
+        readonly reason: string;
+        readonly incident_ticket: string;
+        /**
+         * Format: date-time
+         * @example 2026-11-20T22:46:52.123Z
+         */
+        readonly requested_at: string;
+        readonly revision: number;
+        readonly apply_immediately: boolean;
+      };
+      readonly queue?: readonly {
+          readonly resource_type: string;
+          readonly resource_id: string;
+          readonly queue_position: number;
+        }[];
       /**
        * Format: date-time
        * @example 2026-11-20T22:46:52.123Z
@@ -1164,6 +1181,23 @@ export interface components {
           readonly error?: unknown;
         };
       };
+      readonly override?: {
+        readonly requested_by: string;
+        readonly reason: string;
+        readonly incident_ticket: string;
+        /**
+         * Format: date-time
+         * @example 2026-11-20T22:46:52.123Z
+         */
+        readonly requested_at: string;
+        readonly revision: number;
+        readonly apply_immediately: boolean;
+      };
+      readonly queue?: readonly {
+          readonly resource_type: string;
+          readonly resource_id: string;
+          readonly queue_position: number;
+        }[];
       /**
        * Format: date-time
        * @example 2026-11-20T22:46:52.123Z
@@ -1441,6 +1475,23 @@ export interface components {
           readonly error?: unknown;
         };
       };
+      readonly override?: {
+        readonly requested_by: string;
+        readonly reason: string;
+        readonly incident_ticket: string;
+        /**
+         * Format: date-time
+         * @example 2026-11-20T22:46:52.123Z
+         */
+        readonly requested_at: string;
+        readonly revision: number;
+        readonly apply_immediately: boolean;
+      };
+      readonly queue?: readonly {
+          readonly resource_type: string;
+          readonly resource_id: string;
+          readonly queue_position: number;
+        }[];
       /**
        * Format: date-time
        * @example 2026-11-20T22:46:52.123Z
@@ -1528,6 +1579,23 @@ export interface components {
           readonly error?: unknown;
         };
       };
+      readonly override?: {
+        readonly requested_by: string;
+        readonly reason: string;
+        readonly incident_ticket: string;
+        /**
+         * Format: date-time
+         * @example 2026-11-20T22:46:52.123Z
+         */
+        readonly requested_at: string;
+        readonly revision: number;
+        readonly apply_immediately: boolean;
+      };
+      readonly queue: readonly {
+          readonly resource_type: string;
+          readonly resource_id: string;
+          readonly queue_position: number;
+        }[];
       /**
        * Format: date-time
        * @example 2026-11-20T22:46:52.123Z
@@ -1535,11 +1603,6 @@ export interface components {
       readonly retry_at?: string;
       /** Format: uuid */
       readonly resubmitted_from?: string;
-      readonly queue: readonly {
-          readonly resource_type: string;
-          readonly resource_id: string;
-          readonly queue_position: number;
-        }[];
     };
     /**
      * @example {

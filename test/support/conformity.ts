@@ -72,12 +72,10 @@ export class Conformity {
     const concrete = this.#document.paths[path];
     if (concrete !== undefined) return concrete[method.toLowerCase()];
     const parts = path.split("/");
-    const fitting = Object.keys(this.#document.paths)
+    const [fitting] = Object.keys(this.#document.paths)
       .filter((template) => fits(template.split("/"), parts))
       .sort((a, b) => a.split("{").length - b.split("{").length);
-    return fitting
-      .map((template) => this.#document.paths[template]?.[method.toLowerCase()])
-      .find((found) => found !== undefined);
+    return fitting === undefined ? undefined : this.#document.paths[fitting]?.[method.toLowerCase()];
   }
 
   #compiled(schema: object): z.ZodType {
