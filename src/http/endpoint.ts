@@ -58,8 +58,8 @@ export function endpoint<
   app.on(spec.method.toUpperCase(), path, async (c) => {
     c.set("route", spec.path);
     const principal = await admit(c, spec, spec.method !== "get", spec.unlimited ?? false);
-    const { text, value } = spec.body === undefined ? { text: "", value: {} } : await readBody(c.req.raw);
-    const body = spec.body === undefined ? {} : validate(spec.body, value, "body");
+    const { text, value } = spec.method === "get" ? { text: "", value: {} } : await readBody(c.req.raw);
+    const body = validate(spec.body ?? emptyObject, value, "body");
     const query = readQuery(c.req.url, spec.query);
     const params = spec.params === undefined ? {} : validate(spec.params, c.req.param(), "path");
     const caller = callerOf(c, principal, spec, text);
