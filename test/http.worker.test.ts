@@ -125,6 +125,14 @@ describe("a request body", () => {
     expect(String((await refusedFor(body))?.field)).toMatch(new RegExp(`^${field}`));
   });
 
+  it("is refused where a route takes none, as anywhere: nothing that was sent is passed over in silence", async () => {
+    const refused = expectFailure(await root.post("/ws/tickets", '{"ttl":5}'), "VALIDATION_ERROR");
+    expect(refused.details).toMatchObject({ field: "ttl", issue: "is not a known field" });
+    expectFailure(await root.post("/ws/tickets", "[]"), "VALIDATION_ERROR");
+    expectFailure(await root.post("/ws/tickets", "{"), "MALFORMED_JSON");
+    expect((await root.post("/ws/tickets", "{}")).status).toBe(201);
+  });
+
   it("is told every issue at once", async () => {
     const details = await refusedFor('{"id":"B B","name":"","roles":[" "],"x":1}');
     const named = ["id", "name", "roles.0", "x"].map((field) => expect.objectContaining({ field }));

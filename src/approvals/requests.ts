@@ -87,8 +87,11 @@ export function closeRequest(task: TaskRecord, id: string, status: ApprovalStatu
   };
 }
 
+/** How a review ended for those who did not answer; SUPERSEDED: it began anew, with another revision. */
+export type ReviewOutcome = "APPROVED" | "REJECTED" | "CHANGES_REQUESTED" | "CANCELLED" | "SUPERSEDED";
+
 /** Closes whatever is still open: the task left REVIEWING, or its revision is over. */
-export function supersedeOpen(task: TaskRecord, outcome: string): RequestChange {
+export function supersedeOpen(task: TaskRecord, outcome: ReviewOutcome): RequestChange {
   const open = task.requests.filter(({ status }) => status === "PENDING");
   const closed = open.map((request): Request => ({ ...request, status: "SUPERSEDED" }));
   return {

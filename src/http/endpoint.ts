@@ -55,13 +55,12 @@ export function endpoint<
 ): void {
   describeEndpoint(app, spec);
   const path = spec.path.replaceAll(/\{(\w+)\}/g, ":$1");
-  // What a POST without fields is sent is not passed over either.
-  const schema = spec.body ?? (spec.method === "post" ? emptyObject : undefined);
   app.on(spec.method.toUpperCase(), path, async (c) => {
     c.set("route", spec.path);
     const principal = await admit(c, spec, spec.method !== "get", spec.unlimited ?? false);
-    const { text, value } = schema === undefined ? { text: "", value: {} } : await readBody(c.req.raw);
-    const body = schema === undefined ? {} : validate(schema, value, "body");
+    // What is sent to a route without fields is not passed over either.
+    const { text, value } = spec.method === "get" ? { text: "", value: {} } : await readBody(c.req.raw);
+    const body = validate(spec.body ?? emptyObject, value, "body");
     const query = readQuery(c.req.url, spec.query);
     const params = spec.params === undefined ? {} : validate(spec.params, c.req.param(), "path");
     const caller = callerOf(c, principal, spec, text);

@@ -104,10 +104,10 @@ function answers(
   );
 }
 
-function errors(spec: { method: string; body?: unknown; errors?: readonly ErrorCode[] }) {
+function errors(spec: { method: string; errors?: readonly ErrorCode[] }) {
   const codes = new Set([
     ...COMMON,
-    ...(spec.body === undefined && spec.method !== "post" ? [] : WITH_BODY),
+    ...(spec.method === "get" ? [] : WITH_BODY),
     ...(spec.method === "post" ? IDEMPOTENT : []),
     ...(spec.errors ?? []),
   ]);
