@@ -6,6 +6,7 @@
 import type { ActorApi } from "../actor/actor.ts";
 import type { Caller } from "../actor/caller.ts";
 import { type Commit, housekeeper } from "../actor/commit.ts";
+import { giveWay } from "../actor/give-way.ts";
 import { type ChainedEntry, canonicalJson, GENESIS, type Happening, linkHash } from "../actor/journal.ts";
 import type { Shipment } from "../actor/ledger-api.ts";
 import { actorOf } from "../actor/remote.ts";
@@ -94,6 +95,7 @@ export class Rebuild {
         if (!(await this.#core.flush())) return this.#later();
         if (state.copied === null) await this.#nextPage(state);
         else await this.#nextCopies(state, state.copied);
+        await giveWay();
       } catch (thrown) {
         log("error", "rebuild.held_up", { cause: causeOf(thrown) });
         return this.#later();
