@@ -2,7 +2,7 @@ import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { chain } from "../src/audit/chain.fixture.ts";
-import { type Dump, dump, lose, pastTriggers } from "./support/database.ts";
+import { type Dump, dump, lose, pastTriggers, totals } from "./support/database.ts";
 import { crash, databaseWith, failingDatabase, giveDatabase, inLedger } from "./support/ledger.ts";
 import {
   as,
@@ -101,6 +101,9 @@ describe("POST /admin/rebuild", () => {
     expect(result).toMatchObject({ chains, done: chains, shortened: 0, failed: 0 });
     expect(await told(stage)).toEqual(before);
     await stage.expectVerified("config", `resource:${WEB}`, "agent:robo");
+    // The rows were lost behind the back of what keeps the totals.
+    const { kept, counted } = await totals(stage.workspace);
+    expect(kept).toEqual(counted);
     // The tokens are those that people have.
     expect((await stage.root.get("/users/alice")).status).toBe(200);
   });
