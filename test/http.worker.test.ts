@@ -27,6 +27,10 @@ describe("the error envelope", () => {
     expect(users.headers.get("Allow")).toBe("GET, POST");
     expect((await root.delete("/users/ada")).headers.get("Allow")).toBe("GET, PATCH");
     expect((await root.post("/healthz")).headers.get("Allow")).toBe("GET");
+    for (const answer of [await root.get("/locks/acquire"), await root.delete("/tasks/claim")]) {
+      expectFailure(answer, "METHOD_NOT_ALLOWED");
+      expect(answer.headers.get("Allow")).toBe("POST");
+    }
   });
 
   it("echoes the caller's request id if it is a UUID, in the trail too, and makes one otherwise", async () => {
@@ -122,7 +126,7 @@ describe("a request body", () => {
   });
 
   it("is told every issue at once", async () => {
-    const details = await refusedFor('{"id":"B B","name":"","roles":["R!"],"x":1}');
+    const details = await refusedFor('{"id":"B B","name":"","roles":[" "],"x":1}');
     const named = ["id", "name", "roles.0", "x"].map((field) => expect.objectContaining({ field }));
     expect(details?.issues).toHaveLength(4);
     expect(details?.issues).toEqual(expect.arrayContaining(named));

@@ -262,7 +262,10 @@ export interface paths {
     get: operations["getLocksGraph"];
   };
   "/locks/acquire": {
-    /** Take a lock, queue for it, or try */
+    /**
+     * Take a lock, queue for it, or try
+     * @description 201: granted as asked. 202: queued; so is the upgrade of a shared lease, which is `held` and shared until its `upgrade_pending` is gone.
+     */
     post: operations["postLocksAcquire"];
   };
   "/locks/acquire-all": {
@@ -888,6 +891,23 @@ export interface components {
           readonly error?: unknown;
         };
       };
+      readonly override?: {
+        readonly requested_by: string;
+        readonly reason: string;
+        readonly incident_ticket: string;
+        /**
+         * Format: date-time
+         * @example 2026-11-20T22:46:52.123Z
+         */
+        readonly requested_at: string;
+        readonly revision: number;
+        readonly apply_immediately: boolean;
+      };
+      readonly queue?: readonly {
+          readonly resource_type: string;
+          readonly resource_id: string;
+          readonly queue_position: number;
+        }[];
       /**
        * Format: date-time
        * @example 2026-11-20T22:46:52.123Z
@@ -1161,6 +1181,23 @@ export interface components {
           readonly error?: unknown;
         };
       };
+      readonly override?: {
+        readonly requested_by: string;
+        readonly reason: string;
+        readonly incident_ticket: string;
+        /**
+         * Format: date-time
+         * @example 2026-11-20T22:46:52.123Z
+         */
+        readonly requested_at: string;
+        readonly revision: number;
+        readonly apply_immediately: boolean;
+      };
+      readonly queue?: readonly {
+          readonly resource_type: string;
+          readonly resource_id: string;
+          readonly queue_position: number;
+        }[];
       /**
        * Format: date-time
        * @example 2026-11-20T22:46:52.123Z
@@ -1438,6 +1475,23 @@ export interface components {
           readonly error?: unknown;
         };
       };
+      readonly override?: {
+        readonly requested_by: string;
+        readonly reason: string;
+        readonly incident_ticket: string;
+        /**
+         * Format: date-time
+         * @example 2026-11-20T22:46:52.123Z
+         */
+        readonly requested_at: string;
+        readonly revision: number;
+        readonly apply_immediately: boolean;
+      };
+      readonly queue?: readonly {
+          readonly resource_type: string;
+          readonly resource_id: string;
+          readonly queue_position: number;
+        }[];
       /**
        * Format: date-time
        * @example 2026-11-20T22:46:52.123Z
@@ -1525,6 +1579,23 @@ export interface components {
           readonly error?: unknown;
         };
       };
+      readonly override?: {
+        readonly requested_by: string;
+        readonly reason: string;
+        readonly incident_ticket: string;
+        /**
+         * Format: date-time
+         * @example 2026-11-20T22:46:52.123Z
+         */
+        readonly requested_at: string;
+        readonly revision: number;
+        readonly apply_immediately: boolean;
+      };
+      readonly queue: readonly {
+          readonly resource_type: string;
+          readonly resource_id: string;
+          readonly queue_position: number;
+        }[];
       /**
        * Format: date-time
        * @example 2026-11-20T22:46:52.123Z
@@ -1532,11 +1603,6 @@ export interface components {
       readonly retry_at?: string;
       /** Format: uuid */
       readonly resubmitted_from?: string;
-      readonly queue: readonly {
-          readonly resource_type: string;
-          readonly resource_id: string;
-          readonly queue_position: number;
-        }[];
     };
     /**
      * @example {
@@ -3953,7 +4019,10 @@ export interface operations {
       };
     };
   };
-  /** Take a lock, queue for it, or try */
+  /**
+   * Take a lock, queue for it, or try
+   * @description 201: granted as asked. 202: queued; so is the upgrade of a shared lease, which is `held` and shared until its `upgrade_pending` is gone.
+   */
   postLocksAcquire: {
     readonly requestBody: {
       readonly content: {

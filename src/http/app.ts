@@ -72,14 +72,12 @@ function unexpected(thrown: unknown) {
   return fail("INTERNAL_ERROR", "this is our fault; the request id names it in our logs").error;
 }
 
-/** 404, or 405 when the path exists under other methods. */
+/** 404, or 405 when the path exists under other methods: as it is declared itself, else by the patterns that it fits. */
 function notFound(c: Context<AppEnv>, app: App): Response {
   const path = c.req.path.split("/");
-  const methods = new Set(
-    app.routes
-      .filter((route) => route.method !== "ALL" && fits(route.path.split("/"), path))
-      .map((route) => route.method.toUpperCase()),
-  );
+  const there = app.routes.filter((route) => route.method !== "ALL" && fits(route.path.split("/"), path));
+  const itself = there.filter((route) => route.path === c.req.path);
+  const methods = new Set((itself.length > 0 ? itself : there).map((route) => route.method.toUpperCase()));
   if (methods.size === 0) {
     return envelope(fail("NOT_FOUND", `there is nothing at ${c.req.path}`).error, c.get("requestId"));
   }

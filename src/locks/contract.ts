@@ -115,7 +115,8 @@ export const VerifyInput = z.lazy(() =>
     .strictObject({
       resource_type: LockKind,
       resource_id: LockedId,
-      fencing_token: z.number().int().min(1),
+      /** 0 was handed out to nobody: a storage system that saw no write yet may ask with it. */
+      fencing_token: z.number().int().min(0),
     })
     .openapi("VerifyToken", {
       example: { resource_type: "resource", resource_id: "database:prod/orders", fencing_token: 7 },

@@ -22,6 +22,7 @@ import {
 } from "./contract.ts";
 import { ListLocks, listLocks } from "./list-locks.ts";
 import type { LockApi } from "./lock-api.ts";
+import { isPending } from "./lock-view.ts";
 import { lockKey } from "./wanted-locks.ts";
 
 const tag = "Locks";
@@ -57,11 +58,23 @@ export function lockRoutes(app: App): void {
       path: "/locks/acquire",
       tag,
       summary: "Take a lock, queue for it, or try",
+      description:
+        "201: granted as asked. 202: queued; so is the upgrade of a shared lease, which is `held` and shared until its `upgrade_pending` " +
+        "is gone.",
       access,
       body: AcquireInput,
       headers: { Prefer: "wait=N holds the request open until grant, deadlock or N seconds (at most 60)" },
       answers: { 201: Lock, 202: Lock },
-      errors: ["RESOURCE_LOCKED", "DEADLOCK_DETECTED", "QUEUE_FULL", "TASK_NOT_FOUND", "AGENT_NOT_FOUND"],
+      // A request that is held open tells how its claim ended, whatever ended it.
+      errors: [
+        "RESOURCE_LOCKED",
+        "DEADLOCK_DETECTED",
+        "QUEUE_FULL",
+        "LOCK_NOT_FOUND",
+        "LOCK_EXPIRED",
+        "TASK_NOT_FOUND",
+        "AGENT_NOT_FOUND",
+      ],
     },
     async ({ env, caller, body, header }) => {
       const hold = holdSeconds(header("Prefer"));
@@ -79,7 +92,8 @@ export function lockRoutes(app: App): void {
       const lock = unwrap(result);
       const applied = hold > 0 ? { "Preference-Applied": `wait=${hold}` } : {};
       const headers = { ...replayHeader(result), ...applied };
-      return { status: lock.status === "held" ? 201 : 202, body: lock, headers };
+      // Whoever asked for what it has got it, though it waits for more.
+      return { status: lock.reentrant || !isPending(lock) ? 201 : 202, body: lock, headers };
     },
   );
 
@@ -156,8 +170,11 @@ export function lockRoutes(app: App): void {
       if (body.force) unwrap(mayCall(await authenticate(request, env, ADMIN, after), ADMIN));
       else unwrap(mayCall(principal, access));
       const { address, kind, member } = lockId(body.lock_id);
-      const force = body.force ? { reason: body.reason ?? "" } : null;
-      const result = await actorAt<LockApi>(env, caller.workspace, kind, address).release(caller, member, force);
+      const { force, reason } = body;
+      const result = await actorAt<LockApi>(env, caller.workspace, kind, address).release(caller, member, {
+        force,
+        reason,
+      });
       unwrap(result);
       return { status: 204, headers: replayHeader(result) };
     },

@@ -1,6 +1,7 @@
 /** Wire schemas of the task itself and of the bodies of its routes (03-tasks-and-approvals). */
 import { Command } from "../agents/commands.ts";
 import { ApprovalRequest, Requirement } from "../approvals/contract.ts";
+import { OpenOverride } from "../approvals/override-contract.ts";
 import { Lease } from "../locks/contract.ts";
 import { JsonObject, Slug, Timestamp } from "../wire.ts";
 import { z } from "../zod.ts";
@@ -8,6 +9,12 @@ import { MAX_CONFIG_BYTES, MetadataInput, Preview, Risk, TaskConfig, TaskMetadat
 
 export const DecisionAction = z.enum(["approve", "reject", "request_changes"]);
 export type DecisionAction = z.infer<typeof DecisionAction>;
+
+const WaitedFor = z.strictObject({
+  resource_type: z.string(),
+  resource_id: z.string(),
+  queue_position: z.number().int(),
+});
 
 export const Task = z.lazy(() =>
   z
@@ -58,6 +65,10 @@ export const Task = z.lazy(() =>
             .optional(),
         })
         .optional(),
+      /** asked for by one admin, and not yet confirmed by another */
+      override: OpenOverride.optional(),
+      /** the lock that an apply waits for */
+      queue: z.array(WaitedFor).optional(),
       retry_at: Timestamp.optional(),
       resubmitted_from: z.uuid().optional(),
     })
@@ -180,9 +191,7 @@ export const Queued = z.lazy(() =>
   z
     .strictObject({
       ...Task.unwrap().shape,
-      queue: z.array(
-        z.strictObject({ resource_type: z.string(), resource_id: z.string(), queue_position: z.number().int() }),
-      ),
+      queue: z.array(WaitedFor),
     })
     .openapi("QueuedApply"),
 );

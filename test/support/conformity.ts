@@ -68,14 +68,14 @@ export class Conformity {
   }
 
   #operation(method: string, path: string): Operation | undefined {
+    // As routes do: what is spelled out goes before what is a parameter, and a path that is all spelled out is no other's.
+    const concrete = this.#document.paths[path];
+    if (concrete !== undefined) return concrete[method.toLowerCase()];
     const parts = path.split("/");
-    const fitting = Object.keys(this.#document.paths)
+    const [fitting] = Object.keys(this.#document.paths)
       .filter((template) => fits(template.split("/"), parts))
-      // As routes do: what is spelled out goes before what is a parameter.
       .sort((a, b) => a.split("{").length - b.split("{").length);
-    return fitting
-      .map((template) => this.#document.paths[template]?.[method.toLowerCase()])
-      .find((found) => found !== undefined);
+    return fitting === undefined ? undefined : this.#document.paths[fitting]?.[method.toLowerCase()];
   }
 
   #compiled(schema: object): z.ZodType {
