@@ -42,7 +42,10 @@ export async function releaseLeases(env: Env, caller: Caller, agentId: string, b
   const leases = results.flatMap(({ id }) => parseId(id) ?? []);
   await Promise.all(
     leases.map(({ kind, address, member }) =>
-      actorAt<LockApi>(env, workspace, kind, address).release(caller, member, { reason: "its agent was deleted" }),
+      actorAt<LockApi>(env, workspace, kind, address).release(caller, member, {
+        force: true,
+        reason: "its agent was deleted",
+      }),
     ),
   );
 }
