@@ -4063,6 +4063,7 @@ export interface operations {
   getChannelsChannelEvents: {
     parameters: {
       query?: {
+        /** @description default: all that is kept */
         after?: number;
         limit?: number;
         wait?: number;
