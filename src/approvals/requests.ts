@@ -35,6 +35,8 @@ export function openRequests(
   const usual = PRIORITY[task.risk.level];
   const opened = asked.map((part) => {
     const { reviewer, policy_ids, timeout_seconds, delegated, follows, skipped } = part;
+    const naming = task.requirements.filter(({ required_reviewers }) => required_reviewers.includes(reviewer.id));
+    const named_by = naming.map(({ policy_id }) => policy_id);
     const request = (person: Reviewer): Request => ({
       id: mint(),
       task_id: task.id,
@@ -48,6 +50,7 @@ export function openRequests(
       created_at: new Date(now).toISOString(),
       policy_ids,
       timeout_seconds,
+      ...(named_by.length > 0 && { named_by }),
     });
     const noted = skipped === undefined ? {} : { skipped_delegations: skipped };
     if (delegated === undefined) {
