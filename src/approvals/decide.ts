@@ -161,7 +161,7 @@ export function leaveReview(
   now: number,
 ): Transition {
   const at = timestamp(now);
-  const closed = supersedeOpen(from, to);
+  const closed = supersedeOpen(from, to === "DRAFT" ? "CHANGES_REQUESTED" : to);
   const task: TaskRecord = {
     ...from,
     state: to,

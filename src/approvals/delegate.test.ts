@@ -199,6 +199,19 @@ describe("policies at submit", () => {
     expect(done(answering(reviewing({ facts }), bob)).task.state).toBe("APPROVED");
   });
 
+  test("leave a required reviewer the right to count, when whom they follow has filled their seat", () => {
+    const follow = [delegation("ann", "bob", { mode: "follow" })];
+    const policies = [
+      policy("two", { min_approvers: 2, required_roles: ["none"], required_reviewers: ["ann", "bob"] }),
+    ];
+    const byBob = done(answering(reviewing({ facts: { delegations: follow, policies } }), bob)).task;
+    expect(byBob).toMatchObject({ state: "REVIEWING", requirements: [{ approved_by: ["bob"] }] });
+    expect(done(answering(byBob, ann)).task.state).toBe("APPROVED");
+    const passed = done(delegating(byBob, ann, "dan")).task;
+    const back = done(delegating(passed, dan, "ann")).task;
+    expect(done(answering(back, ann)).task.state).toBe("APPROVED");
+  });
+
   test("do not let an admin meet a follower's part who is not asked, but answers for somebody else", () => {
     const follow = [delegation("ann", "adm", { mode: "follow" })];
     const reviewers = [reviewer("ann"), reviewer("cid"), { ...reviewer("adm"), roles: ["admin"] }];

@@ -30,7 +30,7 @@ export function expire(before: TaskRecord, now: number): Transition | null {
   const expired = openRequestsOf(before)
     .filter((request) => dueAt(request) <= now && unmetBy(before, request).length > 0)
     .map((request): Request => ({ ...request, status: "EXPIRED" }));
-  const rest = supersedeOpen(withRequests(before, ...expired), "cancelled");
+  const rest = supersedeOpen(withRequests(before, ...expired), "CANCELLED");
   const at = timestamp(now);
   const task: TaskRecord = {
     ...before,

@@ -5,13 +5,8 @@ import type { Turn } from "../tasks/drafting.ts";
 import { allows, invalidState, type Override, type TaskRecord, timestamp } from "../tasks/task.ts";
 import { happened, type Transition } from "../tasks/transition.ts";
 import { leaveReview } from "./decide.ts";
+import { openOverride } from "./open-override.ts";
 import type { OverrideInput } from "./override-contract.ts";
-
-/** The override that waits for its second admin; none once an edit or a quorum went ahead of it. */
-export function openOverride({ state, revision, override }: TaskRecord): Override | undefined {
-  const waits = state === "REVIEWING" && override?.revision === revision && override.confirmed_by === undefined;
-  return waits ? override : undefined;
-}
 
 /** Whether this revision is applied whether or not it drifted: an override said so, and was confirmed. */
 export function skipsDrift({ revision, override }: TaskRecord): boolean {

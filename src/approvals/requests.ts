@@ -35,6 +35,8 @@ export function openRequests(
   const usual = PRIORITY[task.risk.level];
   const opened = asked.map((part) => {
     const { reviewer, policy_ids, timeout_seconds, delegated, follows, skipped } = part;
+    const naming = task.requirements.filter(({ required_reviewers }) => required_reviewers.includes(reviewer.id));
+    const named_by = naming.map(({ policy_id }) => policy_id);
     const request = (person: Reviewer): Request => ({
       id: mint(),
       task_id: task.id,
@@ -48,6 +50,7 @@ export function openRequests(
       created_at: new Date(now).toISOString(),
       policy_ids,
       timeout_seconds,
+      ...(named_by.length > 0 && { named_by }),
     });
     const noted = skipped === undefined ? {} : { skipped_delegations: skipped };
     if (delegated === undefined) {
@@ -84,8 +87,11 @@ export function closeRequest(task: TaskRecord, id: string, status: ApprovalStatu
   };
 }
 
+/** How a review ended for those who did not answer; SUPERSEDED: it began anew, with another revision. */
+export type ReviewOutcome = "APPROVED" | "REJECTED" | "CHANGES_REQUESTED" | "CANCELLED" | "SUPERSEDED";
+
 /** Closes whatever is still open: the task left REVIEWING, or its revision is over. */
-export function supersedeOpen(task: TaskRecord, outcome: string): RequestChange {
+export function supersedeOpen(task: TaskRecord, outcome: ReviewOutcome): RequestChange {
   const open = task.requests.filter(({ status }) => status === "PENDING");
   const closed = open.map((request): Request => ({ ...request, status: "SUPERSEDED" }));
   return {

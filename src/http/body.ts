@@ -15,10 +15,10 @@ export interface ReadBody {
   readonly value: unknown;
 }
 
-/** The parsed body; an empty one is `{}`. Ends the request with 400, 413 or 415. */
+/** The parsed body; an empty one is `{}`, to an Idempotency-Key too. Ends the request with 400, 413 or 415. */
 export async function readBody(request: Request): Promise<ReadBody> {
   const text = await readText(request);
-  if (text.trim() === "") return { text: "", value: {} };
+  if (text.trim() === "") return { text: "{}", value: {} };
   const type = request.headers.get("Content-Type");
   if (type === null || !JSON_TYPE.test(type)) {
     refuse("UNSUPPORTED_MEDIA_TYPE", "send the body as application/json");

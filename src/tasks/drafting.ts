@@ -117,7 +117,7 @@ export function edit(
   if (before.state === "DRAFT") return ok({ task: edited, happenings: [updated], effects: [] });
   const preview = checkPreview(edited, { force: false, skip_preview: false }, turn.caller);
   if (!preview.ok) return preview;
-  const closed = supersedeOpen(before, "edited");
+  const closed = supersedeOpen(before, "SUPERSEDED");
   const review = startReview({ ...edited, requests: closed.requests }, assessment, facts, [], turn);
   if (!review.ok) return review;
   const { task, happenings, effects } = review.value;
@@ -235,7 +235,7 @@ export function cancel(before: TaskRecord, reason: string | undefined, { caller,
   }
   const allowed = allows(before, "cancel");
   if (!allowed.ok) return allowed;
-  const closed = supersedeOpen(before, "cancelled");
+  const closed = supersedeOpen(before, "CANCELLED");
   const { saga, retry_at: _, ...rest } = before;
   const at = timestamp(now);
   const task: TaskRecord = {
