@@ -13,7 +13,7 @@ import { Event } from "./contract.ts";
 import { eventStream, HEARTBEAT_MS } from "./event-stream.ts";
 import { holderOf } from "./holder.ts";
 import { presentHolder } from "./present-holder.ts";
-import { type Publisher, publisherAt } from "./publishers.ts";
+import { type Publisher, publisherAt, replayed } from "./publishers.ts";
 import { TicketQuery, ticketPrincipal } from "./socket-routes.ts";
 
 const tag = "Realtime";
@@ -94,7 +94,7 @@ export function channelRoutes(app: App): void {
         channel,
         after: last ?? head,
         next: async (after) => {
-          const page = await actor.events(key, { channel, after, limit: PAGE, wait_ms: HEARTBEAT_MS });
+          const page = await replayed({ key, actor }, { channel, after, limit: PAGE, wait_ms: HEARTBEAT_MS });
           return page.ok ? page.value : null;
         },
         allowed: trust(env, principal, text),
