@@ -269,10 +269,15 @@ describe("POST /locks/downgrade", () => {
     expect(ok<Lock>(await waiting, 201)).toMatchObject({ id: claim.id, mode: "shared", status: "held" });
   });
 
-  it("has no meaning for permits, which have no modes", async () => {
-    const { a } = await agents();
-    const permit = await held(a, { resource_type: "agent", resource_id: "a" });
-    expect(ok(await downgrade(a, permit))).toMatchObject({ id: permit.id, mode: "exclusive", fencing_token: 1 });
+  it("has no meaning for permits, which have no modes, and for tasks, which have one", async () => {
+    const { stage, a } = await agents();
+    const { id } = await stage.draft(await stage.user("alice", "author"));
+    for (const one of [
+      await held(a, { resource_type: "agent", resource_id: "a" }),
+      await held(a, { resource_type: "task", resource_id: id }),
+    ]) {
+      expect(ok(await downgrade(a, one))).toEqual(one);
+    }
   });
 
   it("is the holder's alone: 403 for others and admins, 404 for what has ended, 400 for no id", async () => {

@@ -2,11 +2,10 @@
 import type { Happening } from "../actor/journal.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
 import { readyEffects } from "../tasks/dispatch-api.ts";
-import type { Turn } from "../tasks/drafting.ts";
 import { sameJson } from "../tasks/stable-json.ts";
 import { allows, type Decision, type Request, type TaskRecord, timestamp } from "../tasks/task.ts";
 import type { DecisionAction, RespondInput } from "../tasks/task-contract.ts";
-import { followedBy, happened, type Transition } from "../tasks/transition.ts";
+import { followedBy, happened, type Transition, type Turn } from "../tasks/transition.ts";
 import { requireApprovals } from "./additional-approvals.ts";
 import { delegate } from "./delegate.ts";
 import { mayDecide } from "./eligibility.ts";

@@ -1,9 +1,8 @@
 /** A reviewer hands their request to somebody else (03, "Approval requests": delegate). Pure. */
 import { fail, ok, type Result } from "../actor/result.ts";
-import type { Turn } from "../tasks/drafting.ts";
 import { type Request, type TaskRecord, timestamp } from "../tasks/task.ts";
 import type { RespondInput } from "../tasks/task-contract.ts";
-import type { Transition } from "../tasks/transition.ts";
+import type { Transition, Turn } from "../tasks/transition.ts";
 import { eligibleNominees, type Nominee, notEligible } from "./nominees.ts";
 import { openRequestsOf, ownerOf, tellInboxes, withRequests } from "./open-requests.ts";
 import { canBeMet } from "./quorum.ts";

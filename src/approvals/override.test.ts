@@ -22,8 +22,8 @@ import {
 } from "../tasks/task.fixture.ts";
 import { type TaskRecord, taskView } from "../tasks/task.ts";
 import { Task } from "../tasks/task-contract.ts";
-import { openOverride } from "./open-override.ts";
-import { confirmOverride, requestOverride, skipsDrift } from "./override.ts";
+import { openOverride, skipsDrift } from "./overridden.ts";
+import { confirmOverride, requestOverride } from "./override.ts";
 import { OverrideInput } from "./override-contract.ts";
 
 const boss = person("boss", "admin");

@@ -4390,6 +4390,7 @@ export interface operations {
   getChannelsChannelEvents: {
     parameters: {
       query?: {
+        /** @description default: all that is kept */
         after?: number;
         limit?: number;
         wait?: number;

@@ -17,18 +17,15 @@ export function eachBlocker(node: Node, visit: (to: Node, by: Wait | undefined) 
       return;
     case "wait":
       visit(node.session, undefined);
-      visit(node.lock.elsewhere.before(node.turn) ?? node.lock, undefined);
+      visit(node.ahead ?? node.lock, undefined);
       return;
     case "session":
       for (const wait of node.waits.values()) {
-        const { lock, turn } = wait;
-        if (wait.upgrade) {
-          for (const { session } of lock.holders.values()) if (session !== node) visit(session, wait);
+        if (!wait.upgrade) {
+          visit(aheadOf(wait) ?? wait.lock, wait);
           continue;
         }
-        const barrier = writerFor(wait);
-        const ahead = barrier && lock.elsewhere.before(barrier === wait ? turn : barrier.turn + 1);
-        visit(ahead ?? lock, wait);
+        for (const { session } of wait.lock.holders.values()) if (session !== node) visit(session, wait);
       }
   }
 }
@@ -48,8 +45,16 @@ export function eachBlocked(node: Node, visit: (from: Node, by: Wait | undefined
         if (lock.rank >= 0) visit(lock, undefined);
         for (const wait of lock.upgrades) if (wait.session !== node) visit(wait.session, wait);
       }
-      if (node.waits.size > 1) for (const wait of node.waits.values()) if (!wait.upgrade) visit(wait, undefined);
+      if (node.waits.size > 1) for (const wait of node.waits.values()) if (wait.rank >= 0) visit(wait, undefined);
   }
+}
+
+/** The nearest one in the `elsewhere` line that this queued claim waits for. */
+function aheadOf(wait: Wait): Wait | undefined {
+  const writer = writerFor(wait);
+  if (writer === undefined) return undefined;
+  if (writer !== wait) return wait.lock.elsewhere.before(writer.turn + 1);
+  return wait.session.waits.size > 1 ? wait.ahead : wait.lock.elsewhere.before(wait.turn);
 }
 
 /**
@@ -57,19 +62,18 @@ export function eachBlocked(node: Node, visit: (from: Node, by: Wait | undefined
  * one in the line, and the claims up to the first writer from there on, without those that no writer parts from this one.
  */
 function eachBehind(
-  { elsewhere, queue, writers }: LockNode,
+  { elsewhere, queue }: LockNode,
   wait: Wait | undefined,
   visit: (from: Node, by: Wait | undefined) => void,
 ): void {
-  const next = elsewhere.from(wait === undefined ? 0 : wait.turn + 1);
-  if (next !== undefined) visit(next, undefined);
-  const begin = wait === undefined ? 0 : writers.from(wait.turn)?.turn;
-  if (begin === undefined) return;
-  const end = next && writers.from(next.turn);
-  const visitOther = (other: Wait) => {
-    if (other !== wait) visit(other.session, other);
-  };
-  queue.each(visitOther, begin, end?.turn);
+  const next = wait === undefined ? elsewhere.from(0) : wait.behind;
+  // A wait is in order once somebody stands behind it.
+  if (next !== undefined && next.rank >= 0) visit(next, undefined);
+  const writer = wait && writerFrom(wait);
+  if (wait !== undefined && writer === undefined) return;
+  const begin = wait === undefined || writer === undefined ? 0 : Math.max(wait.turn + 1, writer.turn);
+  const end = next && writerFrom(next);
+  queue.each((other) => visit(other.session, other), begin, end?.turn);
   if (end !== undefined && end === next) visit(end.session, end);
 }
 
@@ -79,6 +83,11 @@ function eachBehind(
  */
 export function writerFor(wait: Wait): Wait | undefined {
   return wait.mode === "exclusive" ? wait : wait.lock.writers.before(wait.turn);
+}
+
+/** The first exclusive claim in the queue from this one on. */
+function writerFrom(wait: Wait): Wait | undefined {
+  return wait.mode === "exclusive" ? wait : wait.lock.writers.from(wait.turn);
 }
 
 /** Whether only the queue holds this claim up, not the mode of a holder: letting it in early breaks every cycle through it. */

@@ -74,7 +74,7 @@ export class Look {
   };
 
   #distanceOf(node: Node): number {
-    if (node.kind === "session" && !node.settled) return Number.NEGATIVE_INFINITY;
+    if (!node.settled) return Number.NEGATIVE_INFINITY;
     return this.#isAhead ? node.rank : -node.rank;
   }
 }

@@ -16,12 +16,18 @@ export interface Ranked<T> {
 /** The rank of a node that stands nowhere. */
 export const UNRANKED = -1;
 
-/** Ranks are whole numbers below this, so that sums of them are exact. */
-const RANKS = 2 ** 52;
-/** Between nodes at an end of the line. 2^27 of them fit before the line is numbered anew. */
-const STRIDE = 2 ** 24;
-/** A range of 2^i numbers is too dense with more than (2 / this)^i nodes: the greater, the rarer but larger the repairs. */
-const SPARSITY = 1.4;
+/**
+ * Ranks are whole numbers below this. So small ones stand in the node itself, on every engine's account of small; greater
+ * ones would each be fetched from elsewhere in memory, whenever two nodes are compared.
+ */
+const RANKS = 2 ** 30;
+/** Between nodes at an end of the line, as long as there is so much left. */
+const STRIDE = 2 ** 11;
+/**
+ * A range of 2^i numbers is too dense with more than (2 / this)^i nodes: the greater, the rarer but larger the repairs, and the
+ * fewer nodes fit in all: 1.3 million, ten times what an actor's memory holds.
+ */
+const SPARSITY = 1.25;
 
 export class Ranking<T extends Ranked<T>> {
   #lowest: T | undefined;
@@ -83,10 +89,10 @@ export class Ranking<T extends Ranked<T>> {
 function number<T extends Ranked<T>>(first: T, last: T, count: number): void {
   const room = (count + 1) * STRIDE;
   const [below, above] = [first.lower?.rank, last.upper?.rank];
-  const from = below ?? (above === undefined ? RANKS / 2 : above - room);
-  const to = above ?? from + room;
+  const from = below ?? (above === undefined ? RANKS / 2 : Math.max(-1, above - room));
+  const to = above ?? Math.min(RANKS, from + room);
   const gap = (to - from) / (count + 1);
-  if (gap >= 1 && from >= -1 && to <= RANKS) spread(first, last, from, gap);
+  if (gap >= 1) spread(first, last, from, gap);
   else makeRoom(first, last, count, below ?? to);
 }
 

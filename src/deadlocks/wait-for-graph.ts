@@ -6,8 +6,7 @@
  * A session goes on when all its claims are granted (AND): each of its waits counts.
  */
 import type { Session } from "../locks/lock-types.ts";
-import { type Hold, type LockNode, noPlace, type SessionNode, sessionKey, type Wait } from "./graph-node.ts";
-import { Line } from "./line.ts";
+import { type Hold, LockNode, SessionNode, sessionKey, Wait } from "./graph-node.ts";
 import { type Delta, type Holder, type Report, type Snapshot, type Waiter, worthOf } from "./snapshot.ts";
 import { WaitOrder } from "./wait-order.ts";
 
@@ -22,8 +21,6 @@ export interface Applied {
 /** A lock sends a snapshot every 30 s while contended: two may be lost, then it has to be asked. */
 export const SILENT_AFTER_MS = 65_000;
 const ASK_AGAIN_MS = 5_000;
-/** One list for all locks without upgrades: searches look at it often. */
-const NONE: readonly Wait[] = [];
 const NOBODY: ReadonlySet<SessionNode> = new Set();
 
 export class WaitForGraph {
@@ -117,12 +114,12 @@ export class WaitForGraph {
     // It may have been forgotten in between, as a session without leases and claims is.
     this.#sessions.set(sessionKey(session), session);
     const { claim, mode, since, priority } = waiter;
-    const wait: Wait = { kind: "wait", session, lock, claim, mode, since, priority, upgrade, turn, ...noPlace() };
+    const wait = new Wait({ session, lock, claim, mode, since, priority, upgrade, turn });
     if (lock.waits.size === 0) this.order.addLock(lock, session);
     lock.waits.set(claim, wait);
     session.waits.set(lock, wait);
     if (upgrade) lock.upgrades = [...lock.upgrades, wait];
-    else lock.queue.add(wait);
+    else this.#queue(wait);
     if (!upgrade && mode === "exclusive") lock.writers.add(wait);
     // A reader in the queue became a writer: those behind it now wait for the readers before it, too.
     const joined = upgrade || earlier === undefined || mode === "shared" ? [] : lock.elsewhere.allBefore(turn);
@@ -132,11 +129,21 @@ export class WaitForGraph {
     return joined.length === 0 ? [session] : [session, ...joined.map((ahead) => ahead.session)];
   }
 
+  #queue(wait: Wait): void {
+    const { queue } = wait.lock;
+    const ahead = queue.before(wait.turn);
+    const isElsewhere = ahead !== undefined && ahead.session.waits.size > 1;
+    if (isElsewhere && ahead.rank < 0) this.order.addWait(ahead);
+    queue.add(wait);
+  }
+
   /** Its session waits elsewhere, too. */
   #enter(wait: Wait): void {
     if (wait.upgrade) return;
-    wait.lock.elsewhere.add(wait);
-    this.order.addWait(wait);
+    const { elsewhere, queue } = wait.lock;
+    elsewhere.add(wait);
+    // As long as it is the last, nothing leads to it.
+    if (queue.from(wait.turn + 1) !== undefined) this.order.addWait(wait);
   }
 
   #leave(wait: Wait): void {
@@ -174,15 +181,7 @@ export class WaitForGraph {
     const key = sessionKey({ agent_id, session_id });
     const known = this.#sessions.get(key);
     if (known !== undefined) return known;
-    const session: SessionNode = {
-      kind: "session",
-      agent_id,
-      session_id,
-      holds: new Map(),
-      waits: new Map(),
-      settled: false,
-      ...noPlace(),
-    };
+    const session = new SessionNode({ agent_id, session_id });
     this.#sessions.set(key, session);
     return session;
   }
@@ -190,22 +189,7 @@ export class WaitForGraph {
   #lock(name: string): LockNode {
     const known = this.#locks.get(name);
     if (known !== undefined) return known;
-    const lock: LockNode = {
-      kind: "lock",
-      name,
-      version: undefined,
-      heard_at: Number.NEGATIVE_INFINITY,
-      wanting: false,
-      asked_at: Number.NEGATIVE_INFINITY,
-      holders: new Map(),
-      waits: new Map(),
-      upgrades: NONE,
-      queue: new Line(),
-      writers: new Line(),
-      elsewhere: new Line(),
-      next_turn: 0,
-      ...noPlace(),
-    };
+    const lock = new LockNode(name);
     this.#locks.set(name, lock);
     return lock;
   }

@@ -4,8 +4,9 @@
  * Rosen, Sweeney and Zadeck, "Incremental evaluation of computational circuits", SODA 1990; Pearce and Kelly, "A dynamic
  * topological sort algorithm for directed acyclic graphs", JEA 2006). What ends leaves the order as right as it was.
  *
- * Invariant: every edge between two of the nodes that are in order leads upwards. Locks and waits always are in order, for they
- * only lie between sessions. A session is, once *settled*. Others stay out of it:
+ * Invariant: every edge between two of the nodes that are in order leads upwards. Locks are in order as long as somebody waits
+ * for them, and waits from when somebody stands behind them: they only lie between sessions. A session is in order once it is
+ * *settled*. Others stay out of it:
  * - who waits for nobody or is waited for by nobody can be on no cycle; searches pass by;
  * - so they do with a session that is to be searched from, until it is its turn: of the sessions on a cycle the last one finds it;
  * - *loose* sessions are on a cycle that was found, or their search was too long. Searches go through them, whatever the order
@@ -54,8 +55,8 @@ export class WaitOrder {
   }
 
   /**
-   * A wait that enters its lock's `elsewhere` line. All behind it waited, and stand below, what is now ahead of it. With nobody
-   * behind, it is best right below its session.
+   * A wait in its lock's `elsewhere` line behind which somebody stands or is about to. All behind it waited, and stand below,
+   * what is now ahead of it; its session will then be searched from. With nobody behind so far, it comes below its session, too.
    */
   addWait(wait: Wait): void {
     const { lock, session, turn } = wait;
@@ -128,10 +129,10 @@ export class WaitOrder {
     let floor: Node | undefined;
     let ceiling: Node | undefined;
     eachBlocked(session, (node) => {
-      if (isIn(node) && (floor === undefined || node.rank > floor.rank)) floor = node;
+      if (node.settled && (floor === undefined || node.rank > floor.rank)) floor = node;
     });
     eachBlocker(session, (node) => {
-      if (isIn(node) && (ceiling === undefined || node.rank < ceiling.rank)) ceiling = node;
+      if (node.settled && (ceiling === undefined || node.rank < ceiling.rank)) ceiling = node;
     });
     return { floor, ceiling };
   }
@@ -153,7 +154,7 @@ export class WaitOrder {
 
   /** Whether a cycle with that reach can run through this node. */
   isWithin(node: Node, { from, to }: Reach): boolean {
-    if (isIn(node)) return node.rank >= from && node.rank <= to;
+    if (node.settled) return node.rank >= from && node.rank <= to;
     return node.kind === "session" && this.#loose.has(node);
   }
 }
@@ -164,14 +165,10 @@ function isOrdered({ floor, ceiling }: Bounds): boolean {
 
 /** Those in order with such a rank, the lowest first. */
 function ranked(nodes: readonly Node[], isMeant: (rank: number) => boolean): Node[] {
-  return nodes.filter((node) => isIn(node) && isMeant(node.rank)).sort((one, other) => one.rank - other.rank);
+  return nodes.filter((node) => node.settled && isMeant(node.rank)).sort((one, other) => one.rank - other.rank);
 }
 
 /** By holding a contended lock or by standing in a queue while it also waits elsewhere. */
 export function isWaitedFor(session: SessionNode): boolean {
   return session.holds.size > 0 || session.waits.size > 1;
-}
-
-function isIn(node: Node): boolean {
-  return node.kind === "session" ? node.settled : node.rank >= 0;
 }

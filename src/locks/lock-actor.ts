@@ -69,7 +69,9 @@ export abstract class LockActor extends SuspectLock implements LockApi {
     const owned = this.#owned(caller, member);
     if (!owned.ok) return owned;
     const now = Date.now();
-    const step = rules.downgrade(this.book, member, now);
+    // A task's lock is exclusive, whoever gives up what.
+    const isTask = this.lockName.resource_type === "task";
+    const step = isTask ? rules.settle(this.book, now) : rules.downgrade(this.book, member, now);
     const entry = rules.entryOf(step.book, member);
     const remember = entry && ((tx: Commit) => tx.remember(this.#view(step.book, entry, now)));
     this.applyStep(caller, step, now, remember);

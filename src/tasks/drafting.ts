@@ -10,14 +10,7 @@ import { releaseSaga } from "./saga.ts";
 import { sameJson } from "./stable-json.ts";
 import { allows, type Comment, type Metadata, type TaskRecord, timestamp } from "./task.ts";
 import { type CreateTask, jsonBytes, type PatchTask, type SubmitTask } from "./task-contract.ts";
-import { happened, type Transition } from "./transition.ts";
-
-/** What a rule needs besides the task: who, when (ms), and ids of this task's members. */
-export interface Turn {
-  readonly caller: Caller;
-  readonly now: number;
-  readonly mint: () => string;
-}
+import { happened, type Transition, type Turn } from "./transition.ts";
 
 /** A revision on which nobody has decided yet: nothing of an earlier one counts, neither decisions nor their wishes. */
 const UNDECIDED = { requirements: [], decisions: [], auto_approved: false, apply_immediately: false } as const;

@@ -1,8 +1,8 @@
 /** The task as its actor keeps it, the table of its states, and the Task of the API (03-tasks-and-approvals). Pure. */
 import { fail, type Result } from "../actor/result.ts";
-import type { Reservation } from "../approvals/batch-decision.ts";
+import type { Reservation } from "../approvals/batch-order.ts";
 import type { ApprovalRequest, Requirement } from "../approvals/contract.ts";
-import { openOverride } from "../approvals/open-override.ts";
+import { type Override, openOverride } from "../approvals/overridden.ts";
 import { currentApprovals, requiredApprovals } from "../approvals/quorum.ts";
 import type { Lease } from "../locks/contract.ts";
 import type { Preview, Risk, TaskConfig, TaskState } from "./contract.ts";
@@ -70,18 +70,6 @@ export interface Saga {
   /** ms; the pause after a try that gave up: nothing is held or awaited until then */
   readonly resting_until?: number;
   readonly skip_drift: boolean;
-}
-
-/** An admin's wish to approve without the reviewers; it takes a second admin. */
-export interface Override {
-  readonly requested_by: string;
-  readonly reason: string;
-  readonly incident_ticket: string;
-  /** RFC 3339 */
-  readonly requested_at: string;
-  readonly revision: number;
-  readonly apply_immediately: boolean;
-  readonly confirmed_by?: string;
 }
 
 /** Requirements that the open requests can no longer meet. */

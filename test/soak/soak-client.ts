@@ -85,7 +85,7 @@ export class SoakClient {
       return;
     }
     if (deed !== "verify") {
-      await this.#call(lock, { do: isPermit(lock) ? "read" : deed, by, id });
+      await this.#call(lock, { do: isShareable(lock) ? deed : "read", by, id });
       return;
     }
     const seen = await this.#call(lock, { do: "read", by, id });
@@ -167,12 +167,11 @@ export class SoakClient {
   }
 }
 
-/** Only resources are shared. */
 function modeOf(lock: LockKey, wanted: LockMode): LockMode {
-  return lock.startsWith("resource:") ? wanted : "exclusive";
+  return isShareable(lock) ? wanted : "exclusive";
 }
 
-/** Permits have no modes: what is asked for is ignored, and a downgrade changes nothing. */
-function isPermit(lock: LockKey): boolean {
-  return lock.startsWith("agent:");
+/** A task's lock and a permit are exclusive: a downgrade changes nothing. */
+function isShareable(lock: LockKey): boolean {
+  return lock.startsWith("resource:");
 }
