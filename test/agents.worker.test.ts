@@ -5,6 +5,7 @@ import { freshTaskAddress, idOf } from "../src/actor/ids.ts";
 import { agentOf } from "../src/agents/agent-api.ts";
 import { resourceOf } from "../src/locks/lock-api.ts";
 import { type Answer, api, type ErrorBody, newAgent, newUser, root, trailOf } from "./support/api.ts";
+import { eventually, pass, Stage } from "./support/stage.ts";
 
 interface AgentBody {
   readonly id: string;
@@ -161,7 +162,13 @@ describe("GET /agents", () => {
       const { status, body } = await reader.get<AgentBody>("/agents/shown-agent");
       expect(status).toBe(200);
       expect(body.config).toEqual({ region: "eu", api_key });
-      expect(body.presence).toEqual({ status: "never_seen", active_tasks: 0, max_tasks: 4 });
+      expect(body.presence).toEqual({
+        status: "never_seen",
+        last_heartbeat_at: null,
+        location: {},
+        active_tasks: 0,
+        max_tasks: 4,
+      });
     }
   });
 
@@ -251,6 +258,30 @@ describe("DELETE /agents/:id", () => {
     expect((await root.delete("/agents/busy-one?force=yes")).status).toBe(400);
     expect((await root.delete("/agents/busy-one?force=true")).status).toBe(204);
     expect(await agentOf(env, "default", "busy-one").activeTasks("agent:busy-one")).toEqual([]);
+  });
+
+  it("by force ends all that it held anywhere, at once or, if it was taken a moment before, a second later", async () => {
+    await newAgent("greedy");
+    const listed = (lease: string) =>
+      eventually(async () => {
+        const { body } = await root.get<{ locks: { id: string }[] }>("/locks?agent_id=greedy&resource_type=resource");
+        expect(body.locks.map(({ id }) => id)).toContain(lease);
+      });
+    const known = await leaseOf("greedy", "greedy/known");
+    await listed(known);
+    const late = await leaseOf("greedy", "greedy/late");
+    vi.useFakeTimers({ toFake: ["Date"] });
+    pass(1);
+    expect((await root.delete("/agents/greedy?force=true")).status).toBe(204);
+    const endOf = async (id: string) => (await root.get<ErrorBody>(`/locks/${id}`)).body.error?.details?.ended_reason;
+    expect(await endOf(known)).toBe("forced");
+    await newAgent("greedy");
+    pass(1_000);
+    const young = await leaseOf("greedy", "greedy/young");
+    for (const lease of [late, young]) await listed(lease);
+    await new Stage("default").ring("agent:greedy");
+    expect(await endOf(late)).toBe("forced");
+    expect((await root.get(`/locks/${young}`)).body).toMatchObject({ status: "held" });
   });
 
   it("frees the id for a new agent, whom old tokens do not serve", async () => {

@@ -140,6 +140,18 @@ describe("GET /audit/export", () => {
     expect(await rowsOf()).toHaveLength(20);
   });
 
+  it("leaves others their turn between its pages, however fast somebody reads", async () => {
+    await write(chain(workspace, "task:a", numbers(20), () => ({ details: { note: "x".repeat(400_000) } })));
+    const turns: string[] = [];
+    const others = setInterval(() => turns.push("others"), 0);
+    const text = await textOf(await exported("", { ...env, DB: watching(env.DB, () => turns.push("page")) }));
+    clearInterval(others);
+    expect(text.split("\n")).toHaveLength(21);
+    const pages = turns.flatMap((turn, at) => (turn === "page" ? [at] : []));
+    expect(pages.length).toBeGreaterThan(3);
+    expect(pages.slice(1).every((at) => turns[at - 1] === "others")).toBe(true);
+  });
+
   it("is broken off when the database fails on the way: what came is not taken for all", async () => {
     await write(chain(workspace, "task:a", numbers(20), () => ({ details: { note: "x".repeat(400_000) } })));
     let pages = 0;

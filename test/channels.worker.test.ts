@@ -49,6 +49,15 @@ describe("a long poll", () => {
     expect((await waiting).events[0]).toMatchObject({ event: "lock:acquired", channel: CHANNEL, prev: 0 });
   });
 
+  test("of a lock that no resource key names tells of it as of any other", async () => {
+    const { alice, robo } = await pair();
+    const wanted = { resource_type: "resource", resource_id: "nightly job" };
+    const { id } = ok<{ id: string }>(await robo.post("/locks/acquire", wanted), 201);
+    const { events } = await poll(alice, "", "/channels/resource:nightly%20job");
+    expect(events).toEqual([expect.objectContaining({ channel: "resource:nightly job", event: "lock:acquired" })]);
+    expect(events[0]?.payload).toMatchObject({ lock_id: id });
+  });
+
   test("after a seq that there never was says so, and where to go on", async () => {
     const { alice, robo } = await pair();
     await cycle(robo);
@@ -61,6 +70,7 @@ describe("a long poll", () => {
   test.each([
     ["/channels/nonsense/events", 400, "VALIDATION_ERROR"],
     ["/channels/%00/events", 400, "VALIDATION_ERROR"],
+    ["/channels/resource:database:a%00b/events", 400, "VALIDATION_ERROR"],
     ["/channels/system/events", 403, "FORBIDDEN"],
     ["/channels/user:bob/events", 403, "FORBIDDEN"],
     [`${PATH}/events?wait=26`, 400, "VALIDATION_ERROR"],

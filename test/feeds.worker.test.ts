@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { LOCK_ACTIONS } from "../src/audit/feed-events.ts";
 import type { Lock } from "../src/locks/contract.ts";
 import type { ChannelApi } from "../src/realtime/channel-api.ts";
+import { type Publisher, replayed } from "../src/realtime/publishers.ts";
 import { eventsOf, expectUnbroken, HUB, listen, pageOf, subscribe, told } from "./support/channel.ts";
 import { crash, databaseWith, failingDatabase, gate, giveDatabase, inLedger, ledgerStub } from "./support/ledger.ts";
 import { eventually, ok, type Person, Stage } from "./support/stage.ts";
@@ -35,6 +36,21 @@ async function idsOf(stage: Stage, pattern = "*"): Promise<number[]> {
 async function settled(stage: Stage, rows: number): Promise<void> {
   await eventually(async () => expect(await idsOf(stage, "lock.*")).toHaveLength(rows));
 }
+
+describe("a replay", () => {
+  it.each([
+    ["leaves others their turn before it goes on", 2, ["others", "page"]],
+    ["that is at its end does not wait", 1, ["page"]],
+  ])("%s", async (_, head, expected) => {
+    const turns: string[] = [];
+    const actor = { events: async () => ({ ok: true, value: { events: [{ seq: 1 }], head, reset: false } }) };
+    const others = setTimeout(() => turns.push("others"), 0);
+    await replayed({ key: "config", actor } as unknown as Publisher, { channel: "system", after: 0, limit: 1 });
+    turns.push("page");
+    clearTimeout(others);
+    expect(turns).toEqual(expected);
+  });
+});
 
 describe("system", () => {
   it("tells every audited entry once, in D1's order, by the name that the table of events has for it", async () => {

@@ -27,6 +27,10 @@ describe("the error envelope", () => {
     expect(users.headers.get("Allow")).toBe("GET, POST");
     expect((await root.delete("/users/ada")).headers.get("Allow")).toBe("GET, PATCH");
     expect((await root.post("/healthz")).headers.get("Allow")).toBe("GET");
+    for (const answer of [await root.get("/locks/acquire"), await root.delete("/tasks/claim")]) {
+      expectFailure(answer, "METHOD_NOT_ALLOWED");
+      expect(answer.headers.get("Allow")).toBe("POST");
+    }
   });
 
   it("echoes the caller's request id if it is a UUID, in the trail too, and makes one otherwise", async () => {
@@ -91,6 +95,13 @@ describe("a request body", () => {
     expectFailure(await root.post("/users", "{'id':1}"), "MALFORMED_JSON");
   });
 
+  it("of a route that takes none holds nothing either", async () => {
+    for (const path of ["/ws/tickets", "/admin/rebuild"]) {
+      expectFailure(await root.post(path, { zzz: 1 }), "VALIDATION_ERROR");
+      expectFailure(await root.post(path, "{"), "MALFORMED_JSON");
+    }
+  });
+
   it("that is empty names the fields it lacks", async () => {
     const error = expectFailure(await root.post("/users"), "VALIDATION_ERROR");
     expect(error.details).toMatchObject({
@@ -114,8 +125,16 @@ describe("a request body", () => {
     expect(String((await refusedFor(body))?.field)).toMatch(new RegExp(`^${field}`));
   });
 
+  it("is refused where a route takes none, as anywhere: nothing that was sent is passed over in silence", async () => {
+    const refused = expectFailure(await root.post("/ws/tickets", '{"ttl":5}'), "VALIDATION_ERROR");
+    expect(refused.details).toMatchObject({ field: "ttl", issue: "is not a known field" });
+    expectFailure(await root.post("/ws/tickets", "[]"), "VALIDATION_ERROR");
+    expectFailure(await root.post("/ws/tickets", "{"), "MALFORMED_JSON");
+    expect((await root.post("/ws/tickets", "{}")).status).toBe(201);
+  });
+
   it("is told every issue at once", async () => {
-    const details = await refusedFor('{"id":"B B","name":"","roles":["R!"],"x":1}');
+    const details = await refusedFor('{"id":"B B","name":"","roles":[" "],"x":1}');
     const named = ["id", "name", "roles.0", "x"].map((field) => expect.objectContaining({ field }));
     expect(details?.issues).toHaveLength(4);
     expect(details?.issues).toEqual(expect.arrayContaining(named));
@@ -196,6 +215,13 @@ describe("Idempotency-Key", () => {
     expectFailure(await root.post("/users", body("idem-4"), key), "IDEMPOTENCY_KEY_REUSED");
   });
 
+  it("takes an empty body and {} for the same", async () => {
+    await newUser("idem-5", []);
+    const key = { "Idempotency-Key": "empty" };
+    expect((await root.post("/users/idem-5/tokens", undefined, key)).status).toBe(201);
+    expect((await root.post("/users/idem-5/tokens", {}, key)).headers.get("Idempotency-Replayed")).toBe("true");
+  });
+
   it("makes one of many requests at once, and all get its answer", async () => {
     const key = { "Idempotency-Key": "at-once" };
     const all = await Promise.all(Array.from({ length: 6 }, () => root.post("/users", body("at-once"), key)));
@@ -254,6 +280,14 @@ describe("rate limits", () => {
     const guess = { resource_type: "resource", resource_id: "database:never", fencing_token: 1 };
     expectFailure(await api(ROOT, serve).post("/locks/verify", guess), "RATE_LIMITED");
     expect((await api(ROOT, serve).get("/me")).status).toBe(200);
+    const agent = await newAgent("loses");
+    const { body } = await agent.api.post("/locks/acquire", {
+      resource_type: "resource",
+      resource_id: "database:lost",
+    });
+    expect((await agent.api.post("/locks/release", { lock_id: body.id })).status).toBe(204);
+    const late = await api(agent.token, serve).post("/locks/heartbeat", { lock_id: body.id });
+    expectFailure(late, "LOCK_NOT_FOUND");
   });
 
   it("are all off when either is 0", async () => {
@@ -325,6 +359,18 @@ describe("the OpenAPI document", () => {
         const { status } = await served(new Request(url, { method: method.toUpperCase() }));
         expect([method, path, status]).toEqual([method, path, 401]);
       }
+    }
+  });
+
+  it("shows an example of every body that is sent, and what is public", async () => {
+    const document = await openApi();
+    expect(new Conformity(document).withoutExample()).toEqual([]);
+    const open = Object.entries(document.paths).filter(([, { get }]) => JSON.stringify(get?.security) === "[]");
+    const paths = open.map(([path]) => path);
+    expect(paths).toEqual(expect.arrayContaining(["/healthz", "/readyz", "/openapi.json", "/docs"]));
+    for (const path of ["/healthz", "/readyz"]) {
+      const answer = await served(new Request(ORIGIN + path));
+      new Conformity(document).check("GET", path, answer.status, await answer.json());
     }
   });
 

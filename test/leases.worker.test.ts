@@ -191,6 +191,7 @@ describe("whose a lease is", () => {
     expect(entries).toMatchObject([
       { who: { id: "ada" }, why: { reason: "the agent hangs" }, details: { agent_id: "a", forced: true } },
     ]);
+    expect(entries[0]?.who).not.toHaveProperty("session_id");
   });
 
   it("is nobody's in another workspace: 404 for every route", async () => {
@@ -241,7 +242,9 @@ describe("POST /locks/downgrade", () => {
     expect(await read(writer, a)).toMatchObject({ mode: "shared", fencing_token: 1 });
     await stage.expectVerified();
     const { entries } = ok<{ entries: Loose[] }>(await stage.root.get("/audit?action=lock.downgraded"));
-    expect(entries).toMatchObject([{ who: { id: "a" }, details: { lock_id: writer.id, mode: "shared" } }]);
+    expect(entries).toMatchObject([
+      { who: { id: "a", session_id: "a" }, details: { lock_id: writer.id, mode: "shared" } },
+    ]);
   });
 
   it("leaves a reader as it is, gives up an upgrade that waits, and makes a queued writer a queued reader", async () => {
@@ -249,8 +252,7 @@ describe("POST /locks/downgrade", () => {
     const one = await held(a, { mode: "shared" });
     const other = await held(b, { mode: "shared" });
     expect(ok(await downgrade(a, one))).toMatchObject({ id: one.id, mode: "shared", fencing_token: 1 });
-    ok(await a.post("/locks/acquire", lock), 201);
-    expect(await read(one, a)).toMatchObject({ upgrade_pending: true });
+    expect(await queued(a)).toMatchObject({ id: one.id, upgrade_pending: true });
     expect(ok<Lock>(await downgrade(a, one)).upgrade_pending).toBeUndefined();
     ok(await b.post("/locks/release", { lock_id: other.id }), 204);
     expect(await read(one, a)).toMatchObject({ mode: "shared", fencing_token: 1 });
@@ -270,10 +272,15 @@ describe("POST /locks/downgrade", () => {
     expect(ok<Lock>(await waiting, 201)).toMatchObject({ id: claim.id, mode: "shared", status: "held" });
   });
 
-  it("has no meaning for permits, which have no modes", async () => {
-    const { a } = await agents();
-    const permit = await held(a, { resource_type: "agent", resource_id: "a" });
-    expect(ok(await downgrade(a, permit))).toMatchObject({ id: permit.id, mode: "exclusive", fencing_token: 1 });
+  it("has no meaning for permits, which have no modes, and for tasks, which have one", async () => {
+    const { stage, a } = await agents();
+    const { id } = await stage.draft(await stage.user("alice", "author"));
+    for (const one of [
+      await held(a, { resource_type: "agent", resource_id: "a" }),
+      await held(a, { resource_type: "task", resource_id: id }),
+    ]) {
+      expect(ok(await downgrade(a, one))).toEqual(one);
+    }
   });
 
   it("is the holder's alone: 403 for others and admins, 404 for what has ended, 400 for no id", async () => {
@@ -322,7 +329,7 @@ describe("POST /locks/verify", () => {
     const one = await held(a, { mode: "shared" });
     const two = await held(b, { mode: "shared" });
     for (const token of [1, 2]) expect(await verified(alice, token)).toEqual({ current: true, highest: 2 });
-    expect(await verified(alice, 3)).toEqual({ current: false, highest: 2 });
+    for (const token of [0, 3]) expect(await verified(alice, token)).toEqual({ current: false, highest: 2 });
     ok(await a.post("/locks/release", { lock_id: one.id }), 204);
     expect(await verified(alice, 1)).toEqual({ current: false, highest: 2 });
     ok(await b.post("/locks/acquire", lock), 201);
@@ -375,7 +382,7 @@ describe("POST /locks/verify", () => {
   });
 
   it.each([
-    [{ fencing_token: 0 }, "fencing_token"],
+    [{ fencing_token: -1 }, "fencing_token"],
     [{ fencing_token: 1.5 }, "fencing_token"],
     [{ fencing_token: "1" }, "fencing_token"],
     [{ fencing_token: 1, resource_id: "" }, "resource_id"],

@@ -15,6 +15,11 @@ const KEY = "database:prod/orders";
 const CHANNEL = `resource:${KEY}`;
 const lockOf = { resource_type: "resource", resource_id: KEY };
 
+interface Row {
+  readonly action: string;
+  readonly why?: { readonly reason?: string };
+}
+
 async function pair(): Promise<{ stage: Stage; a: Person; b: Person }> {
   const stage = new Stage();
   const [a, b] = await Promise.all([stage.agent("a"), stage.agent("b")]);
@@ -123,6 +128,30 @@ describe("a lock that others hold", () => {
     expect(await payloadOf(stage, CHANNEL, "lock:reordered")).toEqual(payload);
     expect(await payloadOf(stage, "agent:c", "lock:reordered")).toEqual(payload);
     expect(await namesOf(stage, "agent:c")).toEqual(["lock:reordered", "lock:acquired"]);
+  });
+});
+
+describe("a reason given with a release", () => {
+  it("stands in the event and the trail of what was given up, not of what comes about by it", async () => {
+    const { stage, a, b } = await pair();
+    const lease = await acquire(a);
+    const claim = await acquire(b, {}, 202);
+    await release(b, claim, { reason: "changed my mind" });
+    const next = await acquire(b, {}, 202);
+    await release(a, lease, { reason: "done early" });
+    const events = await eventsOf(stage, CHANNEL);
+    expect(events.filter(({ event }) => event === "lock:released").map(({ payload }) => payload)).toMatchObject([
+      { lock_id: claim.id, reason: "changed my mind" },
+      { lock_id: lease.id, reason: "done early" },
+    ]);
+    await stage.expectVerified(CHANNEL);
+    const { entries } = ok<{ entries: Row[] }>(await stage.root.get("/audit?action=lock.*&sort_order=asc"));
+    expect(entries.slice(-3)).toMatchObject([
+      { action: "lock.queued" },
+      { action: "lock.released", why: { reason: "done early" }, details: { lock_id: lease.id } },
+      { action: "lock.acquired", who: { id: "system" }, details: { lock_id: next.id } },
+    ]);
+    expect(entries.filter(({ why }) => why !== undefined)).toHaveLength(2);
   });
 });
 

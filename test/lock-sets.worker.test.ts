@@ -108,7 +108,9 @@ describe("POST /locks/acquire-all", () => {
     const writer = ok<Lock>(await b.post("/locks/acquire", { ...resource("db:2"), session_id: "writer" }), 202);
     const refused = await askAll(a, [resource("db:2", "shared"), resource("db:1")]);
     expect(refusal(refused)).toEqual([423, "RESOURCE_LOCKED"]);
-    expect(detailsOf(refused)).toMatchObject({ holder: { lock_id: writer.id, session_id: "writer" } });
+    const { holder, ahead } = detailsOf(refused);
+    expect(holder).toEqual(reading.holder);
+    expect(ahead).toMatchObject({ lock_id: writer.id, session_id: "writer", mode: "exclusive" });
     await release(b, reading.id, writer.id);
     await stage.expectFree([], ["db:1", "db:2"]);
   });

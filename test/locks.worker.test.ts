@@ -164,8 +164,10 @@ describe("POST /locks/acquire", () => {
     await release(reader, a);
     const one = await held(a, { mode: "shared" });
     const two = await held(b, { mode: "shared" });
-    expect(await queued(a).catch(() => held(a))).toMatchObject({ id: one.id });
-    expect(await read(one, a)).toMatchObject({ status: "held", mode: "shared", upgrade_pending: true });
+    const waiting = { id: one.id, status: "held", mode: "shared", upgrade_pending: true, queue_position: 1 };
+    expect(await queued(a)).toMatchObject(waiting);
+    expect(await read(one, a)).toMatchObject(waiting);
+    expect(await held(a, { mode: "shared" })).toMatchObject({ ...waiting, reentrant: true });
     await release(two, b);
     expect(await read(one, a)).toMatchObject({ mode: "exclusive", fencing_token: 5 });
   });

@@ -78,9 +78,14 @@ describe("POST /users", () => {
     [{ id: "Ada", name: "x", roles: [] }, "id"],
     [{ id: "a b", name: "x", roles: [] }, "id"],
     [{ id: "x".repeat(65), name: "x", roles: [] }, "id"],
+    [{ id: ".", name: "x", roles: [] }, "id"],
+    [{ id: "..", name: "x", roles: [] }, "id"],
     [{ id: "a", name: "", roles: [] }, "name"],
     [{ id: "a", name: "x" }, "roles"],
-    [{ id: "a", name: "x", roles: ["Ädmin"] }, "roles.0"],
+    [{ id: "a", name: "x", roles: [""] }, "roles.0"],
+    [{ id: "a", name: "x", roles: ["admin "] }, "roles.0"],
+    [{ id: "a", name: "x", roles: ["a\nb"] }, "roles.0"],
+    [{ id: "a", name: "x", roles: ["x".repeat(65)] }, "roles.0"],
     [{ id: "a", name: "x", roles: [], email: "nobody" }, "email"],
     [{ id: "a", name: "x", roles: [], manager_id: "nobody-there" }, "manager_id"],
     [{ id: "a", name: "x", roles: [], manager_id: "a" }, "manager_id"],
@@ -89,6 +94,15 @@ describe("POST /users", () => {
     const answer = await root.post<ErrorBody>("/users", body);
     expect(answer.status).toBe(400);
     expect(answer.body.error.details?.field).toBe(field);
+  });
+
+  it("takes any string for an organisation role, which opens nothing by its likeness to a reserved one", async () => {
+    const roles = ["DBA", "Site Reliability", "team:db", "Sécurité", "Admin"];
+    const user = await newUser("of-the-house", roles);
+    expect((await user.api.get("/me")).body).toMatchObject({ roles });
+    const policy = { name: "Of the house", required_roles: roles, enabled: false };
+    expect(await root.post("/policies", policy)).toMatchObject({ status: 201, body: { required_roles: roles } });
+    expect(codeOf(await user.api.post("/users", { id: "by-admin", name: "x", roles: [] }))).toEqual([403, "FORBIDDEN"]);
   });
 
   it("makes only one of many at once with one id", async () => {
@@ -223,18 +237,47 @@ describe("tokens of a user", () => {
     expect(codeOf(await api(String(other.body.token)).get("/agents"))).toEqual([403, "FORBIDDEN"]);
   });
 
-  it("are listed to admins and to their holder, to nobody else", async () => {
+  it("narrowed to admin do all that only admins may, and only those: deadlocks, graph and force too", async () => {
+    const user = await newUser("deputy", ["admin"]);
+    const agent = await newAgent("deputies-agent");
+    const lock = { resource_type: "resource", resource_id: "database:prod/deputies", ttl_seconds: 300 };
+    const { body: lease } = await agent.api.post("/locks/acquire", lock);
+    const by = async (scope: string) =>
+      api(String((await root.post(`/users/${user.id}/tokens`, { scopes: [scope] })).body.token));
+    const [admin, reads, writes] = await Promise.all([by("admin"), by("locks:read"), by("locks:write")]);
+    for (const path of ["/locks/deadlocks", "/locks/graph", "/approvals/stuck"]) {
+      expect((await admin.get(path)).status, path).toBe(200);
+      expect((await reads.get<ErrorBody>(path)).body.error.details, path).toEqual({ scope: "admin" });
+    }
+    const force = { lock_id: lease.id, force: true, reason: "it hangs" };
+    expect(codeOf(await admin.post("/locks/release", { lock_id: lease.id }))).toEqual([403, "FORBIDDEN"]);
+    expect(codeOf(await writes.post("/locks/release", force))).toEqual([403, "FORBIDDEN"]);
+    expect(codeOf(await writes.post("/locks/release", { lock_id: lease.id }))).toEqual([403, "NOT_LOCK_HOLDER"]);
+    expect((await admin.post("/locks/release", force)).status).toBe(204);
+  });
+
+  it("of an admin who was demoted force nothing any more, however lately they were seen", async () => {
+    const user = await newUser("demoted", ["admin", "system"]);
+    const agent = await newAgent("demoters-agent");
+    const lock = { resource_type: "resource", resource_id: "database:prod/demoted", ttl_seconds: 300 };
+    const { body: lease } = await agent.api.post("/locks/acquire", lock);
+    expect((await user.api.get("/locks")).status).toBe(200);
+    expect((await root.patch("/users/demoted", { roles: ["system"] })).status).toBe(200);
+    const forced = await user.api.post("/locks/release", { lock_id: lease.id, force: true, reason: "mine" });
+    expect(codeOf(forced)).toEqual([403, "FORBIDDEN"]);
+    expect((await agent.api.get(`/locks/${lease.id}`)).body).toMatchObject({ status: "held" });
+  });
+
+  it("are listed to admins only", async () => {
     const holder = await newUser("holder", ["author"]);
-    const other = await newUser("nosy", ["author"]);
     const made = await root.post(`/users/holder/tokens`, { scopes: ["tasks:read"] });
     type Tokens = { tokens: { token_id: string; scopes?: string[] }[] };
-    for (const reader of [root, holder.api]) {
-      const { body } = await reader.get<Tokens>("/users/holder/tokens");
-      expect(body.tokens.map(({ token_id }) => token_id)).toEqual([holder.token_id, made.body.token_id]);
-      expect(JSON.stringify(body)).not.toContain("hash");
+    const { body } = await root.get<Tokens>("/users/holder/tokens");
+    expect(body.tokens.map(({ token_id }) => token_id)).toEqual([holder.token_id, made.body.token_id]);
+    expect(JSON.stringify(body)).not.toContain("hash");
+    for (const id of ["holder", "nobody"]) {
+      expect(codeOf(await holder.api.get(`/users/${id}/tokens`)), id).toEqual([403, "FORBIDDEN"]);
     }
-    expect(codeOf(await other.api.get("/users/holder/tokens"))).toEqual([403, "FORBIDDEN"]);
-    expect(codeOf(await other.api.get("/users/nobody/tokens"))).toEqual([403, "FORBIDDEN"]);
     expect(codeOf(await root.get("/users/nobody/tokens"))).toEqual([404, "USER_NOT_FOUND"]);
     expect(codeOf(await root.post("/users/nobody/tokens", {}))).toEqual([404, "USER_NOT_FOUND"]);
     expect(codeOf(await holder.api.post("/users/holder/tokens", {}))).toEqual([403, "FORBIDDEN"]);
@@ -273,10 +316,11 @@ describe("tokens of a user", () => {
     expect(codeOf(await api(token).get("/me"))).toEqual([401, "UNAUTHENTICATED"]);
   });
 
-  it("have a life of a minute to a year and scopes that exist", async () => {
+  it("have a life of a second to a year and scopes that exist", async () => {
     await newUser("limits", []);
+    expect((await root.post("/users/limits/tokens", { expires_in_seconds: 1 })).status).toBe(201);
     for (const body of [
-      { expires_in_seconds: 59 },
+      { expires_in_seconds: 0 },
       { expires_in_seconds: 31_536_001 },
       { expires_in_seconds: 60.5 },
       { scopes: ["everything"] },

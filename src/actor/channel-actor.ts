@@ -98,11 +98,13 @@ export abstract class ChannelActor extends Actor implements ChannelApi {
 
   #page({ after, limit }: EventsQuery): EventsPage {
     const head = this.lastEvent;
-    if (after >= head) return { events: [], head, reset: after > head };
-    const rows = this.store.events(after, limit);
+    const from = after ?? 0;
+    if (from >= head) return { events: [], head, reset: from > head };
+    const rows = this.store.events(from, limit);
     const [first] = rows;
-    // The oldest one that is kept says whether there was one before it that is not.
-    if (first === undefined || first.prev > after) return { events: [], head, reset: true };
+    // The oldest one that is kept says whether there was one before it that is not. Who named no place missed none.
+    const missed = after !== undefined && (first === undefined || first.prev > after);
+    if (missed) return { events: [], head, reset: true };
     return { events: rows.map(({ entry, prev }) => this.#event(entry, prev, this.#told(entry))), head, reset: false };
   }
 

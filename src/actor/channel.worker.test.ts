@@ -31,7 +31,7 @@ function value<T>(result: Result<T>): T {
   return result.value;
 }
 
-async function page(probe: ProbeActor, key: ActorKey, after: number, limit = 100, wait_ms = 0): Promise<EventsPage> {
+async function page(probe: ProbeActor, key: ActorKey, after?: number, limit = 100, wait_ms = 0): Promise<EventsPage> {
   return value(await probe.events(key, { channel: key, after, limit, wait_ms }));
 }
 
@@ -140,6 +140,9 @@ describe("what is no longer kept", () => {
       expect(probe.rows("SELECT min(seq) AS first FROM journal")[0]?.first).toBeGreaterThan(4);
       expect(await page(probe, key, 3)).toEqual({ events: [], head: 2_005, reset: true });
       expect(seqs(await page(probe, key, 4))).toEqual([[4, 2_005]]);
+      // Who names no place has missed nothing: they begin with the oldest that is kept.
+      expect(await page(probe, key, 0)).toMatchObject({ events: [], reset: true });
+      expect(seqs(await page(probe, key))).toEqual([[4, 2_005]]);
     });
   });
 
@@ -153,6 +156,7 @@ describe("what is no longer kept", () => {
       expect(await page(probe, key, 0)).toEqual({ events: [], head: 1, reset: true });
       expect(await page(probe, key, 1)).toEqual({ events: [], head: 1, reset: false });
       expect(await page(probe, key, 7)).toEqual({ events: [], head: 1, reset: true });
+      expect(await page(probe, key)).toEqual({ events: [], head: 1, reset: false });
     });
   });
 });

@@ -11,9 +11,19 @@ import type { EventBody } from "../realtime/channel-api.ts";
 import { type NotesEffect, noted, noteIn } from "../realtime/notes.ts";
 import type { AgentApi, AgentEffect, CommandEffect } from "./agent-api.ts";
 import { type Command, commanded, due, type Standing, understood } from "./commands.ts";
+import { releaseLeases } from "./leases.ts";
 import { SeenAgent, type Settings } from "./seen-actor.ts";
 
+const LEASES_TIMER = "leases";
+/** What an agent took just before it was removed, the read model may not know yet. */
+const SECOND_LOOK_MS = 1_000;
 const REMOVED: Settings = { max_tasks: 1, heartbeat_interval_seconds: 1, drain: false, removed: true };
+
+/** By whom the agent was removed, and when (ms). */
+interface Removal {
+  readonly caller: Caller;
+  readonly at: number;
+}
 
 export class AgentActor extends SeenAgent implements AgentApi {
   async activeTasks(key: string): Promise<readonly string[]> {
@@ -64,7 +74,7 @@ export class AgentActor extends SeenAgent implements AgentApi {
     return [];
   }
 
-  protected override receiveOther(tx: Commit, _caller: Caller, source: string, body: unknown): void {
+  protected override receiveOther(tx: Commit, caller: Caller, source: string, body: unknown): void {
     const effect = body as AgentEffect | CommandEffect | NotesEffect;
     switch (effect.do) {
       case "notes":
@@ -90,6 +100,7 @@ export class AgentActor extends SeenAgent implements AgentApi {
         tx.store.write("settings", REMOVED);
         this.forget(tx);
         this.#releaseAll(tx);
+        if (effect.forced) this.#releaseElsewhere(tx, caller);
         return;
       default:
         throw new Error(`an agent knows no such effect of ${source}`);
@@ -98,6 +109,18 @@ export class AgentActor extends SeenAgent implements AgentApi {
 
   protected override commandsDue(now: number): readonly Command[] {
     return due(this.#standing(), this.#isOver(now));
+  }
+
+  protected override async onOtherTimer(name: string): Promise<void> {
+    if (name !== LEASES_TIMER) return super.onOtherTimer(name);
+    const owed = this.store.read<Removal>("removal");
+    if (owed !== undefined) await releaseLeases(this.env, owed.caller, this.lockName.resource_id, owed.at);
+  }
+
+  /** Never what a new agent of the same id takes. */
+  #releaseElsewhere(tx: Commit, caller: Caller): void {
+    tx.store.write("removal", { caller, at: tx.now } satisfies Removal);
+    tx.timer(LEASES_TIMER, tx.now + SECOND_LOOK_MS);
   }
 
   #standing(): readonly Standing[] {

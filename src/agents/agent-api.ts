@@ -9,8 +9,10 @@ import type { Command, Standing } from "./commands.ts";
 
 export interface AgentPresence {
   readonly status: "online" | "stale" | "offline" | "never_seen";
-  readonly last_heartbeat_at?: string;
-  readonly location?: { readonly colo?: string; readonly country?: string };
+  /** null: never */
+  readonly last_heartbeat_at: string | null;
+  /** Of the last heartbeat, as far as it is known. */
+  readonly location: { readonly colo?: string; readonly country?: string };
   readonly active_tasks: number;
   readonly max_tasks: number;
   readonly version?: string;
@@ -34,7 +36,8 @@ export type AgentEffect =
       readonly heartbeat_interval_seconds: number;
       readonly drain: boolean;
     }
-  | { readonly do: "removed" };
+  /** `forced`: what it holds elsewhere ends, too */
+  | { readonly do: "removed"; readonly forced: boolean };
 
 /** An effect by which a task tells its agent what to do, and the agent's channel with it. */
 export interface CommandEffect extends Standing {

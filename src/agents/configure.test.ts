@@ -37,8 +37,8 @@ function update(set: AgentPatch, facts = known, by = "root"): Result<Plan> {
   return agentPlanner.plan({ do: "update", id: "robo", by: { kind: "agent", id: by }, set }, facts, NOW);
 }
 
-function remove(by: "user" | "agent", facts = known): Result<Plan> {
-  return agentPlanner.plan({ do: "remove", id: "robo", by: { kind: by, id: "robo" } }, facts, NOW);
+function remove(by: "user" | "agent", facts = known, forced = true): Result<Plan> {
+  return agentPlanner.plan({ do: "remove", id: "robo", by: { kind: by, id: "robo" }, forced }, facts, NOW);
 }
 
 function planOf(result: Result<Plan>): Plan {
@@ -149,7 +149,7 @@ describe("a deleted agent", () => {
       subject_id: "robo",
       details: { tokens_revoked: 2 },
     });
-    expect(effects).toEqual([{ target: "agent:robo", body: { do: "removed" } }]);
+    expect(effects).toEqual([{ target: "agent:robo", body: { do: "removed", forced: true } }]);
   });
 
   it("is not oneself", () => {

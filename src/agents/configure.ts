@@ -35,7 +35,7 @@ export type AgentCommand =
       readonly token: FirstToken;
     }
   | { readonly do: "update"; readonly id: string; readonly by: PrincipalRef; readonly set: AgentPatch }
-  | { readonly do: "remove"; readonly id: string; readonly by: PrincipalRef };
+  | { readonly do: "remove"; readonly id: string; readonly by: PrincipalRef; readonly forced: boolean };
 
 /** What D1 knows that a command depends on. */
 export interface AgentFacts {
@@ -109,7 +109,7 @@ function update(
 }
 
 /** Whether it applies a task is asked of its actor before; the removal releases what it takes up until then. */
-function remove({ id, by }: AgentCommand & { do: "remove" }, tokens: number): Result<Plan> {
+function remove({ id, by, forced }: AgentCommand & { do: "remove" }, tokens: number): Result<Plan> {
   if (samePrincipal(by, { kind: "agent", id })) {
     return fail("INVALID_STATE", "you cannot delete yourself", { state: "active", allowed: [] });
   }
@@ -117,7 +117,7 @@ function remove({ id, by }: AgentCommand & { do: "remove" }, tokens: number): Re
     changes: [{ remove: "agents", id }, tokensOf(id)],
     happenings: [happened("agent.deleted", id, { tokens_revoked: tokens })],
     answer: {},
-    effects: [tell(id, { do: "removed" })],
+    effects: [tell(id, { do: "removed", forced })],
   });
 }
 

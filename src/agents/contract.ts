@@ -61,8 +61,8 @@ export const Presence = z.lazy(() =>
   z
     .strictObject({
       status: PresenceStatus,
-      last_heartbeat_at: Timestamp.optional(),
-      location: z.strictObject({ colo: z.string().optional(), country: z.string().optional() }).optional(),
+      last_heartbeat_at: Timestamp.nullable(),
+      location: z.strictObject({ colo: z.string().optional(), country: z.string().optional() }),
       active_tasks: z.number().int(),
       max_tasks: z.number().int(),
       version: z.string().optional(),

@@ -1,7 +1,10 @@
-/** Keeping many leases alive in one call: each lock's actor decides about its own (02-http-and-auth, "Agents"). */
+/** All leases of an agent, kept alive or ended in one call: each lock's actor decides about its own (02-http-and-auth, "Agents"). */
 import type { Caller } from "../actor/caller.ts";
+import { parseId } from "../actor/ids.ts";
+import { actorAt } from "../actor/remote.ts";
 import type { Env } from "../env.ts";
 import { beat } from "../locks/beat.ts";
+import type { LockApi } from "../locks/lock-api.ts";
 import type { LeaseBeat } from "./contract.ts";
 
 /** One answer for each id, in their order. */
@@ -20,4 +23,29 @@ async function extendLease(env: Env, caller: Caller, lock_id: string, extensionM
   if (!result.ok) return refused(result.error.code, result.error.message);
   const { expires_at } = result.value;
   return expires_at === undefined ? refused("INVALID_STATE", "still queued, not held") : { lock_id, expires_at };
+}
+
+/** Its own permits end in its own actor, and what it holds for a task with the permit of that task. */
+const LEASES_ELSEWHERE = `
+  SELECT id FROM locks WHERE workspace = ?1 AND agent_id = ?2 AND since < ?3
+  AND session_id NOT LIKE 'task:%' AND NOT (resource_type = 'agent' AND resource_id = ?2)`;
+
+/**
+ * Ends by force what an agent that is deleted held or waited for before the moment `before` (ms), as far as the read model knows
+ * it. May be repeated; rejects while D1 or a lock does not answer.
+ */
+export async function releaseLeases(env: Env, caller: Caller, agentId: string, before: number): Promise<void> {
+  const { workspace } = caller;
+  const { results } = await env.DB.prepare(LEASES_ELSEWHERE)
+    .bind(workspace, agentId, new Date(before).toISOString())
+    .all<{ id: string }>();
+  const leases = results.flatMap(({ id }) => parseId(id) ?? []);
+  await Promise.all(
+    leases.map(({ kind, address, member }) =>
+      actorAt<LockApi>(env, workspace, kind, address).release(caller, member, {
+        force: true,
+        reason: "its agent was deleted",
+      }),
+    ),
+  );
 }

@@ -1,4 +1,5 @@
 /** Agents: their records, presence, tokens and heartbeats (02-http-and-auth, "Agents"). */
+import type { Caller } from "../actor/caller.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
 import { ledgerOf } from "../audit/ledger-api.ts";
 import type { AgentRow } from "../db/configuration.ts";
@@ -7,6 +8,7 @@ import { ADMIN, mayCall, type Principal } from "../http/access.ts";
 import { endpoint, reply, unwrap } from "../http/endpoint.ts";
 import type { App } from "../http/endpoint-spec.ts";
 import { queryBoolean } from "../http/validation.ts";
+import { causeOf, log } from "../log.ts";
 import { isPrincipalId, principalRef } from "../users/principal-ref.ts";
 import { mintToken, shownOnce, tokenRoutes } from "../users/token-routes.ts";
 import { z } from "../zod.ts";
@@ -22,7 +24,7 @@ import {
   PresentAgent,
   UpdateAgent,
 } from "./contract.ts";
-import { extendLeases } from "./leases.ts";
+import { extendLeases, releaseLeases } from "./leases.ts";
 import { listAgents } from "./list-agents.ts";
 import { agentView, findAgent } from "./stored-agent.ts";
 
@@ -140,8 +142,11 @@ export function agentRoutes(app: App): void {
     async ({ env, caller, params: { id }, query }) => {
       unwrap(await existing(env, caller.workspace, id));
       if (query.force !== true) unwrap(await idle(env, caller.workspace, id));
-      const command = { do: "remove", id, by: principalRef(caller.who) } as const;
+      const forced = query.force === true;
+      const command = { do: "remove", id, by: principalRef(caller.who), forced } as const;
       unwrap(await ledgerOf(env, caller.workspace).configure(caller, { of: "agent", command }));
+      // Its actor looks again, also for what fails here: the agent is gone, whatever becomes of this.
+      if (forced) await releaseLeases(env, caller, id, Date.now()).catch((thrown) => unreleased(caller, id, thrown));
       return { status: 204 };
     },
   );
@@ -176,6 +181,10 @@ export function agentRoutes(app: App): void {
 async function existing(env: Env, workspace: string, id: string): Promise<Result<AgentRow>> {
   const agent = isPrincipalId(id) ? await findAgent(env.DB, workspace, id) : null;
   return agent === null ? fail("AGENT_NOT_FOUND", `there is no agent ${id}`) : ok(agent);
+}
+
+function unreleased({ request_id }: Caller, agent_id: string, thrown: unknown): void {
+  log("warn", "leases.not_released", { request_id, agent_id, cause: causeOf(thrown) });
 }
 
 async function idle(env: Env, workspace: string, id: string): Promise<Result<null>> {

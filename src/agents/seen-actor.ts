@@ -214,10 +214,10 @@ export abstract class SeenAgent extends LockActor {
 
   #presence({ max_tasks, heartbeat_interval_seconds }: Settings, now: number): AgentPresence {
     const lastAt = this.#lastAt;
-    const { draining: _, ...report } = this.#report ?? { draining: false };
+    const { draining: _, ...report } = this.#report ?? { draining: false, location: {} };
     return {
       status: lastAt === undefined ? "never_seen" : seenStatus(lastAt, heartbeat_interval_seconds * 1000, now),
-      ...(lastAt !== undefined && { last_heartbeat_at: new Date(lastAt).toISOString() }),
+      last_heartbeat_at: lastAt === undefined ? null : new Date(lastAt).toISOString(),
       active_tasks: this.#activeTasks(now),
       max_tasks,
       ...report,

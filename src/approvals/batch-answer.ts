@@ -3,7 +3,7 @@ import { type Address, idOf, parseId } from "../actor/ids.ts";
 import type { ActorKey } from "../actor/remote.ts";
 import { fail, type Result } from "../actor/result.ts";
 import type { BatchAnswer, BatchInput, BatchItem } from "./batch-contract.ts";
-import type { BatchVote } from "./batch-decision.ts";
+import type { BatchVote } from "./batch-order.ts";
 
 /** The requests of one task: one reservation. */
 export interface Item {

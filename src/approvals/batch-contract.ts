@@ -23,7 +23,7 @@ export const BatchInput = z.lazy(() =>
       message: "is required to reject",
       path: ["reason"],
     })
-    .openapi("DecideBatch"),
+    .openapi("DecideBatch", { example: { approval_ids: ["101a1fdc-7351-8fcf-83fe-92e300000008"], action: "approve" } }),
 );
 export type BatchInput = z.infer<typeof BatchInput>;
 

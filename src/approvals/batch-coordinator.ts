@@ -9,7 +9,8 @@ import { taskAt } from "../tasks/task-api.ts";
 import { RespondInput } from "../tasks/task-contract.ts";
 import { batchAnswer, batchFailed, type Item, itemsByTask } from "./batch-answer.ts";
 import type { BatchAnswer, BatchInput } from "./batch-contract.ts";
-import { agreed, type BatchEnded, type BatchOrder, type BatchVote, refuseAll } from "./batch-decision.ts";
+import { agreed, type BatchEnded, refuseAll } from "./batch-decision.ts";
+import type { BatchOrder, BatchVote } from "./batch-order.ts";
 import { type Answered, type BatchOutcome, conclude, mayWaitFor } from "./batch-outcome.ts";
 
 /** A task that has not answered by then has to be told that the batch is off: before it would ask by itself. */

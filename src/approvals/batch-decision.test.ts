@@ -19,7 +19,8 @@ import type { TaskRecord } from "../tasks/task.ts";
 import { RespondInput } from "../tasks/task-contract.ts";
 import { batchAnswer, batchFailed, itemsByTask } from "./batch-answer.ts";
 import { BatchInput } from "./batch-contract.ts";
-import { type BatchOrder, decideAll, PREPARED_MS, reserve, settleReservation } from "./batch-decision.ts";
+import { decideAll, PREPARED_MS, reserve, settleReservation } from "./batch-decision.ts";
+import type { BatchOrder } from "./batch-order.ts";
 
 const task = reviewing();
 

@@ -1,50 +1,18 @@
 /** What a batch does to one task: judge, reserve, then decide or let go (03, "Batch"; docs/design/batch.md). Pure. */
 import type { Caller } from "../actor/caller.ts";
-import type { ActorKey } from "../actor/remote.ts";
 import type { Failure } from "../actor/result.ts";
-import type { TaskState } from "../tasks/contract.ts";
-import type { Turn } from "../tasks/drafting.ts";
 import type { TaskRecord } from "../tasks/task.ts";
-import type { RespondInput } from "../tasks/task-contract.ts";
-import { followedBy, type Transition } from "../tasks/transition.ts";
+import { followedBy, type Transition, type Turn } from "../tasks/transition.ts";
 import type { BatchItem } from "./batch-contract.ts";
-import type { BatchOutcome, Rival } from "./batch-outcome.ts";
+import type { BatchOrder, Reservation } from "./batch-order.ts";
+import type { BatchOutcome } from "./batch-outcome.ts";
 import { respond } from "./decide.ts";
-
-/** What a batch asks of one task. */
-export interface BatchOrder {
-  readonly batch_id: string;
-  /** The inbox that decides whether the batch stands. */
-  readonly coordinator: ActorKey;
-  /** ms; of two batches that meet the elder waits and the younger gives way */
-  readonly began_at: number;
-  /** Requests of this one task. */
-  readonly approval_ids: readonly string[];
-  readonly decision: RespondInput;
-  /** An admin wants no look at whether the change is still what it was. */
-  readonly skip_validation: boolean;
-}
-
-/** What a task answers: how each item fares, and as what it would come out of the batch. */
-export interface BatchVote {
-  readonly results: readonly BatchItem[];
-  readonly new_state?: TaskState;
-  /** The batch that the task is promised to. */
-  readonly rival?: Rival;
-}
 
 /** What a coordinator tells a task that promised, or may have. */
 export interface BatchEnded {
   readonly do: "batch.ended";
   readonly batch_id: string;
   readonly outcome: BatchOutcome;
-}
-
-/** A task's promise to decide as ordered, whenever it is told to. Nothing else may decide on it meanwhile. */
-export interface Reservation extends BatchOrder {
-  readonly caller: Caller;
-  /** ms; when the task begins to ask what became of the batch */
-  readonly ask_at: number;
 }
 
 export interface Judgement {

@@ -4,7 +4,8 @@ import { freshTaskAddress, idOf } from "../actor/ids.ts";
 import { ann, bob, reviewing, T0, turn } from "../tasks/task.fixture.ts";
 import { allows, type TaskRecord } from "../tasks/task.ts";
 import { RespondInput } from "../tasks/task-contract.ts";
-import { agreed, type BatchOrder, decideAll, PREPARED_MS, reserve, settleReservation } from "./batch-decision.ts";
+import { agreed, decideAll, PREPARED_MS, reserve, settleReservation } from "./batch-decision.ts";
+import type { BatchOrder } from "./batch-order.ts";
 import { type Answered, type BatchOutcome, conclude, whenAsked } from "./batch-outcome.ts";
 
 /** What happens next: the number given along says to whom or to which message. */

@@ -3,7 +3,15 @@ import { Slug, Timestamp } from "../wire.ts";
 import { z } from "../zod.ts";
 
 const pattern = z.string().min(1).max(512);
-const role = z.string().regex(/^[a-z0-9._-]{1,64}$/, "must be 1 to 64 characters out of a-z 0-9 . _ -");
+/** Whatever is not reserved is an organisation's own (02, "Roles and permissions"), told apart by the letter. */
+const role = z
+  .string()
+  .min(1)
+  .max(64)
+  .refine(
+    (text) => text.trim() === text && !/\p{Cc}/u.test(text),
+    "must hold no control character, nor space at its ends",
+  );
 const clock = z.string().regex(/^([01][0-9]|2[0-3]):[0-5][0-9]$/, "must be HH:MM");
 
 export const ActiveHours = z.strictObject({
@@ -49,7 +57,9 @@ export const ReviewerPolicyInput = z.lazy(() =>
       auto_approve_on_backlog: z.boolean().default(false),
       enabled: z.boolean().default(true),
     })
-    .openapi("ReviewerPolicyInput"),
+    .openapi("ReviewerPolicyInput", {
+      example: { name: "Databases need a DBA", resource_patterns: ["database:**"], required_roles: ["dba"] },
+    }),
 );
 export type ReviewerPolicyInput = z.infer<typeof ReviewerPolicyInput>;
 

@@ -219,6 +219,7 @@ describe("a request for changes", () => {
       "approval.superseded",
       "task.changes_requested REVIEWING>DRAFT",
     ]);
+    expect(back.happenings.map(({ details }) => details?.outcome)).toContain("CHANGES_REQUESTED");
     expect(back.happenings.at(-1)?.why).toEqual({ reason: "smaller, please" });
     expect(["ann", "bob", "cid"].map((id) => statusOf(back.task, id))).toEqual([
       "CHANGES_REQUESTED",

@@ -2,18 +2,17 @@
 import type { Happening } from "../actor/journal.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
 import { readyEffects } from "../tasks/dispatch-api.ts";
-import type { Turn } from "../tasks/drafting.ts";
 import { sameJson } from "../tasks/stable-json.ts";
 import { allows, type Decision, type Request, type TaskRecord, timestamp } from "../tasks/task.ts";
 import type { DecisionAction, RespondInput } from "../tasks/task-contract.ts";
-import { followedBy, happened, type Transition } from "../tasks/transition.ts";
+import { followedBy, happened, type Transition, type Turn } from "../tasks/transition.ts";
 import { requireApprovals } from "./additional-approvals.ts";
 import { delegate } from "./delegate.ts";
 import { mayDecide } from "./eligibility.ts";
 import { eligibleNominees, type Nominee } from "./nominees.ts";
 import { openRequestsOf } from "./open-requests.ts";
 import { countApproval, countFollowers, isNeeded, quorumReached } from "./quorum.ts";
-import { about, closeRequest, supersedeOpen } from "./requests.ts";
+import { about, actingOn, closeRequest, supersedeOpen } from "./requests.ts";
 
 const OUTCOME = { approve: "APPROVED", reject: "REJECTED", request_changes: "CHANGES_REQUESTED" } as const;
 const ACTION = {
@@ -128,6 +127,7 @@ function decided(
   const { who } = turn.caller;
   const at = timestamp(turn.now);
   const closed = stays ? null : closeRequest(before, request.id, OUTCOME[input.action], turn.now);
+  const acting = actingOn(request, who);
   const decision: Decision = {
     // The request's own id is for the decision that closes it.
     id: stays ? turn.mint() : request.id,
@@ -135,7 +135,7 @@ function decided(
     reviewer_name: turn.caller.name,
     action: input.action,
     ...(input.reason !== undefined && { reason: input.reason }),
-    ...(request.on_behalf_of !== undefined && request.reviewer_id === who.id && { on_behalf_of: request.on_behalf_of }),
+    ...acting,
     revision: before.revision,
     created_at: at,
   };
@@ -147,6 +147,7 @@ function decided(
   };
   const noted = {
     ...about(request, ACTION[input.action], { decided_by: who.id, ...details }),
+    acting,
     ...(input.reason !== undefined && { why: { reason: input.reason } }),
   };
   return { task, happenings: [noted], effects: closed?.effects ?? [] };
@@ -161,7 +162,7 @@ export function leaveReview(
   now: number,
 ): Transition {
   const at = timestamp(now);
-  const closed = supersedeOpen(from, to);
+  const closed = supersedeOpen(from, to === "DRAFT" ? "CHANGES_REQUESTED" : to);
   const task: TaskRecord = {
     ...from,
     state: to,

@@ -1,13 +1,12 @@
 /** A reviewer hands their request to somebody else (03, "Approval requests": delegate). Pure. */
 import { fail, ok, type Result } from "../actor/result.ts";
-import type { Turn } from "../tasks/drafting.ts";
 import { type Request, type TaskRecord, timestamp } from "../tasks/task.ts";
 import type { RespondInput } from "../tasks/task-contract.ts";
-import type { Transition } from "../tasks/transition.ts";
+import type { Transition, Turn } from "../tasks/transition.ts";
 import { eligibleNominees, type Nominee, notEligible } from "./nominees.ts";
 import { openRequestsOf, ownerOf, tellInboxes, withRequests } from "./open-requests.ts";
 import { canBeMet } from "./quorum.ts";
-import { about, requested } from "./requests.ts";
+import { about, actingOn, requested } from "./requests.ts";
 
 /**
  * The request is DELEGATED, and a new one opens that fills the same part and is due when the old one was: passing on buys no
@@ -62,6 +61,7 @@ export function delegate(
   };
   const passed = {
     ...about(closed, "approval.delegated", { from: request.reviewer_id, to: to.id, decided_by: caller.who.id }),
+    acting: actingOn(request, caller.who),
     ...(reason !== undefined && { why: { reason } }),
   };
   return ok({ task, happenings: [passed, requested(next)], effects: tellInboxes(before, task) });

@@ -1,7 +1,7 @@
 /** What becomes of the requests of somebody who left (02, "Users": `active: false`). Pure. */
-import type { Turn } from "../tasks/drafting.ts";
+
 import { type Request, type TaskRecord, timestamp } from "../tasks/task.ts";
-import type { Transition } from "../tasks/transition.ts";
+import type { Transition, Turn } from "../tasks/transition.ts";
 import { adminsAmong, type Colleague, canBeAsked, managersOf } from "./colleagues.ts";
 import { type Delegations, delegationsInForce, passageOf } from "./delegation.ts";
 import type { DelegationPolicy } from "./delegation-contract.ts";

@@ -3,9 +3,9 @@
  * open and a requirement that it serves is not satisfied; what it opened on its way climbs with it, and by itself only once
  * that one was answered. Pure; `now` in ms.
  */
-import type { Turn } from "../tasks/drafting.ts";
+
 import { type Request, type TaskRecord, timestamp } from "../tasks/task.ts";
-import { happened, type Transition } from "../tasks/transition.ts";
+import { happened, type Transition, type Turn } from "../tasks/transition.ts";
 import { adminsAmong, type Colleague, canBeAsked, managersOf } from "./colleagues.ts";
 import { doesFor, openRequestsOf, ownerOf, tellInboxes, unmetBy, withRequests } from "./open-requests.ts";
 import { about, supersedeOpen } from "./requests.ts";
@@ -30,7 +30,7 @@ export function expire(before: TaskRecord, now: number): Transition | null {
   const expired = openRequestsOf(before)
     .filter((request) => dueAt(request) <= now && unmetBy(before, request).length > 0)
     .map((request): Request => ({ ...request, status: "EXPIRED" }));
-  const rest = supersedeOpen(withRequests(before, ...expired), "cancelled");
+  const rest = supersedeOpen(withRequests(before, ...expired), "CANCELLED");
   const at = timestamp(now);
   const task: TaskRecord = {
     ...before,

@@ -3,7 +3,9 @@ import { Timestamp } from "../wire.ts";
 import { z } from "../zod.ts";
 
 export const LinksInput = z.lazy(() =>
-  z.strictObject({ expires_in_seconds: z.number().int().min(60).max(604_800).default(86_400) }).openapi("CreateLinks"),
+  z
+    .strictObject({ expires_in_seconds: z.number().int().min(60).max(604_800).default(86_400) })
+    .openapi("CreateLinks", { example: { expires_in_seconds: 3_600 } }),
 );
 
 export const LinksCreated = z.lazy(() =>

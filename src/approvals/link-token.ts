@@ -49,3 +49,6 @@ function mac(rootToken: string, workspace: string, text: string): string {
   const secret = createHmac("sha256", rootToken).update(`link:${workspace}`).digest();
   return createHmac("sha256", secret).update(text).digest("base64url");
 }
+
+/** A link that is to be handed out. */
+export type NewLink = Pick<LinkToken, "token_id" | "expires_at">;

@@ -1,15 +1,11 @@
 /** One-click links: who gets one, and what the trail says of it (docs/design/links.md). Pure. */
 import { ok, type Result } from "../actor/result.ts";
-import type { Turn } from "../tasks/drafting.ts";
 import type { TaskRecord } from "../tasks/task.ts";
 import { RespondInput } from "../tasks/task-contract.ts";
-import type { Transition } from "../tasks/transition.ts";
+import type { Transition, Turn } from "../tasks/transition.ts";
 import { respond } from "./decide.ts";
-import type { LinkToken } from "./link-token.ts";
+import type { NewLink } from "./link-token.ts";
 import { about } from "./requests.ts";
-
-/** A link that is to be handed out. */
-export type NewLink = Pick<LinkToken, "token_id" | "expires_at">;
 
 const anyAnswer = () => RespondInput.parse({ action: "reject", reason: "to see who may" });
 

@@ -1,7 +1,7 @@
 /** What a review needs done by itself, given who is still here: the one entry for its timer and for news of people. Pure. */
-import type { Turn } from "../tasks/drafting.ts";
+
 import type { TaskRecord } from "../tasks/task.ts";
-import { followedBy, type Transition } from "../tasks/transition.ts";
+import { followedBy, type Transition, type Turn } from "../tasks/transition.ts";
 import type { Surroundings } from "./colleagues.ts";
 import { reassignDeparted } from "./departure.ts";
 import { escalate, expire, nextEscalationAt } from "./escalation.ts";

@@ -19,18 +19,23 @@ export const OverrideInput = z.lazy(() =>
 );
 export type OverrideInput = z.infer<typeof OverrideInput>;
 
+const requested = {
+  requested_by: z.string(),
+  reason: z.string(),
+  incident_ticket: z.string(),
+  requested_at: Timestamp,
+  revision: z.number().int(),
+};
+
+/** What the second admin has to know before they confirm. */
+export const OpenOverride = z.lazy(() => z.strictObject({ ...requested, apply_immediately: z.boolean() }));
+
 export const OverrideRequested = z.lazy(() =>
   z
     .strictObject({
       task_id: z.uuid(),
       state: TaskState,
-      override: z.strictObject({
-        requested_by: z.string(),
-        reason: z.string(),
-        incident_ticket: z.string(),
-        requested_at: Timestamp,
-        revision: z.number().int(),
-      }),
+      override: z.strictObject(requested),
     })
     .openapi("OverrideRequested"),
 );

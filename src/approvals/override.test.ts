@@ -20,8 +20,10 @@ import {
   told,
   turn,
 } from "../tasks/task.fixture.ts";
-import type { TaskRecord } from "../tasks/task.ts";
-import { confirmOverride, openOverride, requestOverride, skipsDrift } from "./override.ts";
+import { type TaskRecord, taskView } from "../tasks/task.ts";
+import { Task } from "../tasks/task-contract.ts";
+import { openOverride, skipsDrift } from "./overridden.ts";
+import { confirmOverride, requestOverride } from "./override.ts";
 import { OverrideInput } from "./override-contract.ts";
 
 const boss = person("boss", "admin");
@@ -67,6 +69,13 @@ describe("an override", () => {
   ])("is not confirmed by %s", (_, who, code) => {
     expect(codeOf(confirmOverride(requested(), turn(who)))).toBe(code);
     if (who !== adm) expect(codeOf(asking(reviewing(), who))).toBe(code);
+  });
+
+  it("stands on the task for the second admin to read, as long as it waits for them", () => {
+    const wish = { ...input, requested_by: "adm", requested_at: "2026-11-20T12:00:00.000Z", revision: 1 };
+    expect(Task.parse(taskView(requested())).override).toEqual(wish);
+    expect(taskView(done(confirmOverride(requested(), turn(boss))).task)).not.toHaveProperty("override");
+    expect(taskView(done(editing(requested(), { config: { priority: 9 } })).task)).not.toHaveProperty("override");
   });
 
   it("is for REVIEWING only; who may not is told that first", () => {

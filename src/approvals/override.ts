@@ -1,22 +1,11 @@
 /** Approving in an emergency, without the reviewers: two admins and an incident ticket (02, "Roles"; 03, override). Pure. */
 import type { Who } from "../actor/caller.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
-import type { Turn } from "../tasks/drafting.ts";
-import { allows, invalidState, type Override, type TaskRecord, timestamp } from "../tasks/task.ts";
-import { happened, type Transition } from "../tasks/transition.ts";
+import { allows, invalidState, type TaskRecord, timestamp } from "../tasks/task.ts";
+import { happened, type Transition, type Turn } from "../tasks/transition.ts";
 import { leaveReview } from "./decide.ts";
+import { type Override, openOverride } from "./overridden.ts";
 import type { OverrideInput } from "./override-contract.ts";
-
-/** The override that waits for its second admin; none once an edit or a quorum went ahead of it. */
-export function openOverride({ state, revision, override }: TaskRecord): Override | undefined {
-  const waits = state === "REVIEWING" && override?.revision === revision && override.confirmed_by === undefined;
-  return waits ? override : undefined;
-}
-
-/** Whether this revision is applied whether or not it drifted: an override said so, and was confirmed. */
-export function skipsDrift({ revision, override }: TaskRecord): boolean {
-  return override?.revision === revision && override.confirmed_by !== undefined && override.apply_immediately;
-}
 
 /**
  * The first admin's part. Errors: `SELF_APPROVAL` before any other right; `FORBIDDEN` for root, agents and whoever is no

@@ -14,6 +14,8 @@ export interface AnsweredRequest {
   readonly reviewer_id: string;
   readonly policy_ids: readonly string[];
   readonly on_behalf_of?: string | undefined;
+  /** policies that name the person whose part it is: they count there also after somebody else has filled their seat */
+  readonly named_by?: readonly string[] | undefined;
 }
 
 /** A request whose reviewer lets an approval by any of `follows` meet their own part too. */
@@ -53,7 +55,8 @@ export function isCandidate(
  */
 export function countsToward(requirement: Requirement, person: Person, request: AnsweredRequest): boolean {
   if (request.reviewer_id !== person.id) return qualifiesForOthers(requirement, person);
-  return isCandidate(requirement, person) || carriesEligibility(requirement, request);
+  const named = request.named_by?.includes(requirement.policy_id) === true;
+  return named || isCandidate(requirement, person) || carriesEligibility(requirement, request);
 }
 
 /** Whether the request brings the eligibility of the person it came from to this requirement. */

@@ -80,15 +80,15 @@ describe("closing", () => {
 
   test("of all that is open leaves what was answered as it was, and says why in the trail", () => {
     const one = { ...task, requests: closeRequest(task, first?.id ?? "", "APPROVED", T0).requests };
-    const closed = supersedeOpen(one, "cancelled");
+    const closed = supersedeOpen(one, "CANCELLED");
     expect(closed.requests.map(({ status }) => status)).toEqual(["APPROVED", "SUPERSEDED", "SUPERSEDED"]);
     expect(closed.requests[0]).toBe(one.requests[0]);
     expect(closed.happenings).toMatchObject([
-      { action: "approval.superseded", details: { reviewer_id: "bob", outcome: "cancelled" } },
-      { action: "approval.superseded", details: { reviewer_id: "cid", outcome: "cancelled" } },
+      { action: "approval.superseded", details: { reviewer_id: "bob", outcome: "CANCELLED" } },
+      { action: "approval.superseded", details: { reviewer_id: "cid", outcome: "CANCELLED" } },
     ]);
     expect(told(closed.effects, "inbox:cid")).toMatchObject([{ request: { status: "SUPERSEDED" } }]);
-    expect(supersedeOpen({ ...one, requests: closed.requests }, "again")).toMatchObject({
+    expect(supersedeOpen({ ...one, requests: closed.requests }, "SUPERSEDED")).toMatchObject({
       happenings: [],
       effects: [],
     });

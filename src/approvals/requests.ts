@@ -1,4 +1,5 @@
 /** Opening and closing a task's approval requests. Pure; the task's actor owns them, inboxes and the trail are told. */
+import type { Who } from "../actor/caller.ts";
 import type { Happening } from "../actor/journal.ts";
 import type { RiskLevel } from "../tasks/contract.ts";
 import { type Request, requestView, type TaskRecord } from "../tasks/task.ts";
@@ -35,6 +36,8 @@ export function openRequests(
   const usual = PRIORITY[task.risk.level];
   const opened = asked.map((part) => {
     const { reviewer, policy_ids, timeout_seconds, delegated, follows, skipped } = part;
+    const naming = task.requirements.filter(({ required_reviewers }) => required_reviewers.includes(reviewer.id));
+    const named_by = naming.map(({ policy_id }) => policy_id);
     const request = (person: Reviewer): Request => ({
       id: mint(),
       task_id: task.id,
@@ -48,6 +51,7 @@ export function openRequests(
       created_at: new Date(now).toISOString(),
       policy_ids,
       timeout_seconds,
+      ...(named_by.length > 0 && { named_by }),
     });
     const noted = skipped === undefined ? {} : { skipped_delegations: skipped };
     if (delegated === undefined) {
@@ -84,8 +88,11 @@ export function closeRequest(task: TaskRecord, id: string, status: ApprovalStatu
   };
 }
 
+/** How a review ended for those who did not answer; SUPERSEDED: it began anew, with another revision. */
+export type ReviewOutcome = "APPROVED" | "REJECTED" | "CHANGES_REQUESTED" | "CANCELLED" | "SUPERSEDED";
+
 /** Closes whatever is still open: the task left REVIEWING, or its revision is over. */
-export function supersedeOpen(task: TaskRecord, outcome: string): RequestChange {
+export function supersedeOpen(task: TaskRecord, outcome: ReviewOutcome): RequestChange {
   const open = task.requests.filter(({ status }) => status === "PENDING");
   const closed = open.map((request): Request => ({ ...request, status: "SUPERSEDED" }));
   return {
@@ -93,6 +100,11 @@ export function supersedeOpen(task: TaskRecord, outcome: string): RequestChange 
     happenings: closed.map((request) => about(request, "approval.superseded", { outcome })),
     effects: closed.map((request) => inbox(request, task)),
   };
+}
+
+/** Who was asked in somebody's stead acts for them; an admin who answers somebody else's request acts for nobody. */
+export function actingOn({ reviewer_id, on_behalf_of }: Request, { id }: Who): Pick<Who, "on_behalf_of"> {
+  return on_behalf_of !== undefined && reviewer_id === id ? { on_behalf_of } : {};
 }
 
 /** An audit row about a request; it belongs to its task's chain. */

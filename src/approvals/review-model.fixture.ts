@@ -20,6 +20,7 @@ const POLICIES: readonly (readonly ReviewerPolicy[])[] = [
   [],
   [policy("data", { required_roles: ["dba"] }), policy("two", { min_approvers: 2 })],
   [policy("named", { required_reviewers: ["cid", "dan"] })],
+  [policy("seats", { min_approvers: 2, required_roles: ["none"], required_reviewers: ["dan", "eve"] })],
   [policy("many", { min_approvers: 3, required_reviewers: ["eve"] }), policy("data", { required_roles: ["dba"] })],
 ];
 

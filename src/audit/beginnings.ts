@@ -2,13 +2,9 @@
  * Where a chain begins in D1, if not with its first entry: what stood before was retired to a file (docs/design/retention.md),
  * or lost with D1 and no longer kept by its actor. Known to the ledger alone, so that nobody shortens a chain by writing to D1.
  */
+import type { Beginning } from "./ledger-api.ts";
 import { rowsOf } from "./ledger-core.ts";
 import type { Link } from "./verify.ts";
-
-export interface Beginning extends Link {
-  /** Rows up to here are being deleted right now: those that still stand were proved before, and are passed over. */
-  readonly forgetting: boolean;
-}
 
 export const BEGINNINGS_MIGRATION = `
   CREATE TABLE beginnings (

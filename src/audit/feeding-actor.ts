@@ -60,7 +60,7 @@ export abstract class FeedingActor extends Actor implements ChannelApi {
     if (this.exists) this.#audience.unsubscribe(channel, hub, life);
   }
 
-  async events(_key: ActorKey, { channel, after, limit, wait_ms = 0 }: EventsQuery): Promise<Result<EventsPage>> {
+  async events(_key: ActorKey, { channel, after = 0, limit, wait_ms = 0 }: EventsQuery): Promise<Result<EventsPage>> {
     if (!isFeed(channel)) return fail("NOT_FOUND", `there is no channel ${channel}`);
     const read = () => readFeed(this.env.DB, this.place.workspace, channel, { after, limit });
     try {

@@ -5,16 +5,22 @@ import { type ActorKey, actorOf, type Remote } from "../actor/remote.ts";
 import type { Result } from "../actor/result.ts";
 import type { Env } from "../env.ts";
 import type { TokenHolder } from "../users/token-holder.ts";
-import type { Beginning } from "./beginnings.ts";
+
 import type { ConfigurationCommand } from "./configuration.ts";
 import type { FailedLogins } from "./failed-logins.ts";
-import type { Contents, RetiredHead } from "./retention.ts";
-import type { Retention, RetentionState, Seal } from "./retention-contract.ts";
+import type { Contents, Retention, RetentionState, RetiredHead, Seal } from "./retention-contract.ts";
+import type { Link } from "./verify.ts";
 
 export interface ChainHead {
   readonly source: string;
   readonly seq: number;
   readonly hash: string;
+}
+
+/** Where a chain begins in D1, if not with its first entry. */
+export interface Beginning extends Link {
+  /** Rows up to here are being deleted right now: those that still stand were proved before, and are passed over. */
+  readonly forgetting: boolean;
 }
 
 /** Where a chain stands, and where it begins in D1 if not with its first entry. */

@@ -71,15 +71,18 @@ describe("the audit trail after all migrations", () => {
     expect(await rowsOf("apart-b")).toHaveLength(3);
   });
 
-  it("has the three triggers and no other", async () => {
-    const { results } = await env.DB.prepare(
-      "SELECT name FROM sqlite_master WHERE type = 'trigger' ORDER BY name",
-    ).all();
-    expect(results).toEqual([
-      { name: "audit_log_insert_once" },
-      { name: "audit_log_no_delete" },
-      { name: "audit_log_no_update" },
-    ]);
+  it("has the three triggers, and those that keep totals, and no other", async () => {
+    const { results } = await env.DB.prepare("SELECT name FROM sqlite_master WHERE type = 'trigger'").all<{
+      name: string;
+    }>();
+    const lists = ["tasks", "approvals", "locks", "executions"];
+    expect(results.map(({ name }) => name).sort()).toEqual(
+      [
+        ...["audit_log_insert_once", "audit_log_no_delete", "audit_log_no_update"],
+        ...["audit_log_total_insert", "audit_log_total_delete"],
+        ...lists.flatMap((list) => ["insert", "update", "delete"].map((when) => `${list}_total_${when}`)),
+      ].sort(),
+    );
   });
 
   it("starts every table's primary key or unique index of the product with the workspace, but for the order of the trail", async () => {

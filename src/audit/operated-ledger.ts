@@ -15,8 +15,8 @@ import type { LedgerCore, Pending } from "./ledger-core.ts";
 import { type ParkedEffects, stillParked, withParked } from "./parked-effects.ts";
 import type { News } from "./plan.ts";
 import { REBUILD_TIMER, Rebuild } from "./rebuild.ts";
-import { type Contents, RETENTION_MIGRATION, RETENTION_TIMER, Retention, type RetiredHead } from "./retention.ts";
-import type { RetentionState, Retention as RetentionView, Seal } from "./retention-contract.ts";
+import { RETENTION_MIGRATION, RETENTION_TIMER, Retention } from "./retention.ts";
+import type { Contents, RetentionState, Retention as RetentionView, RetiredHead, Seal } from "./retention-contract.ts";
 
 export const OPERATIONS_MIGRATION = [COPY_MIGRATION, BEGINNINGS_MIGRATION, RETENTION_MIGRATION].join("\n");
 

@@ -1,4 +1,5 @@
 /** The trail in pages that fit into memory whatever its rows hold, each found by the row before it: no offset, no cursor held open. */
+import { giveWay } from "../actor/give-way.ts";
 import { condition, type SqlFragment } from "../http/pagination.ts";
 import { AUDIT_COLUMNS, type StoredAuditRow } from "./query.ts";
 
@@ -7,6 +8,8 @@ const PAGE_ROWS = 4_000;
 const PAGE_CHARS = 2_000_000;
 /** What a row takes besides its JSON columns. */
 const ROW_CHARS = 500;
+/** Others are given way for a millisecond each time that so many rows were read: a fifth of the time that those take. */
+const ROWS_PER_MS = 400;
 
 /** The order of pages: as D1 took the rows, chain by chain, or within one chain. */
 export type PageOrder = readonly ["id"] | readonly ["actor", "seq"] | readonly ["seq"];
@@ -28,6 +31,7 @@ export async function* auditPages(source: PageSource): AsyncGenerator<readonly S
     last = page.at(-1);
     if (last === undefined) return;
     yield page;
+    await giveWay(page.length / ROWS_PER_MS);
   }
 }
 

@@ -1,6 +1,7 @@
 /** The audit trail as D1 holds it and as it is served (05-realtime-and-audit, "Audit"). Pure. */
 import type { ChainedEntry } from "../actor/journal.ts";
 import { AUDIT_LOG_COLUMNS } from "../db/audit-log-columns.ts";
+import { keptTotal } from "../db/totals.ts";
 import { condition, type SqlFragment } from "../http/sql-fragment.ts";
 import type { AuditFilters, AuditRow } from "./contract.ts";
 
@@ -78,6 +79,12 @@ export function auditConditions(workspace: string, filters: AuditFilters): SqlFr
     ...(to === undefined ? [] : [condition("at < ?", to)]),
     ...(request_id === undefined ? [] : [condition("request_id = ?", request_id)]),
   ];
+}
+
+/** How many rows these filters let through, where that is kept: all, or those of one action. */
+export function knownTotal(workspace: string, { action, ...others }: AuditFilters): SqlFragment | undefined {
+  if (Object.values(others).some((filter) => filter !== undefined) || action?.includes("*")) return undefined;
+  return keptTotal(workspace, "audit_log", action === undefined ? undefined : [action]);
 }
 
 /**

@@ -6,10 +6,12 @@
 import type { ActorApi } from "../actor/actor.ts";
 import type { Caller } from "../actor/caller.ts";
 import { type Commit, housekeeper } from "../actor/commit.ts";
+import { giveWay } from "../actor/give-way.ts";
 import { type ChainedEntry, canonicalJson, GENESIS, type Happening, linkHash } from "../actor/journal.ts";
 import type { Shipment } from "../actor/ledger-api.ts";
 import { actorOf } from "../actor/remote.ts";
 import { CALL_CHARS } from "../actor/storage.ts";
+import { recounts } from "../db/totals.ts";
 import { causeOf, log } from "../log.ts";
 import { beginAt, beginningOf, beginnings } from "./beginnings.ts";
 import { copiedConfiguration, countCopies } from "./configuration-copy.ts";
@@ -90,16 +92,24 @@ export class Rebuild {
   async run(): Promise<void> {
     for (let state = this.#progress; state !== undefined; state = this.#progress) {
       try {
-        if (state.copied === 0 && state.told > 0) await numberAbove(this.#core.env.DB, state.told);
+        if (state.copied === 0) await this.#prepareDatabase(state);
         if (!(await this.#core.flush())) return this.#later();
         if (state.copied === null) await this.#nextPage(state);
         else await this.#nextCopies(state, state.copied);
+        await giveWay();
       } catch (thrown) {
         log("error", "rebuild.held_up", { cause: causeOf(thrown) });
         return this.#later();
       }
     }
     await this.#core.flush();
+  }
+
+  /** New rows are numbered above what followers of the feeds know, and what is there already is counted. */
+  async #prepareDatabase({ told }: Progress): Promise<void> {
+    const { env, workspace } = this.#core;
+    if (told > 0) await numberAbove(env.DB, told);
+    await env.DB.batch(recounts(workspace).map(({ text, binds }) => env.DB.prepare(text).bind(...binds)));
   }
 
   async #nextCopies(state: Progress, copied: number): Promise<void> {

@@ -92,3 +92,13 @@ export const RetentionState = z.lazy(() =>
 export type RetentionState = z.infer<typeof RetentionState>;
 
 export const RebuildBegun = z.lazy(() => z.strictObject({ chains: count }).openapi("RebuildBegun"));
+
+/** Where a chain's retired rows end. */
+export interface RetiredHead {
+  readonly source: string;
+  readonly seq: number;
+  readonly hash: string;
+}
+
+/** What a file turned out to hold. */
+export type Contents = Pick<Certificate, "rows" | "chains" | "sha256">;

@@ -10,8 +10,7 @@ import { ndjsonLine } from "./export-format.ts";
 import { ledgerOf, type Standing } from "./ledger-api.ts";
 import { auditPages } from "./pages.ts";
 import type { StoredAuditRow } from "./query.ts";
-import type { RetiredHead } from "./retention.ts";
-import type { ChainLine, Retention } from "./retention-contract.ts";
+import type { ChainLine, Retention, RetiredHead } from "./retention-contract.ts";
 import { type ChainCheck, type Link, startOf, UNCHECKED, verifyChain } from "./verify.ts";
 
 /** Thrown in the middle of the file, which thereby breaks off. */

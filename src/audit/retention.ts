@@ -7,7 +7,7 @@ import { type Commit, housekeeper } from "../actor/commit.ts";
 import { fail, invalid, ok, type Result } from "../actor/result.ts";
 import { beginnings } from "./beginnings.ts";
 import type { LedgerCore } from "./ledger-core.ts";
-import type { Certificate, Retention as RetentionView, Seal } from "./retention-contract.ts";
+import type { Certificate, Contents, Retention as RetentionView, RetiredHead, Seal } from "./retention-contract.ts";
 import { retireRows } from "./retire-rows.ts";
 import { newSigningKey, type SigningKey, signed } from "./signature.ts";
 
@@ -20,16 +20,6 @@ const KEY = "signing_key";
 /** Chains whose rows are deleted together. */
 const CHAINS = 200;
 const RESUME_MS = 5_000;
-
-/** Where a chain's retired rows end. */
-export interface RetiredHead {
-  readonly source: string;
-  readonly seq: number;
-  readonly hash: string;
-}
-
-/** What a file turned out to hold. */
-export type Contents = Pick<Certificate, "rows" | "chains" | "sha256">;
 
 export class Retention {
   readonly #core: LedgerCore;

@@ -8,7 +8,7 @@ import { z } from "../zod.ts";
 import { AuditFilters, AuditRow, ChainVerdict, TrailVerdict, VerifyQuery } from "./contract.ts";
 import { exportTrail } from "./export.ts";
 import { MEDIA_TYPES } from "./export-format.ts";
-import { AUDIT_COLUMNS, auditConditions, auditRowOf, type StoredAuditRow } from "./query.ts";
+import { AUDIT_COLUMNS, auditConditions, auditRowOf, knownTotal, type StoredAuditRow } from "./query.ts";
 import { verifySubject, verifyTrail } from "./verification.ts";
 
 const TAG = "audit";
@@ -38,6 +38,7 @@ export function auditRoutes(app: App): void {
           where: auditConditions(caller.workspace, filters),
           order: { column: "id", direction: sort_order },
           key: "id",
+          total: knownTotal(caller.workspace, filters),
         },
         { page, limit, cursor },
       );

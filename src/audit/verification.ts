@@ -5,9 +5,8 @@ import { actorOf } from "../actor/remote.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
 import type { Env } from "../env.ts";
 import { condition } from "../http/pagination.ts";
-import type { Beginning } from "./beginnings.ts";
 import type { ChainVerdict, TrailVerdict } from "./contract.ts";
-import { ledgerOf } from "./ledger-api.ts";
+import { type Beginning, ledgerOf } from "./ledger-api.ts";
 import { auditPages } from "./pages.ts";
 import { type ChainCheck, type Link, startOf, UNCHECKED, verifyChain, verifyEnd } from "./verify.ts";
 

@@ -87,6 +87,10 @@ async function* linesOf(chunks: AsyncIterable<string>): AsyncGenerator<string, v
   if (begun !== "") yield begun;
 }
 
+function counted(n: number, noun: string): string {
+  return `${n} ${noun}${n === 1 ? "" : "s"}`;
+}
+
 /** The verdict as people read it. */
 export function told(verdict: OfflineVerdict): string {
   const { valid, rows, chains, problems, problems_total, sealed, not_proven, gaps } = verdict;
@@ -96,7 +100,7 @@ export function told(verdict: OfflineVerdict): string {
     ? ["If it was exported with filters, say so: --filtered"]
     : [];
   return [
-    valid ? `valid: ${what}, every hash recomputed` : `TAMPERED WITH: ${problems_total} problems in ${what}`,
+    valid ? `valid: ${what}, every hash recomputed` : `TAMPERED WITH: ${counted(problems_total, "problem")} in ${what}`,
     ...(sealed === null
       ? []
       : [`retention ${sealed.retention.id}, before ${sealed.retention.before}, key ${sealed.public_key}`]),

@@ -1,5 +1,5 @@
 /** Waits for a lock: a place in its queue first, then one held-open request after the other until it is granted. */
-import type { Countersign } from "./countersign.ts";
+import type { ApiClient } from "./api-client.ts";
 import { giveBack } from "./give-back.ts";
 import type { BodyOf, Schema } from "./routes.ts";
 import { unlessAborted } from "./unless-aborted.ts";
@@ -27,7 +27,7 @@ const STALE_PART = 1 / 3;
  * @throws CountersignError `RESOURCE_LOCKED` after the deadline, `DEADLOCK_DETECTED` as the victim of one
  */
 export async function acquireLock(
-  client: Countersign,
+  client: ApiClient,
   key: LockKey,
   wanted: Wanted,
   deadline: number,

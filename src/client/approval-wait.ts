@@ -1,5 +1,5 @@
+import type { ApiClient } from "./api-client.ts";
 import { type Verdict, verdictOf } from "./approval-verdict.ts";
-import type { Countersign } from "./countersign.ts";
 import { events } from "./events.ts";
 
 /**
@@ -8,7 +8,7 @@ import { events } from "./events.ts";
  * @throws CountersignError if the task cannot be read; the signal's reason once that is aborted
  */
 export async function waitForApproval(
-  client: Countersign,
+  client: ApiClient,
   taskId: string,
   { signal }: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<Verdict> {

@@ -1,6 +1,7 @@
 /** Events of channels as an async iterator, over whatever connection can be had. */
+
+import type { ApiClient } from "./api-client.ts";
 import { type ChannelItem, type Frame, inOrder, type Page, type Positions } from "./channel-order.ts";
-import type { Countersign } from "./countersign.ts";
 import { isCountersignError } from "./countersign-error.ts";
 import { pause } from "./pause.ts";
 import { polledFrames, type Reading, type ReadPage } from "./polled-frames.ts";
@@ -32,7 +33,7 @@ const PAGE = 500;
  * @throws CountersignError for a channel that the caller may not have
  */
 export async function* events(
-  client: Countersign,
+  client: ApiClient,
   channels: readonly string[],
   { since = {}, signal }: EventOptions = {},
 ): AsyncGenerator<ChannelItem> {
@@ -68,7 +69,7 @@ async function* noticed(frames: AsyncIterable<Frame>, works: () => void): AsyncG
 const NEVER = new AbortController().signal;
 
 async function* connection(
-  client: Countersign,
+  client: ApiClient,
   channels: readonly string[],
   positions: Positions,
   failures: number,
@@ -92,7 +93,7 @@ async function* connection(
 }
 
 /** A ticket is shown once: where its answer was lost the repeat has none, and another is made. */
-async function ticket(client: Countersign, signal: AbortSignal | undefined): Promise<string> {
+async function ticket(client: ApiClient, signal: AbortSignal | undefined): Promise<string> {
   for (;;) {
     const { ticket } = await client.channels.ticket({ signal });
     if (ticket !== undefined) return ticket;
@@ -102,7 +103,7 @@ async function ticket(client: Countersign, signal: AbortSignal | undefined): Pro
 /** A seq that never was: it is answered with where the channel stands. */
 const NOWHERE = 999_999_999_999_999;
 
-function readPage(client: Countersign, channel: string, { after, signal }: Reading, held: number): Promise<Page> {
+function readPage(client: ApiClient, channel: string, { after, signal }: Reading, held: number): Promise<Page> {
   const query = after === undefined ? { after: NOWHERE } : { after, wait: held, limit: PAGE };
   return client.channels.events(channel, query, { signal, timeoutMs: held * 1000 + ON_THE_WAY_MS });
 }

@@ -1,6 +1,6 @@
 /** Leases and claims that are no longer needed. */
 
-import type { Countersign } from "./countersign.ts";
+import type { ApiClient } from "./api-client.ts";
 import { isCountersignError } from "./countersign-error.ts";
 
 const DEADLINE_MS = 10_000;
@@ -9,7 +9,7 @@ const DEADLINE_MS = 10_000;
  * Releases each; never rejects. What cannot be released is reported and ends by its TTL. A lease that may be lost is released
  * all the same: an id names one lease only, so nobody else's is touched (04, rule 6).
  */
-export async function giveBack(client: Countersign, lockIds: readonly string[]): Promise<void> {
+export async function giveBack(client: ApiClient, lockIds: readonly string[]): Promise<void> {
   await Promise.all(
     lockIds.map(async (lock_id) => {
       try {

@@ -1,10 +1,11 @@
 /** `countersign/client`: fetch, WebSocket and AbortSignal are all that it asks of a runtime. */
 
 export type { LockKey } from "./acquire-lock.ts";
+export type { Settings } from "./api-client.ts";
 export type { Verdict } from "./approval-verdict.ts";
 export { canonicalJson } from "./canonical-json.ts";
 export { type ChannelEvent, type ChannelItem, type ChannelReset, isReset } from "./channel-order.ts";
-export { Countersign, type Settings } from "./countersign.ts";
+export { Countersign } from "./countersign.ts";
 export {
   type ClientCode,
   CountersignError,

@@ -1,8 +1,9 @@
 /** A person's consent to one call of one tool: bound to its arguments, good once. For agent frameworks. */
+
+import type { ApiClient } from "./api-client.ts";
 import type { Verdict } from "./approval-verdict.ts";
 import { waitForApproval } from "./approval-wait.ts";
 import { canonicalJson, sha256 } from "./canonical-json.ts";
-import type { Countersign } from "./countersign.ts";
 import { CountersignError, isCountersignError } from "./countersign-error.ts";
 import { pause } from "./pause.ts";
 import { backoff } from "./retry-policy.ts";
@@ -36,7 +37,7 @@ export type RequiredApproval = Verdict & {
  * @throws CountersignError `APPROVAL_USED` if this approval was spent before, `APPROVAL_MISMATCH` if what was approved is not
  * this call any more, `IDEMPOTENCY_KEY_REUSED` if the key stands for another call
  */
-export async function requireApproval(client: Countersign, call: ToolCall): Promise<RequiredApproval> {
+export async function requireApproval(client: ApiClient, call: ToolCall): Promise<RequiredApproval> {
   const call_hash = await hashOf(call.tool, call.args);
   const { signal } = call;
   const keyed = { signal, ...(call.key !== undefined && { idempotencyKey: call.key }) };
@@ -88,7 +89,7 @@ const TURN = { base_ms: 100, cap_ms: 2_000 };
  * Applies and completes the task. Only one `complete` is ever stored, and its output says whose it was.
  * @returns false: the change had to go back to review
  */
-async function spend(client: Countersign, id: string, hash: string, signal?: AbortSignal): Promise<boolean> {
+async function spend(client: ApiClient, id: string, hash: string, signal?: AbortSignal): Promise<boolean> {
   const spent_by = crypto.randomUUID();
   try {
     for (let turn = 1; ; turn += 1) {

@@ -1,6 +1,6 @@
 /** One claimed task, from its first heartbeat to its end. */
 
-import type { Countersign } from "./countersign.ts";
+import type { ApiClient } from "./api-client.ts";
 import { isCountersignError } from "./countersign-error.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import type { BodyOf, Schema } from "./routes.ts";
@@ -43,7 +43,7 @@ const TTL_S = 30;
  * @throws the `LEASE_LOST`; a CountersignError if the end could not be reported
  */
 export async function runTask(
-  client: Countersign,
+  client: ApiClient,
   { task, leases }: Schema<"Applying">,
   sentAt: number,
   handler: TaskHandler,
@@ -107,7 +107,7 @@ async function completed(handle: () => ReturnType<TaskHandler["handle"]>, cancel
 }
 
 /** An outcome that the API does not take (it names other resources, it is no JSON) makes the task fail, not hang. */
-async function reported(client: Countersign, id: string, completion: Completion, signal: AbortSignal): Promise<Task> {
+async function reported(client: ApiClient, id: string, completion: Completion, signal: AbortSignal): Promise<Task> {
   try {
     return await client.tasks.complete(id, completion, { signal });
   } catch (thrown) {

@@ -23,7 +23,7 @@ export interface paths {
     patch: operations["patchUsersId"];
   };
   "/users/{id}/tokens": {
-    /** Tokens of a user; admins, and users their own */
+    /** Tokens of a user */
     get: operations["getUsersIdTokens"];
     /** Make a token; it is shown once */
     post: operations["postUsersIdTokens"];
@@ -262,7 +262,10 @@ export interface paths {
     get: operations["getLocksGraph"];
   };
   "/locks/acquire": {
-    /** Take a lock, queue for it, or try */
+    /**
+     * Take a lock, queue for it, or try
+     * @description 201: granted as asked. 202: queued; so is the upgrade of a shared lease, which is `held` and shared until its `upgrade_pending` is gone.
+     */
     post: operations["postLocksAcquire"];
   };
   "/locks/acquire-all": {
@@ -274,7 +277,10 @@ export interface paths {
     post: operations["postLocksHeartbeat"];
   };
   "/locks/release": {
-    /** Free a lease or withdraw a claim; an admin frees somebody else's by force */
+    /**
+     * Free a lease or withdraw a claim; an admin frees somebody else's by force
+     * @description With `force` a token narrowed by scopes needs `admin`, without it `locks:write`.
+     */
     post: operations["postLocksRelease"];
   };
   "/locks/downgrade": {
@@ -435,6 +441,26 @@ export interface components {
       readonly scopes: (readonly string[]) | null;
       readonly workspace: string;
     };
+    /**
+     * @example {
+     *   "error": {
+     *     "code": "VALIDATION_ERROR",
+     *     "message": "name: is required",
+     *     "details": {
+     *       "field": "name",
+     *       "issue": "is required",
+     *       "issues": [
+     *         {
+     *           "field": "name",
+     *           "issue": "is required"
+     *         }
+     *       ]
+     *     },
+     *     "request_id": "7d444840-9dc0-4df1-8d1b-3e9b3b6c2f5a",
+     *     "timestamp": "2026-11-20T22:46:52.123Z"
+     *   }
+     * }
+     */
     readonly Error: {
       readonly error: {
         /** @enum {string} */
@@ -702,8 +728,8 @@ export interface components {
        * Format: date-time
        * @example 2026-11-20T22:46:52.123Z
        */
-      readonly last_heartbeat_at?: string;
-      readonly location?: {
+      readonly last_heartbeat_at: string | null;
+      readonly location: {
         readonly colo?: string;
         readonly country?: string;
       };
@@ -865,6 +891,23 @@ export interface components {
           readonly error?: unknown;
         };
       };
+      readonly override?: {
+        readonly requested_by: string;
+        readonly reason: string;
+        readonly incident_ticket: string;
+        /**
+         * Format: date-time
+         * @example 2026-11-20T22:46:52.123Z
+         */
+        readonly requested_at: string;
+        readonly revision: number;
+        readonly apply_immediately: boolean;
+      };
+      readonly queue?: readonly {
+          readonly resource_type: string;
+          readonly resource_id: string;
+          readonly queue_position: number;
+        }[];
       /**
        * Format: date-time
        * @example 2026-11-20T22:46:52.123Z
@@ -1138,6 +1181,23 @@ export interface components {
           readonly error?: unknown;
         };
       };
+      readonly override?: {
+        readonly requested_by: string;
+        readonly reason: string;
+        readonly incident_ticket: string;
+        /**
+         * Format: date-time
+         * @example 2026-11-20T22:46:52.123Z
+         */
+        readonly requested_at: string;
+        readonly revision: number;
+        readonly apply_immediately: boolean;
+      };
+      readonly queue?: readonly {
+          readonly resource_type: string;
+          readonly resource_id: string;
+          readonly queue_position: number;
+        }[];
       /**
        * Format: date-time
        * @example 2026-11-20T22:46:52.123Z
@@ -1146,6 +1206,31 @@ export interface components {
       /** Format: uuid */
       readonly resubmitted_from?: string;
     };
+    /**
+     * @example {
+     *   "config": {
+     *     "type": "config.change",
+     *     "description": "Longer sessions",
+     *     "resources": [
+     *       {
+     *         "type": "configuration",
+     *         "id": "sessions",
+     *         "namespace": "web",
+     *         "actions": [
+     *           "write"
+     *         ]
+     *       }
+     *     ],
+     *     "parameters": {
+     *       "ttl_minutes": 60
+     *     }
+     *   },
+     *   "metadata": {
+     *     "author_id": "alice",
+     *     "author_name": "Alice"
+     *   }
+     * }
+     */
     readonly CreateTask: {
       readonly config: components["schemas"]["TaskConfig"];
       readonly metadata: components["schemas"]["TaskMetadataInput"];
@@ -1175,6 +1260,31 @@ export interface components {
       readonly auto_approvable: boolean;
       readonly reasons: readonly string[];
     };
+    /**
+     * @example {
+     *   "config": {
+     *     "type": "config.change",
+     *     "description": "Longer sessions",
+     *     "resources": [
+     *       {
+     *         "type": "configuration",
+     *         "id": "sessions",
+     *         "namespace": "web",
+     *         "actions": [
+     *           "write"
+     *         ]
+     *       }
+     *     ],
+     *     "parameters": {
+     *       "ttl_minutes": 60
+     *     }
+     *   },
+     *   "metadata": {
+     *     "author_id": "alice",
+     *     "author_name": "Alice"
+     *   }
+     * }
+     */
     readonly SimulateTask: {
       readonly config: components["schemas"]["TaskConfig"];
       readonly metadata: components["schemas"]["TaskMetadataInput"];
@@ -1182,6 +1292,17 @@ export interface components {
       readonly requested_reviewers?: readonly string[];
       readonly policies?: readonly components["schemas"]["ReviewerPolicyInput"][];
     };
+    /**
+     * @example {
+     *   "name": "Databases need a DBA",
+     *   "resource_patterns": [
+     *     "database:**"
+     *   ],
+     *   "required_roles": [
+     *     "dba"
+     *   ]
+     * }
+     */
     readonly ReviewerPolicyInput: {
       readonly id?: string;
       readonly name: string;
@@ -1215,10 +1336,26 @@ export interface components {
       /** @default true */
       readonly enabled?: boolean;
     };
+    /**
+     * @example {
+     *   "config": {
+     *     "parameters": {
+     *       "ttl_minutes": 30
+     *     }
+     *   }
+     * }
+     */
     readonly PatchTask: {
       readonly config?: components["schemas"]["JsonObject"];
       readonly metadata?: components["schemas"]["JsonObject"];
     };
+    /**
+     * @example {
+     *   "requested_reviewers": [
+     *     "bob"
+     *   ]
+     * }
+     */
     readonly SubmitTask: {
       /** @default false */
       readonly force?: boolean;
@@ -1227,9 +1364,19 @@ export interface components {
       /** @default [] */
       readonly requested_reviewers?: readonly string[];
     };
+    /**
+     * @example {
+     *   "reason": "no longer needed"
+     * }
+     */
     readonly CancelTask: {
       readonly reason?: string;
     };
+    /**
+     * @example {
+     *   "body": "It worked on staging."
+     * }
+     */
     readonly CommentInput: {
       readonly body: string;
     };
@@ -1237,6 +1384,14 @@ export interface components {
       readonly task: components["schemas"]["Task"];
       readonly leases: readonly components["schemas"]["Lease"][];
     };
+    /**
+     * @example {
+     *   "capabilities": [
+     *     "config.*"
+     *   ],
+     *   "wait_seconds": 20
+     * }
+     */
     readonly ClaimTask: {
       readonly capabilities?: readonly string[];
       /** @default 0 */
@@ -1320,6 +1475,23 @@ export interface components {
           readonly error?: unknown;
         };
       };
+      readonly override?: {
+        readonly requested_by: string;
+        readonly reason: string;
+        readonly incident_ticket: string;
+        /**
+         * Format: date-time
+         * @example 2026-11-20T22:46:52.123Z
+         */
+        readonly requested_at: string;
+        readonly revision: number;
+        readonly apply_immediately: boolean;
+      };
+      readonly queue?: readonly {
+          readonly resource_type: string;
+          readonly resource_id: string;
+          readonly queue_position: number;
+        }[];
       /**
        * Format: date-time
        * @example 2026-11-20T22:46:52.123Z
@@ -1407,6 +1579,23 @@ export interface components {
           readonly error?: unknown;
         };
       };
+      readonly override?: {
+        readonly requested_by: string;
+        readonly reason: string;
+        readonly incident_ticket: string;
+        /**
+         * Format: date-time
+         * @example 2026-11-20T22:46:52.123Z
+         */
+        readonly requested_at: string;
+        readonly revision: number;
+        readonly apply_immediately: boolean;
+      };
+      readonly queue: readonly {
+          readonly resource_type: string;
+          readonly resource_id: string;
+          readonly queue_position: number;
+        }[];
       /**
        * Format: date-time
        * @example 2026-11-20T22:46:52.123Z
@@ -1414,12 +1603,12 @@ export interface components {
       readonly retry_at?: string;
       /** Format: uuid */
       readonly resubmitted_from?: string;
-      readonly queue: readonly {
-          readonly resource_type: string;
-          readonly resource_id: string;
-          readonly queue_position: number;
-        }[];
     };
+    /**
+     * @example {
+     *   "agent_id": "deployer-1"
+     * }
+     */
     readonly ApplyTask: {
       readonly agent_id?: string;
     };
@@ -1439,12 +1628,24 @@ export interface components {
         }[];
       readonly commands: readonly components["schemas"]["AgentCommand"][];
     };
+    /**
+     * @example {
+     *   "progress": 50,
+     *   "message": "half of the rows are moved"
+     * }
+     */
     readonly HeartbeatTask: {
       /** @default 30 */
       readonly ttl_extension_seconds?: number;
       readonly progress?: number;
       readonly message?: string;
     };
+    /**
+     * @example {
+     *   "result": "success",
+     *   "output": "moved 120 rows"
+     * }
+     */
     readonly CompleteTask: {
       /** @enum {string} */
       readonly result: "success" | "failure" | "cancelled";
@@ -1459,10 +1660,23 @@ export interface components {
       readonly task_id: string;
       readonly resource: string;
     };
+    /**
+     * @example {
+     *   "resource": "configuration:web/sessions",
+     *   "data": {
+     *     "ttl_minutes": 20
+     *   }
+     * }
+     */
     readonly StashInput: {
       readonly resource: string;
       readonly data?: unknown;
     };
+    /**
+     * @example {
+     *   "result": "success"
+     * }
+     */
     readonly RollbackReport: {
       /** @enum {string} */
       readonly result: "success" | "failure";
@@ -1557,6 +1771,15 @@ export interface components {
       /** @enum {boolean} */
       readonly upgrade_pending?: true;
     };
+    /**
+     * @example {
+     *   "criticality": 90,
+     *   "owner": "payments",
+     *   "dependents": [
+     *     "service:prod/checkout"
+     *   ]
+     * }
+     */
     readonly CatalogueInput: {
       readonly criticality?: number;
       readonly name?: string;
@@ -1712,6 +1935,12 @@ export interface components {
       /** @enum {string} */
       readonly task_state: "DRAFT" | "SUBMITTED" | "REVIEWING" | "APPROVED" | "APPLYING" | "COMPLETED" | "REJECTED" | "CANCELLED";
     };
+    /**
+     * @example {
+     *   "action": "approve",
+     *   "revision": 1
+     * }
+     */
     readonly RespondToApproval: {
       /** @enum {string} */
       readonly action: "approve" | "reject" | "request_changes" | "delegate";
@@ -1780,6 +2009,14 @@ export interface components {
           readonly new_state?: "DRAFT" | "SUBMITTED" | "REVIEWING" | "APPROVED" | "APPLYING" | "COMPLETED" | "REJECTED" | "CANCELLED";
         })[];
     };
+    /**
+     * @example {
+     *   "approval_ids": [
+     *     "101a1fdc-7351-8fcf-83fe-92e300000008"
+     *   ],
+     *   "action": "approve"
+     * }
+     */
     readonly DecideBatch: {
       readonly approval_ids: readonly string[];
       /** @enum {string} */
@@ -1818,6 +2055,11 @@ export interface components {
        */
       readonly expires_at: string;
     };
+    /**
+     * @example {
+     *   "expires_in_seconds": 3600
+     * }
+     */
     readonly CreateLinks: {
       /** @default 86400 */
       readonly expires_in_seconds?: number;
@@ -1915,6 +2157,14 @@ export interface components {
           readonly since: string;
         })[];
     };
+    /**
+     * @example {
+     *   "resource_type": "resource",
+     *   "resource_id": "database:prod/orders",
+     *   "ttl_seconds": 60,
+     *   "purpose": "migration 42"
+     * }
+     */
     readonly AcquireLock: {
       /** @enum {string} */
       readonly resource_type: "task" | "resource" | "agent";
@@ -1938,6 +2188,21 @@ export interface components {
     readonly Leases: {
       readonly leases: readonly components["schemas"]["Lease"][];
     };
+    /**
+     * @example {
+     *   "locks": [
+     *     {
+     *       "resource_type": "resource",
+     *       "resource_id": "database:prod/orders"
+     *     },
+     *     {
+     *       "resource_type": "resource",
+     *       "resource_id": "service:prod/shop",
+     *       "mode": "shared"
+     *     }
+     *   ]
+     * }
+     */
     readonly AcquireAllLocks: {
       readonly locks: readonly ({
           /** @enum {string} */
@@ -1965,6 +2230,12 @@ export interface components {
           };
         }[];
     };
+    /**
+     * @example {
+     *   "lock_id": "2c6e3b3f-97e9-82a7-981e-803f00000001",
+     *   "ttl_extension_seconds": 60
+     * }
+     */
     readonly HeartbeatLock: {
       /** Format: uuid */
       readonly lock_id?: string;
@@ -1972,6 +2243,11 @@ export interface components {
       /** @default 30 */
       readonly ttl_extension_seconds?: number;
     };
+    /**
+     * @example {
+     *   "lock_id": "2c6e3b3f-97e9-82a7-981e-803f00000001"
+     * }
+     */
     readonly ReleaseLock: {
       /** Format: uuid */
       readonly lock_id: string;
@@ -1979,6 +2255,11 @@ export interface components {
       readonly force?: boolean;
       readonly reason?: string;
     };
+    /**
+     * @example {
+     *   "lock_id": "2c6e3b3f-97e9-82a7-981e-803f00000001"
+     * }
+     */
     readonly DowngradeLock: {
       /** Format: uuid */
       readonly lock_id: string;
@@ -1987,6 +2268,13 @@ export interface components {
       readonly current: boolean;
       readonly highest: number;
     };
+    /**
+     * @example {
+     *   "resource_type": "resource",
+     *   "resource_id": "database:prod/orders",
+     *   "fencing_token": 7
+     * }
+     */
     readonly VerifyToken: {
       /** @enum {string} */
       readonly resource_type: "task" | "resource" | "agent";
@@ -2346,6 +2634,15 @@ export interface components {
        */
       readonly secret_shown?: true;
     };
+    /**
+     * @example {
+     *   "name": "On call",
+     *   "url": "https://example.com/countersign",
+     *   "events": [
+     *     "approval:*"
+     *   ]
+     * }
+     */
     readonly WebhookInput: {
       readonly id?: string;
       readonly name: string;
@@ -2370,6 +2667,11 @@ export interface components {
       /** @description `slack` only: whose channel this is. Requests addressed to this reviewer come with a link that decides as them; give it only for a channel that nobody else reads. */
       readonly links_for?: string;
     };
+    /**
+     * @example {
+     *   "enabled": false
+     * }
+     */
     readonly WebhookPatch: {
       readonly name?: string;
       /** @example https://example.com/countersign */
@@ -2421,6 +2723,25 @@ export interface components {
     readonly WebhookDeliveries: {
       readonly deliveries: readonly components["schemas"]["WebhookDelivery"][];
       readonly pagination: components["schemas"]["Pagination"];
+    };
+    readonly Health: {
+      /** @enum {string} */
+      readonly status: "ok";
+      /**
+       * Format: date-time
+       * @example 2026-11-20T22:46:52.123Z
+       */
+      readonly timestamp: string;
+    };
+    readonly Readiness: {
+      /** @enum {string} */
+      readonly status: "ready";
+      readonly checks: {
+        /** @enum {string} */
+        readonly database: "ok";
+        /** @enum {string} */
+        readonly coordinator: "ok";
+      };
     };
   };
   responses: never;
@@ -2522,7 +2843,7 @@ export interface operations {
       };
     };
   };
-  /** Tokens of a user; admins, and users their own */
+  /** Tokens of a user */
   getUsersIdTokens: {
     parameters: {
       path: {
@@ -3698,7 +4019,10 @@ export interface operations {
       };
     };
   };
-  /** Take a lock, queue for it, or try */
+  /**
+   * Take a lock, queue for it, or try
+   * @description 201: granted as asked. 202: queued; so is the upgrade of a shared lease, which is `held` and shared until its `upgrade_pending` is gone.
+   */
   postLocksAcquire: {
     readonly requestBody: {
       readonly content: {
@@ -3752,7 +4076,10 @@ export interface operations {
       };
     };
   };
-  /** Free a lease or withdraw a claim; an admin frees somebody else's by force */
+  /**
+   * Free a lease or withdraw a claim; an admin frees somebody else's by force
+   * @description With `force` a token narrowed by scopes needs `admin`, without it `locks:write`.
+   */
   postLocksRelease: {
     readonly requestBody: {
       readonly content: {
@@ -4063,6 +4390,7 @@ export interface operations {
   getChannelsChannelEvents: {
     parameters: {
       query?: {
+        /** @description default: all that is kept */
         after?: number;
         limit?: number;
         wait?: number;

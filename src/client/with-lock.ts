@@ -1,7 +1,7 @@
 /** Work under a lock: acquired, kept alive, given back, and called off the moment that it may be somebody else's. */
 
 import { acquireLock, type LockKey, type Wanted } from "./acquire-lock.ts";
-import type { Countersign } from "./countersign.ts";
+import type { ApiClient } from "./api-client.ts";
 import { isCountersignError } from "./countersign-error.ts";
 import { giveBack } from "./give-back.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
@@ -52,7 +52,7 @@ const DEADLOCK_RETRIES = 10;
  * its lease may have ended before
  */
 export async function withLock<T>(
-  client: Countersign,
+  client: ApiClient,
   key: LockKey,
   options: LockOptions,
   use: (lock: HeldLock) => Promise<T>,
@@ -84,7 +84,7 @@ type SessionOptions = LockOptions & { readonly session_id: string };
 
 /** @param outer ids of leases that the session holds already */
 async function heldFor<T>(
-  client: Countersign,
+  client: ApiClient,
   key: LockKey,
   options: SessionOptions,
   deadline: number,

@@ -1,6 +1,6 @@
 /** Work under several locks at once: all of them or none, so that nobody waits while holding (04, "acquire-all"). */
 import type { LockKey } from "./acquire-lock.ts";
-import type { Countersign } from "./countersign.ts";
+import type { ApiClient } from "./api-client.ts";
 import { CountersignError, type ErrorCode, isCountersignError } from "./countersign-error.ts";
 import { giveBack } from "./give-back.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
@@ -36,7 +36,7 @@ const RETRY = { base_ms: 50, cap_ms: 2_000 };
  * a lease may have ended before
  */
 export async function withLocks<T>(
-  client: Countersign,
+  client: ApiClient,
   keys: readonly WantedLock[],
   options: LocksOptions,
   use: (locks: HeldLocks) => Promise<T>,
@@ -81,7 +81,7 @@ export async function withLocks<T>(
 
 /** Tries until all are free at once. */
 async function acquireAll(
-  client: Countersign,
+  client: ApiClient,
   wanted: BodyOf<"POST /locks/acquire-all">,
   waitMs: number,
   signal: AbortSignal | undefined,

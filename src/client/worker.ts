@@ -1,6 +1,6 @@
 /** An agent: claims approved tasks, works on several at once, and leaves none behind when it is told to end. */
 
-import type { Countersign } from "./countersign.ts";
+import type { ApiClient } from "./api-client.ts";
 import { isCountersignError } from "./countersign-error.ts";
 import { pause } from "./pause.ts";
 import { backoff } from "./retry-policy.ts";
@@ -35,7 +35,7 @@ const ON_THE_WAY_MS = 10_000;
 const RECLAIM = { base_ms: 200, cap_ms: 15_000 };
 
 /** Starts to work, for the agent whose token the client has. */
-export function startWorker(client: Countersign, options: WorkerOptions): RunningWorker {
+export function startWorker(client: ApiClient, options: WorkerOptions): RunningWorker {
   const worker = new Worker(client, options);
   const forget = options.drainOnSigterm === false ? () => undefined : onTermination(() => worker.drain());
   options.signal?.addEventListener("abort", () => worker.drain(), { once: true });
@@ -53,12 +53,12 @@ export function startWorker(client: Countersign, options: WorkerOptions): Runnin
 }
 
 class Worker {
-  readonly #client: Countersign;
+  readonly #client: ApiClient;
   readonly #options: WorkerOptions;
   readonly #running = new Set<Promise<void>>();
   readonly #draining = new AbortController();
 
-  constructor(client: Countersign, options: WorkerOptions) {
+  constructor(client: ApiClient, options: WorkerOptions) {
     this.#client = client;
     this.#options = options;
   }

@@ -246,6 +246,9 @@ export const approvals = sqliteTable(
     primaryKey({ columns: [t.workspace, t.id] }),
     index("approvals_reviewer").on(t.workspace, t.reviewer_id, t.status),
     index("approvals_task").on(t.workspace, t.task_id),
+    index("approvals_decided")
+      .on(t.workspace, t.responded_at, t.created_at)
+      .where(sql`"responded_at" IS NOT NULL AND "status" <> 'DELEGATED'`),
   ],
 );
 
@@ -312,4 +315,20 @@ export const agentPresence = sqliteTable(
     since: text("since").notNull(),
   },
   (t) => [primaryKey({ columns: [t.workspace, t.id] })],
+);
+
+/**
+ * How many rows of a list have a state, status, result or action; kept by triggers alone, so that it is right whoever writes
+ * (migrations/0009; docs/design/totals.md).
+ */
+export const totals = sqliteTable(
+  "totals",
+  {
+    workspace: workspace(),
+    list: text("list", { enum: ["tasks", "approvals", "locks", "executions", "audit_log"] }).notNull(),
+    /** what the rows have in common; empty for null */
+    value: text("value").notNull(),
+    rows: integer("rows").notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.workspace, t.list, t.value] })],
 );

@@ -1,3 +1,4 @@
+import { type Access, ADMIN } from "../http/access.ts";
 import { endpoint } from "../http/endpoint.ts";
 import type { App } from "../http/endpoint-spec.ts";
 import { numberedPage } from "../http/numbered-list.ts";
@@ -7,7 +8,7 @@ import { DeadlockInfo, GraphView } from "./contract.ts";
 import { coordinatorOf } from "./coordinator-api.ts";
 
 const tag = "Locks";
-const access = { roles: ["admin"], scope: "locks:read" } as const;
+const access: Access = { ...ADMIN, fresh: false };
 
 const History = z.lazy(() =>
   z.strictObject({ deadlocks: z.array(DeadlockInfo), pagination: Pagination }).openapi("Deadlocks"),

@@ -42,6 +42,14 @@ describe("a route", () => {
     expect(mayCall(holding(["author"], []), access).ok).toBe(false);
   });
 
+  it("is open to a token that holds one of its scopes, where it names several", () => {
+    const access = { roles: ["admin"], scope: ["locks:write", "admin"] } as const;
+    for (const scope of access.scope) expect(mayCall(holding(["admin"], [scope]), access).ok, scope).toBe(true);
+    expect(mayCall(holding(["admin"], ["locks:read"]), access)).toMatchObject({
+      error: { details: { scope: "locks:write or admin" } },
+    });
+  });
+
   it("is not opened by a scope without the role", () => {
     expect(mayCall(holding(["author"], ["admin"]), ADMIN).ok).toBe(false);
   });

@@ -34,8 +34,8 @@ export interface Principal {
 export interface Access {
   /** Any of these roles; "any": every authenticated principal. */
   readonly roles: "any" | readonly ReservedRole[];
-  /** A token narrowed by scopes must hold this one; undefined: any token does. */
-  readonly scope?: Scope;
+  /** A token narrowed by scopes must hold this one, or one of these; undefined: any token does. */
+  readonly scope?: Scope | readonly Scope[];
   /** The token that a task's executor was given opens this route too, for that task. */
   readonly taskToken?: boolean;
   /** Decides or configures: the principal is read anew from D1 instead of the isolate's cache. */
@@ -46,13 +46,18 @@ export interface Access {
   readonly needsNoDatabase?: boolean;
 }
 
-/** Changes of configuration: admins, whom D1 confirms anew at every call. */
+/** What only admins may and what decides or configures: D1 confirms anew at every call that they are. */
 export const ADMIN: Access = { roles: ["admin"], scope: "admin", fresh: true };
 
 export function mayCall(principal: Principal, access: Access): Result<null> {
   const { roles } = principal.who;
-  if (access.scope !== undefined && principal.scopes !== null && !principal.scopes.includes(access.scope)) {
-    return fail("FORBIDDEN", `this token lacks the scope ${access.scope}`, { scope: access.scope });
+  const { scopes } = principal;
+  if (access.scope !== undefined && scopes !== null) {
+    const wanted = [access.scope].flat();
+    const scope = wanted.join(" or ");
+    if (!wanted.some((one) => scopes.includes(one))) {
+      return fail("FORBIDDEN", `this token lacks the scope ${scope}`, { scope });
+    }
   }
   if (access.roles !== "any" && !access.roles.some((role) => roles.includes(role))) {
     return fail("FORBIDDEN", `this needs the role ${access.roles.join(" or ")}`, { needs_any_of: access.roles });

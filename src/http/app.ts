@@ -1,6 +1,5 @@
 /** The Hono app: request ids, logs, the error envelope, the public routes, and every capability's routes below /api/v1. */
 
-import { Scalar } from "@scalar/hono-api-reference";
 import type { Context } from "hono";
 import { isUuidShaped } from "../actor/ids.ts";
 import { fail } from "../actor/result.ts";
@@ -8,9 +7,8 @@ import { causeOf, log, logSoon } from "../log.ts";
 import { corsHeaders, preflightAnswer } from "./cors.ts";
 import { App, type AppEnv } from "./endpoint-spec.ts";
 import { envelope, RequestFailure } from "./failure.ts";
-import { readiness } from "./health.ts";
 import { KnownPathRouter } from "./known-path-router.ts";
-import { openApiDocument } from "./openapi.ts";
+import { publicRoutes } from "./public-routes.ts";
 
 export const API = "/api/v1";
 
@@ -39,23 +37,7 @@ export function createApp(
   });
   app.notFound((c) => notFound(c, app));
 
-  // Made when it is asked for, once: an isolate may live without ever showing it.
-  let document: ReturnType<typeof openApiDocument> | undefined;
-  // Public, without a token; also below the base path, where generic clients look.
-  for (const base of ["", API]) {
-    app.get(`${base}/healthz`, (c) => c.json({ status: "ok", timestamp: new Date().toISOString() }));
-    app.get(`${base}/readyz`, async (c) => {
-      const { ready, checks } = await readiness(c.env);
-      if (ready) return c.json({ status: "ready", checks });
-      const failing = Object.keys(checks).filter((part) => checks[part] !== "ok");
-      return envelope(fail("UNAVAILABLE", `not ready: ${failing.join(", ")}`, { checks }).error, c.get("requestId"));
-    });
-    app.get(`${base}/openapi.json`, (c) => {
-      document ??= openApiDocument(api);
-      return c.json(document);
-    });
-    app.get(`${base}/docs`, Scalar({ url: "/openapi.json", pageTitle: "Countersign API" }));
-  }
+  publicRoutes(app, api, API);
   for (const declare of pages) declare(app, api);
   app.route(API, api);
   return app;
@@ -90,14 +72,12 @@ function unexpected(thrown: unknown) {
   return fail("INTERNAL_ERROR", "this is our fault; the request id names it in our logs").error;
 }
 
-/** 404, or 405 when the path exists under other methods. */
+/** 404, or 405 when the path exists under other methods: as it is declared itself, else by the patterns that it fits. */
 function notFound(c: Context<AppEnv>, app: App): Response {
   const path = c.req.path.split("/");
-  const methods = new Set(
-    app.routes
-      .filter((route) => route.method !== "ALL" && fits(route.path.split("/"), path))
-      .map((route) => route.method.toUpperCase()),
-  );
+  const there = app.routes.filter((route) => route.method !== "ALL" && fits(route.path.split("/"), path));
+  const itself = there.filter((route) => route.path === c.req.path);
+  const methods = new Set((itself.length > 0 ? itself : there).map((route) => route.method.toUpperCase()));
   if (methods.size === 0) {
     return envelope(fail("NOT_FOUND", `there is nothing at ${c.req.path}`).error, c.get("requestId"));
   }

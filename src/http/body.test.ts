@@ -47,7 +47,15 @@ describe("a body", () => {
 
   it("that is empty counts as {} and needs no content type", async () => {
     for (const request of [post(undefined, null), post("", null), post(" \n\t", "text/plain")]) {
-      expect(await readBody(request)).toEqual({ text: "", value: {} });
+      expect(await readBody(request)).toEqual({ text: "{}", value: {} });
+    }
+  });
+
+  it("that breaks off with the connection is the client's failure, however long it said it is", async () => {
+    for (const headers of [{}, { "Content-Length": "100" }]) {
+      const body = new ReadableStream({ pull: (sent) => sent.error(new Error("Network connection lost.")) });
+      const request = new Request("http://api/", { method: "POST", headers, body, duplex: "half" } as RequestInit);
+      expect((await refused(request)).code).toBe("MALFORMED_JSON");
     }
   });
 

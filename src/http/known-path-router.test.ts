@@ -11,6 +11,17 @@ const asked = fc
   .map((parts) => `/${parts.join("/")}`);
 
 describe("a router that knows its fixed paths", () => {
+  it("takes a fixed path for no value of a parameter, whatever the method", () => {
+    const router = new KnownPathRouter<string>();
+    router.add("ALL", "*", "for all");
+    router.add("GET", "/tasks/:id", "a task");
+    router.add("POST", "/tasks/claim", "a claim");
+    const found = (method: string, path: string) => router.match(method, path)[0].map(([handler]) => handler);
+    expect(found("GET", "/tasks/7")).toEqual(["for all", "a task"]);
+    expect(found("POST", "/tasks/claim")).toEqual(["for all", "a claim"]);
+    expect(found("GET", "/tasks/claim")).toEqual(["for all"]);
+  });
+
   it("finds what Hono's own finds, however often it is asked and whatever is added in between", () => {
     fc.assert(
       fc.property(
@@ -22,14 +33,18 @@ describe("a router that knows its fixed paths", () => {
         ),
         (steps) => {
           const [ours, theirs] = [new KnownPathRouter<number>(), new TrieRouter<number>()];
+          const fixed = new Map<string, Set<string>>();
           for (const [n, step] of steps.entries()) {
             if ("ask" in step) {
-              const expected = theirs.match(step.method, step.ask);
+              const elsewhere = fixed.has(step.ask) && !fixed.get(step.ask)?.has(step.method);
+              const expected = theirs.match(elsewhere ? "ALL" : step.method, step.ask);
               expect(ours.match(step.method, step.ask)).toEqual(expected);
               expect(ours.match(step.method, step.ask)).toEqual(expected);
             } else {
               ours.add(step.method, step.path, n);
               theirs.add(step.method, step.path, n);
+              if (/[:*]/.test(step.path)) continue;
+              fixed.set(step.path, (fixed.get(step.path) ?? new Set()).add(step.method));
             }
           }
         },

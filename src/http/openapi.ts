@@ -4,7 +4,17 @@ import { type ErrorCode, STATUS_OF } from "../actor/error-codes.ts";
 import { z } from "../zod.ts";
 import type { AnySchema, App, EndpointSpec } from "./endpoint-spec.ts";
 
-const ErrorEnvelope = z.lazy(() =>
+const EXAMPLE = {
+  error: {
+    code: "VALIDATION_ERROR",
+    message: "name: is required",
+    details: { field: "name", issue: "is required", issues: [{ field: "name", issue: "is required" }] },
+    request_id: "7d444840-9dc0-4df1-8d1b-3e9b3b6c2f5a",
+    timestamp: "2026-11-20T22:46:52.123Z",
+  },
+} as const;
+
+export const ErrorEnvelope = z.lazy(() =>
   z
     .strictObject({
       error: z.strictObject({
@@ -15,7 +25,7 @@ const ErrorEnvelope = z.lazy(() =>
         timestamp: z.string().openapi({ format: "date-time" }),
       }),
     })
-    .openapi("Error"),
+    .openapi("Error", { example: EXAMPLE }),
 );
 
 /** What every authenticated route may answer. */
@@ -94,10 +104,10 @@ function answers(
   );
 }
 
-function errors(spec: { method: string; body?: unknown; errors?: readonly ErrorCode[] }) {
+function errors(spec: { method: string; errors?: readonly ErrorCode[] }) {
   const codes = new Set([
     ...COMMON,
-    ...(spec.body === undefined ? [] : WITH_BODY),
+    ...(spec.method === "get" ? [] : WITH_BODY),
     ...(spec.method === "post" ? IDEMPOTENT : []),
     ...(spec.errors ?? []),
   ]);

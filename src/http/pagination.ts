@@ -35,6 +35,8 @@ export interface ListQuery {
    * way is read from an index, and whole rows only once they are known to be on the page.
    */
   readonly key?: string;
+  /** `SELECT … AS total` of what `where` lets through, where that is known without counting (db/totals.ts). */
+  readonly total?: SqlFragment | undefined;
 }
 
 /** What `PageQuery` (validation.ts) makes of a query string. */
@@ -63,7 +65,7 @@ export interface Page<Row> {
  */
 export async function paged<Row extends object>(
   db: D1Database,
-  { select, from, where, order, key }: ListQuery,
+  { select, from, where, order, key, total }: ListQuery,
   request: PageRequest,
 ): Promise<Page<Row>> {
   const limit = request.limit ?? DEFAULT_LIMIT;
@@ -83,7 +85,9 @@ export async function paged<Row extends object>(
           [...where, ...after],
           condition(`${slice.text}) ORDER BY ${orderBy(order)}`, ...slice.binds),
         ),
-    prepared(db, `SELECT count(*) AS total FROM ${from}`, where),
+    total === undefined
+      ? prepared(db, `SELECT count(*) AS total FROM ${from}`, where)
+      : db.prepare(total.text).bind(...total.binds),
   ]);
   const rows = (found?.results ?? []).slice(0, limit);
   const last = rows.at(-1);

@@ -13,36 +13,29 @@ const MAX_ISSUES = 100;
 
 /** Parses or ends the request with a 400 that names every field. */
 export function validate<T>(schema: z.ZodType<T>, input: unknown, where: "body" | "query" | "path"): T {
-  const parsed = schema.safeParse(input);
+  const parsed = schema.safeParse(input, { reportInput: true });
   if (parsed.success) return parsed.data;
-  const issues = parsed.error.issues.flatMap((issue) => issuesOf(issue, input, where)).slice(0, MAX_ISSUES);
+  const issues = parsed.error.issues.flatMap((issue) => issuesOf(issue, where)).slice(0, MAX_ISSUES);
   return refuseInvalid(...issues);
 }
 
-function issuesOf(issue: z.core.$ZodIssue, input: unknown, where: string): Issue[] {
+function issuesOf(issue: z.core.$ZodIssue, where: string): Issue[] {
   if (issue.code === "unrecognized_keys") {
     return issue.keys.map((key) => ({ field: pathOf([...issue.path, key], where), issue: "is not a known field" }));
   }
-  const value = valueAt(input, issue.path);
-  const missing = value === undefined && SAY_ABSENT.has(issue.code);
+  const missing = issue.input === undefined && SAY_ABSENT.has(issue.code);
   const told = missing ? "is required" : issue.message;
-  return [{ field: pathOf(issue.path, where), issue: told, ...echo(value, issue.path) }];
+  return [{ field: pathOf(issue.path, where), issue: told, ...echo(issue.input, issue.path) }];
 }
 
 /** How zod speaks of a field that is not there, by its kind of schema; a rule of our own has its own words. */
 const SAY_ABSENT: ReadonlySet<string> = new Set(["invalid_type", "invalid_value", "invalid_union"]);
 
+/** A query has no places within its parameters: `state=A,B` is one text. */
 function pathOf(path: readonly PropertyKey[], where: string): string {
-  return path.length === 0 ? where : path.map(String).join(".").slice(0, MAX_FIELD);
-}
-
-function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
-  let value = input;
-  for (const key of path) {
-    if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined;
-    value = (value as Record<PropertyKey, unknown>)[key];
-  }
-  return value;
+  if (path.length === 0) return where;
+  const told = where === "query" ? path.slice(0, 1) : path;
+  return told.map(String).join(".").slice(0, MAX_FIELD);
 }
 
 function echo(value: unknown, path: readonly PropertyKey[]): { value?: unknown } {

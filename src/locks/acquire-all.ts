@@ -84,7 +84,7 @@ async function undone(
   took: Attempt["took"],
   member: number,
 ): Promise<void> {
-  if (took === "lease") await lock.release(caller, member, null);
+  if (took === "lease") await lock.release(caller, member, { force: false });
   if (took === "upgrade") await lock.downgrade(caller, member);
 }
 

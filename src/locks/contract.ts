@@ -37,7 +37,14 @@ export const AcquireInput = z.lazy(() =>
       session_id: sessionId.optional(),
       priority: z.number().int().min(0).max(100).default(50),
     })
-    .openapi("AcquireLock"),
+    .openapi("AcquireLock", {
+      example: {
+        resource_type: "resource",
+        resource_id: "database:prod/orders",
+        ttl_seconds: 60,
+        purpose: "migration 42",
+      },
+    }),
 );
 export type AcquireInput = z.infer<typeof AcquireInput>;
 
@@ -57,7 +64,14 @@ export const AcquireAllInput = z.lazy(() =>
       session_id: sessionId.optional(),
       purpose: purpose.optional(),
     })
-    .openapi("AcquireAllLocks"),
+    .openapi("AcquireAllLocks", {
+      example: {
+        locks: [
+          { resource_type: "resource", resource_id: "database:prod/orders" },
+          { resource_type: "resource", resource_id: "service:prod/shop", mode: "shared" },
+        ],
+      },
+    }),
 );
 
 export const HeartbeatInput = z.lazy(() =>
@@ -71,7 +85,9 @@ export const HeartbeatInput = z.lazy(() =>
       message: "give either lock_id or lock_ids",
       path: ["lock_id"],
     })
-    .openapi("HeartbeatLock"),
+    .openapi("HeartbeatLock", {
+      example: { lock_id: "2c6e3b3f-97e9-82a7-981e-803f00000001", ttl_extension_seconds: 60 },
+    }),
 );
 
 export const ReleaseInput = z.lazy(() =>
@@ -85,19 +101,26 @@ export const ReleaseInput = z.lazy(() =>
       message: "is required to release somebody else's lease",
       path: ["reason"],
     })
-    .openapi("ReleaseLock"),
+    .openapi("ReleaseLock", { example: { lock_id: "2c6e3b3f-97e9-82a7-981e-803f00000001" } }),
 );
 
-export const DowngradeInput = z.lazy(() => z.strictObject({ lock_id: LockId }).openapi("DowngradeLock"));
+export const DowngradeInput = z.lazy(() =>
+  z
+    .strictObject({ lock_id: LockId })
+    .openapi("DowngradeLock", { example: { lock_id: "2c6e3b3f-97e9-82a7-981e-803f00000001" } }),
+);
 
 export const VerifyInput = z.lazy(() =>
   z
     .strictObject({
       resource_type: LockKind,
       resource_id: LockedId,
-      fencing_token: z.number().int().min(1),
+      /** 0 was handed out to nobody: a storage system that saw no write yet may ask with it. */
+      fencing_token: z.number().int().min(0),
     })
-    .openapi("VerifyToken"),
+    .openapi("VerifyToken", {
+      example: { resource_type: "resource", resource_id: "database:prod/orders", fencing_token: 7 },
+    }),
 );
 
 /** `current`: a lease held now has the token. `highest`: the highest that was handed out, 0 before the first. */

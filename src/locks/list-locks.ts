@@ -2,6 +2,7 @@
 import { type Caller, hasRole } from "../actor/caller.ts";
 import { parseId } from "../actor/ids.ts";
 import { actorAt } from "../actor/remote.ts";
+import { keptTotal } from "../db/totals.ts";
 import type { Env } from "../env.ts";
 import { condition, type Page, paged, type SqlFragment } from "../http/pagination.ts";
 import { PageQuery } from "../http/validation.ts";
@@ -34,13 +35,16 @@ export async function listLocks(
   caller: Caller,
   query: ListLocks,
 ): Promise<{ readonly locks: LockInfo[]; readonly pagination: Page<object>["pagination"] }> {
+  const where = filters(caller, query);
   const { rows, pagination } = await paged<{ id: string }>(
     env.DB,
     {
       select: "id",
       from: "locks",
-      where: filters(caller, query),
+      where,
       order: { column: "since", direction: "desc", tiebreaker: "id" },
+      // All that are held in the workspace: nothing but that was asked for.
+      total: where.length === 2 ? keptTotal(caller.workspace, "locks", ["held"]) : undefined,
     },
     query,
   );

@@ -4,11 +4,11 @@ import type { Commit } from "../actor/commit.ts";
 import type { ActorKey } from "../actor/remote.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
 import type { Lease, Lock, LockInfo, Verification } from "./contract.ts";
-import type { AcquireCommand, Attempt, AttemptCommand, LockApi } from "./lock-api.ts";
+import type { AcquireCommand, Attempt, AttemptCommand, LockApi, ReleaseCommand } from "./lock-api.ts";
 import * as rules from "./lock-book.ts";
 import { memberOf } from "./lock-id.ts";
 import { taskOfSession } from "./lock-table.ts";
-import { blockerView, leaseView, lockInfo, lockView } from "./lock-view.ts";
+import { blockerView, isPending, leaseView, lockInfo, lockView } from "./lock-view.ts";
 import { QueueFullBackoff } from "./queue-full.ts";
 import { SuspectLock } from "./suspect-lock.ts";
 
@@ -48,10 +48,10 @@ export abstract class LockActor extends SuspectLock implements LockApi {
     return this.#standing(member, now);
   }
 
-  async release(caller: Caller, member: number, force: { readonly reason: string } | null): Promise<Result<null>> {
+  async release(caller: Caller, member: number, { force, reason }: ReleaseCommand): Promise<Result<null>> {
     const replay = this.replayed<null>(caller);
     if (replay !== undefined) return replay;
-    const owned = this.#owned(caller, member, force !== null);
+    const owned = this.#owned(caller, member, force);
     if (!owned.ok) return owned;
     const now = Date.now();
     // What a task holds is the task's to give back: it has to hear of it, whoever else does.
@@ -59,9 +59,7 @@ export abstract class LockActor extends SuspectLock implements LockApi {
     const forced = agent_id !== caller.who.id || taskOfSession(session_id) !== undefined;
     const step = rules.release(this.book, member, now, { forced });
     const ended = step.value.kind !== "unknown";
-    this.applyStep(caller, step, now, ended ? (tx) => tx.remember(null) : undefined, {
-      reason: force?.reason,
-    });
+    this.applyStep(caller, step, now, ended ? (tx) => tx.remember(null) : undefined, { reason });
     return ended ? ok(null) : this.#gone(member, now);
   }
 
@@ -71,7 +69,9 @@ export abstract class LockActor extends SuspectLock implements LockApi {
     const owned = this.#owned(caller, member);
     if (!owned.ok) return owned;
     const now = Date.now();
-    const step = rules.downgrade(this.book, member, now);
+    // A task's lock is exclusive, whoever gives up what.
+    const isTask = this.lockName.resource_type === "task";
+    const step = isTask ? rules.settle(this.book, now) : rules.downgrade(this.book, member, now);
     const entry = rules.entryOf(step.book, member);
     const remember = entry && ((tx: Commit) => tx.remember(this.#view(step.book, entry, now)));
     this.applyStep(caller, step, now, remember);
@@ -143,8 +143,9 @@ export abstract class LockActor extends SuspectLock implements LockApi {
     if (value.kind === "full") return this.#queueFull(caller, step, now);
     if (value.kind === "refused") {
       this.applyStep(caller, step, now);
-      return fail("RESOURCE_LOCKED", "somebody else holds this lock", {
-        ...blockerView(this.place.address, this.lockName, value.blocker),
+      const does = rules.isLease(value.blocker) ? "holds this lock" : "waits for this lock ahead of you";
+      return fail("RESOURCE_LOCKED", `somebody else ${does}`, {
+        ...blockerView(this.place.address, this.lockName, step.book, value.blocker),
       });
     }
     const entry = value.kind === "held" ? value.lease : value.waiter;
@@ -226,7 +227,7 @@ export abstract class LockActor extends SuspectLock implements LockApi {
     if (!gaveUp) return standing;
     const holder = this.book.holders.find((lease) => lease.member !== member);
     return fail("RESOURCE_LOCKED", "somebody else held this lock for as long as you would wait", {
-      ...(holder !== undefined && blockerView(this.place.address, this.lockName, holder)),
+      ...(holder !== undefined && blockerView(this.place.address, this.lockName, this.book, holder)),
     });
   }
 
@@ -241,9 +242,4 @@ export abstract class LockActor extends SuspectLock implements LockApi {
 /** Whether a person asks for themselves. */
 function isPerson({ who }: Caller, { agent_id }: Pick<AcquireCommand, "agent_id">): boolean {
   return who.kind === "user" && who.id === agent_id;
-}
-
-/** Whether more is to come of it: a queued claim, a lease that waits to become exclusive. */
-function isPending({ status, upgrade_pending }: Lock): boolean {
-  return status === "queued" || upgrade_pending === true;
 }

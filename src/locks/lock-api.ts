@@ -20,6 +20,13 @@ export interface AcquireCommand {
   readonly hold_ms: number;
 }
 
+/** How a lease or claim is given up; the reason stands in the trail and in the event. */
+export interface ReleaseCommand {
+  /** Whether somebody else's, too. */
+  readonly force: boolean;
+  readonly reason?: string | undefined;
+}
+
 /** A try, never queued and never held open. */
 export type AttemptCommand = Omit<AcquireCommand, "wait_ms" | "hold_ms">;
 
@@ -34,7 +41,7 @@ export interface LockApi extends ActorApi {
   acquire(caller: Caller, key: string, command: AcquireCommand): Promise<Result<Lock>>;
   /** `member` is the lease's number within the actor, as its id carries it. */
   heartbeat(caller: Caller, member: number, extensionMs: number): Promise<Result<Lock>>;
-  release(caller: Caller, member: number, force: { readonly reason: string } | null): Promise<Result<null>>;
+  release(caller: Caller, member: number, command: ReleaseCommand): Promise<Result<null>>;
   /** Makes an exclusive lease shared; a claim asks for shared from then on. */
   downgrade(caller: Caller, member: number): Promise<Result<Lock>>;
   /** One of several locks that are wanted together. The caller's Idempotency-Key is not looked at: see `recall`. */

@@ -1,6 +1,7 @@
 /**
  * The lock book: who holds a lock, who waits for it, and what every command does to that (04-locks-and-deadlocks, "Rules of
- * the lock book"). One book serves all three kinds: task and resource locks are shared/exclusive, agent locks count permits.
+ * the lock book"). One book serves all three kinds: task and resource locks are shared/exclusive (a task's is never
+ * asked for as shared), agent locks count permits.
  *
  * Books are immutable and know no clock. Each operation takes the time, first settles the book at that time, and returns
  * the new book, what happened, and which entries' rows changed. Operations cost O(entries), whatever they grant.

@@ -207,7 +207,7 @@ export abstract class LockShell extends ChannelActor {
       const gone = endedBy(event, step.book);
       if (gone !== undefined && gone.reason !== "released" && gone.reason !== "cancelled") {
         const { id } = lockView(this.place.address, this.lockName, step.book, gone.entry, tx.now);
-        const why = reason === undefined ? gone.reason : `${gone.reason}: ${reason}`;
+        const why = gone.reason === "forced" && reason !== undefined ? `forced: ${reason}` : gone.reason;
         this.tellTask(tx, taskId, { do: "lease.lost", lock_id: id, session_id: entry.session_id, reason: why });
       }
     }

@@ -100,7 +100,7 @@ export class LockTable {
       else this.#sql.exec("INSERT OR REPLACE INTO entries VALUES (?, ?)", member, JSON.stringify(entry));
     }
     for (const event of events) {
-      tx.journal({ ...this.#happening(event, name), ...(reason !== undefined && { why: { reason } }) });
+      tx.journal(this.#happening(event, name, reason));
       const gone = endedBy(event, book);
       if (gone === undefined) continue;
       this.#sql.exec(
@@ -174,7 +174,8 @@ export class LockTable {
     });
   }
 
-  #happening(event: LockEvent, name: LockName): Happening {
+  /** `reason` is the caller's, so what came about by itself along with it has none. */
+  #happening(event: LockEvent, name: LockName, reason: string | undefined): Happening {
     const about = { subject_type: name.resource_type, subject_id: name.resource_id };
     if (event.kind === "queue_full") return { ...about, action: "lock.queue_full", details: { depth: event.depth } };
     const entry = entryIn(event);
@@ -184,6 +185,11 @@ export class LockTable {
       ...about,
       action,
       ...(!own && { who: systemCaller("", "", "").who }),
+      // By force it was somebody else, in no session of this lock.
+      ...(own &&
+        more.forced !== true &&
+        more.ended_reason !== "forced" && { acting: { session_id: entry.session_id } }),
+      ...(own && reason !== undefined && { why: { reason } }),
       details: {
         lock_id: idOf(this.#address, entry.member),
         agent_id: entry.agent_id,

@@ -51,6 +51,11 @@ export function lockView(address: Address, name: LockName, book: LockBook, entry
   };
 }
 
+/** Whether more is to come of it: a queued claim, a lease that waits to become exclusive. */
+export function isPending({ status, upgrade_pending }: Lock): boolean {
+  return status === "queued" || upgrade_pending === true;
+}
+
 /** A lease with all that wait for its lock, next one first (04, "LockInfo"). */
 export function lockInfo(address: Address, name: LockName, book: LockBook, lease: Lease, now: number): LockInfo {
   const queue = waitersOf(book).map((waiter) => waiterOf(address, waiter));
@@ -70,15 +75,15 @@ function waiterOf(address: Address, waiter: Waiter): LockInfo["queue"][number] {
   };
 }
 
-/** Who is in the way, for the details of a 423. */
-export function blockerView(address: Address, name: LockName, blocker: Entry): Record<string, unknown> {
+/** Who is in the way, for the details of a 423: a holder and, where only a waiter conflicts, that waiter as `ahead`. */
+export function blockerView(address: Address, name: LockName, book: LockBook, blocker: Entry): Record<string, unknown> {
   const { resource_type, resource_id } = name;
+  const holder = isLease(blocker) ? blocker : book.holders[0];
   return {
     resource_type,
     resource_id,
-    holder: isLease(blocker)
-      ? holderOf(address, blocker)
-      : { lock_id: idOf(address, blocker.member), agent_id: blocker.agent_id, session_id: blocker.session_id },
+    ...(holder !== undefined && { holder: holderOf(address, holder) }),
+    ...(!isLease(blocker) && { ahead: waiterOf(address, blocker) }),
   };
 }
 

@@ -1,8 +1,9 @@
 import { actorAt, actorOf } from "../actor/remote.ts";
-import { fail } from "../actor/result.ts";
+import { ADMIN, mayCall } from "../http/access.ts";
 import { endpoint, replayHeader, reply, unwrap } from "../http/endpoint.ts";
 import type { App } from "../http/endpoint-spec.ts";
 import { IdParams, lockId } from "../http/ids.ts";
+import { authenticate } from "../http/principal.ts";
 import { Pagination } from "../http/validation.ts";
 import { z } from "../zod.ts";
 import { acquireAll } from "./acquire-all.ts";
@@ -21,6 +22,7 @@ import {
 } from "./contract.ts";
 import { ListLocks, listLocks } from "./list-locks.ts";
 import type { LockApi } from "./lock-api.ts";
+import { isPending } from "./lock-view.ts";
 import { lockKey } from "./wanted-locks.ts";
 
 const tag = "Locks";
@@ -56,11 +58,23 @@ export function lockRoutes(app: App): void {
       path: "/locks/acquire",
       tag,
       summary: "Take a lock, queue for it, or try",
+      description:
+        "201: granted as asked. 202: queued; so is the upgrade of a shared lease, which is `held` and shared until its `upgrade_pending` " +
+        "is gone.",
       access,
       body: AcquireInput,
       headers: { Prefer: "wait=N holds the request open until grant, deadlock or N seconds (at most 60)" },
       answers: { 201: Lock, 202: Lock },
-      errors: ["RESOURCE_LOCKED", "DEADLOCK_DETECTED", "QUEUE_FULL", "TASK_NOT_FOUND", "AGENT_NOT_FOUND"],
+      // A request that is held open tells how its claim ended, whatever ended it.
+      errors: [
+        "RESOURCE_LOCKED",
+        "DEADLOCK_DETECTED",
+        "QUEUE_FULL",
+        "LOCK_NOT_FOUND",
+        "LOCK_EXPIRED",
+        "TASK_NOT_FOUND",
+        "AGENT_NOT_FOUND",
+      ],
     },
     async ({ env, caller, body, header }) => {
       const hold = holdSeconds(header("Prefer"));
@@ -78,7 +92,8 @@ export function lockRoutes(app: App): void {
       const lock = unwrap(result);
       const applied = hold > 0 ? { "Preference-Applied": `wait=${hold}` } : {};
       const headers = { ...replayHeader(result), ...applied };
-      return { status: lock.status === "held" ? 201 : 202, body: lock, headers };
+      // Whoever asked for what it has got it, though it waits for more.
+      return { status: lock.reentrant || !isPending(lock) ? 201 : 202, body: lock, headers };
     },
   );
 
@@ -144,18 +159,22 @@ export function lockRoutes(app: App): void {
       path: "/locks/release",
       tag,
       summary: "Free a lease or withdraw a claim; an admin frees somebody else's by force",
-      access: { ...access, survivesOutage: true },
+      description: "With `force` a token narrowed by scopes needs `admin`, without it `locks:write`.",
+      access: { ...access, scope: ["locks:write", "admin"], survivesOutage: true },
       body: ReleaseInput,
       answers: { 204: null },
       errors: ["LOCK_NOT_FOUND", "LOCK_EXPIRED", "NOT_LOCK_HOLDER", "DEADLOCK_DETECTED"],
     },
-    async ({ env, caller, principal, body }) => {
-      if (body.force && !principal.who.roles.includes("admin")) {
-        unwrap(fail("FORBIDDEN", "only an admin releases somebody else's lease"));
-      }
+    async ({ env, caller, principal, request, after, body }) => {
+      // That it decides over somebody else's lease is known only here: who they are is asked anew.
+      if (body.force) unwrap(mayCall(await authenticate(request, env, ADMIN, after), ADMIN));
+      else unwrap(mayCall(principal, access));
       const { address, kind, member } = lockId(body.lock_id);
-      const force = body.force ? { reason: body.reason ?? "" } : null;
-      const result = await actorAt<LockApi>(env, caller.workspace, kind, address).release(caller, member, force);
+      const { force, reason } = body;
+      const result = await actorAt<LockApi>(env, caller.workspace, kind, address).release(caller, member, {
+        force,
+        reason,
+      });
       unwrap(result);
       return { status: 204, headers: replayHeader(result) };
     },

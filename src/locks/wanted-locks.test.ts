@@ -23,13 +23,24 @@ describe("the key of a lock", () => {
   });
 
   it("is none of what is no task: a 400 that names the field, or a 404", () => {
-    expect(lockKey(wanted("task", "mine"), "locks.3.resource_id")).toMatchObject({
+    expect(lockKey(wanted("task", "mine"), "locks.3.")).toMatchObject({
       ok: false,
       error: { code: "VALIDATION_ERROR", details: { field: "locks.3.resource_id", value: "mine" } },
     });
     for (const id of [idOf(hashedAddress("agent", "a")), `${TASK.slice(0, -1)}1`, crypto.randomUUID()]) {
       expect(lockKey(wanted("task", id))).toMatchObject({ error: { code: "TASK_NOT_FOUND" } });
     }
+  });
+});
+
+describe("a task's lock", () => {
+  it("is exclusive: shared is a 400 that names the mode, wherever it is asked for", () => {
+    const shared = { ...wanted("task", TASK), mode: "shared" } as const;
+    expect(lockKey(shared)).toMatchObject({ error: { code: "VALIDATION_ERROR", details: { field: "mode" } } });
+    expect(inCanonicalOrder([wanted("resource", "a"), shared])).toMatchObject({
+      error: { code: "VALIDATION_ERROR", details: { field: "locks.1.mode", value: "shared" } },
+    });
+    expect(lockKey({ resource_type: "task", resource_id: TASK })).toMatchObject({ ok: true });
   });
 });
 

@@ -12,10 +12,21 @@ export interface KeyedLock extends WantedLock {
 /** As apply sagas take them: permits, then tasks, then resources. */
 const ORDER = { agent: 0, task: 1, resource: 2 } as const;
 
-/** The key of the lock's actor. A task has to be named by its id; agents and resources by any string. */
-export function lockKey({ resource_type, resource_id }: LockName, field = "resource_id"): Result<string> {
+/**
+ * The key of the lock's actor. A task has to be named by its id, agents and resources by any string; a task's lock is exclusive.
+ * `path`: of the lock in its request, with the dot.
+ */
+export function lockKey(
+  { resource_type, resource_id, mode }: LockName & { readonly mode?: WantedLock["mode"] },
+  path = "",
+): Result<string> {
   if (resource_type !== "task") return ok(`${resource_type}:${resource_id}`);
-  if (!isUuidShaped(resource_id)) return invalid({ field, issue: "must be the id of a task", value: resource_id });
+  if (!isUuidShaped(resource_id)) {
+    return invalid({ field: `${path}resource_id`, issue: "must be the id of a task", value: resource_id });
+  }
+  if (mode === "shared") {
+    return invalid({ field: `${path}mode`, issue: "must be exclusive: nobody shares a task", value: mode });
+  }
   const parsed = parseId(resource_id);
   const isTask = parsed?.kind === "task" && parsed.member === 0;
   return isTask ? ok(`task:${parsed.id}`) : fail("TASK_NOT_FOUND", "there is no such task");
@@ -30,7 +41,7 @@ export function inCanonicalOrder(wanted: readonly WantedLock[]): Result<readonly
   const issues: Issue[] = [];
   const named = new Set<string>();
   for (const [at, lock] of wanted.entries()) {
-    const key = lockKey(lock, `locks.${at}.resource_id`);
+    const key = lockKey(lock, `locks.${at}.`);
     if (!key.ok) return key;
     if (named.has(key.value)) issues.push({ field: `locks.${at}`, issue: "is named twice" });
     named.add(key.value);

@@ -8,8 +8,8 @@ export type EventBody = Pick<Event, "event" | "payload">;
 
 export interface EventsQuery {
   readonly channel: string;
-  /** strictly after this seq */
-  readonly after: number;
+  /** strictly after this seq; undefined: from the oldest event that is kept */
+  readonly after?: number | undefined;
   readonly limit: number;
   /** Holds the answer back until there is an event, at most this long; default 0. */
   readonly wait_ms?: number;

@@ -13,7 +13,7 @@ import { Event } from "./contract.ts";
 import { eventStream, HEARTBEAT_MS } from "./event-stream.ts";
 import { holderOf } from "./holder.ts";
 import { presentHolder } from "./present-holder.ts";
-import { type Publisher, publisherAt } from "./publishers.ts";
+import { type Publisher, publisherAt, replayed } from "./publishers.ts";
 import { TicketQuery, ticketPrincipal } from "./socket-routes.ts";
 
 const tag = "Realtime";
@@ -51,18 +51,18 @@ export function channelRoutes(app: App): void {
       access: { roles: "any" },
       params,
       query: z.strictObject({
-        after: queryInteger(0, MAX_SEQ).optional(),
+        after: queryInteger(0, MAX_SEQ).optional().openapi({ description: "default: all that is kept" }),
         limit: queryInteger(1, 500).optional(),
         wait: queryInteger(0, 25).optional(),
       }),
       answers: { 200: EventsAnswer },
       errors,
     },
-    async ({ env, principal, params: { channel: text }, query: { after = 0, limit = PAGE, wait = 0 } }) => {
+    async ({ env, principal, params: { channel: text }, query: { after, limit = PAGE, wait = 0 } }) => {
       const { channel, key, actor } = await watched(env, principal, text);
       const page = unwrap(await actor.events(key, { channel, after, limit, wait_ms: wait * 1000 }));
       if (page.reset) return { status: 200, body: { events: [], next_seq: page.head, reset: true } };
-      return { status: 200, body: { events: page.events, next_seq: page.events.at(-1)?.seq ?? after } };
+      return { status: 200, body: { events: page.events, next_seq: page.events.at(-1)?.seq ?? after ?? page.head } };
     },
   );
 
@@ -94,7 +94,7 @@ export function channelRoutes(app: App): void {
         channel,
         after: last ?? head,
         next: async (after) => {
-          const page = await actor.events(key, { channel, after, limit: PAGE, wait_ms: HEARTBEAT_MS });
+          const page = await replayed({ key, actor }, { channel, after, limit: PAGE, wait_ms: HEARTBEAT_MS });
           return page.ok ? page.value : null;
         },
         allowed: trust(env, principal, text),

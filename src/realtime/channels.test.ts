@@ -32,6 +32,16 @@ describe("names", () => {
     );
   });
 
+  test("whatever can be locked has a channel: any text of 1 to 512 characters", () => {
+    const text = fc.string({ minLength: 1, maxLength: 512, unit: fc.constantFrom("a", "/", ":", " ", "%", "é") });
+    const locked = fc.oneof(text, fc.constantFrom("orders", "database:", "a/b:c", "😀".repeat(256)));
+    fc.assert(
+      fc.property(locked, (id) => {
+        expect(parseChannel(`resource:${id}`)).toEqual({ kind: "resource", id });
+      }),
+    );
+  });
+
   test("the id of a task is lowered", () => {
     expect(parseChannel(`task:${TASK.toUpperCase()}`)).toEqual({ kind: "task", id: TASK });
   });
@@ -49,8 +59,9 @@ describe("names", () => {
     "user:a b",
     "agent:../x",
     "resource:",
-    "resource:orders",
-    "resource:database:",
+    `resource:${"x".repeat(513)}`,
+    "resource:database:a\u0000b",
+    "resource:\ud800",
     "LOCKS",
     "__proto__",
     "inbox:alice",

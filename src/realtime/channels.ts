@@ -3,11 +3,12 @@ import { isUuidShaped, parseId } from "../actor/ids.ts";
 import type { ActorKey } from "../actor/remote.ts";
 import { fail, invalid, ok, type Result } from "../actor/result.ts";
 import type { Scope } from "../http/access.ts";
-import { parseResourceKey } from "../tasks/resource-key.ts";
+import { forbidden } from "../http/body.ts";
+import { LockedId } from "../locks/contract.ts";
 import { isPrincipalId } from "../users/principal-ref.ts";
 import type { Holder } from "./holder.ts";
 
-/** What a channel is about; `id` is a task's id, a user's, an agent's or a resource key. */
+/** What a channel is about; `id` is a task's id, a user's, an agent's or what a lock on a resource names. */
 export type Channel =
   | { readonly kind: "task" | "user" | "agent" | "resource"; readonly id: string }
   | { readonly kind: "locks" | "system" };
@@ -31,10 +32,15 @@ export function parseChannel(name: string): Channel | undefined {
     case "agent":
       return isPrincipalId(id) ? { kind, id } : undefined;
     case "resource":
-      return parseResourceKey(id) === undefined ? undefined : { kind, id };
+      return isLockable(id) ? { kind, id } : undefined;
     default:
       return undefined;
   }
+}
+
+/** Whether a request can name it as a resource to lock, be it a resource key or not: then it can be watched, too. */
+function isLockable(id: string): boolean {
+  return LockedId.safeParse(id).success && forbidden(id, "", 0) === undefined;
 }
 
 /** As {@link parseChannel}, with the answer for a client that named none. */

@@ -1,8 +1,9 @@
 /** The publishers of channels, as hubs and routes call them: the actor of each channel (05-realtime-and-audit, "How"). */
+import { giveWay } from "../actor/give-way.ts";
 import { type ActorKey, actorOf, type Remote } from "../actor/remote.ts";
 import type { Result } from "../actor/result.ts";
 import type { Env } from "../env.ts";
-import type { ChannelApi } from "./channel-api.ts";
+import type { ChannelApi, EventsPage, EventsQuery } from "./channel-api.ts";
 import { type Channel, channelNamed, publisherOf } from "./channels.ts";
 import type { Publishers } from "./forwarding.ts";
 
@@ -14,6 +15,13 @@ export interface Publisher {
 export function publisherAt(env: Env, workspace: string, channel: Channel): Publisher {
   const key = publisherOf(channel);
   return { key, actor: actorOf<ChannelApi>(env, workspace, key) };
+}
+
+/** A page of events for a reader who goes on to the head. Where it is not the last one, others have their turn before it is used. */
+export async function replayed({ key, actor }: Publisher, query: EventsQuery): Promise<Result<EventsPage>> {
+  const page = await actor.events(key, query);
+  if (page.ok && (page.value.events.at(-1)?.seq ?? page.value.head) < page.value.head) await giveWay();
+  return page;
 }
 
 /** What the hub `hub` calls publishers through. One that cannot answer now throws, as one that is out of reach does. */
@@ -35,8 +43,7 @@ export function publishersFor(env: Env, workspace: string, hub: () => ActorKey):
       return actor.unsubscribe(key, name, hub(), life);
     },
     events: async (name, after, limit) => {
-      const { key, actor } = at(name);
-      return available(await actor.events(key, { channel: name, after, limit }));
+      return available(await replayed(at(name), { channel: name, after, limit }));
     },
   };
 }

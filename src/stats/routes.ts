@@ -1,9 +1,11 @@
 /** `GET /stats`: the workspace at a glance (03, "Routes"). */
 import { actorOf } from "../actor/remote.ts";
 import { type Backlog, ledgerOf } from "../audit/ledger-api.ts";
+import { allTotals, type CountedList, type Total } from "../db/totals.ts";
 import type { Env } from "../env.ts";
 import { endpoint } from "../http/endpoint.ts";
 import type { App } from "../http/endpoint-spec.ts";
+import { condition } from "../http/sql-fragment.ts";
 import { causeOf, log } from "../log.ts";
 import type { HubDoor } from "../realtime/hub-api.ts";
 import { TaskState } from "../tasks/contract.ts";
@@ -40,20 +42,13 @@ export const Stats = z.lazy(() =>
     .openapi("Stats"),
 );
 
-const BY_STATE = "SELECT state, count(*) AS n FROM tasks WHERE workspace = ?1 GROUP BY state";
-const ENDED = `
-  SELECT count(*) AS total, coalesce(sum(result IN ('failure', 'timeout')), 0) AS failed
-  FROM executions WHERE workspace = ?1 AND result IS NOT NULL`;
-const PENDING = "SELECT count(*) AS n FROM approvals WHERE workspace = ?1 AND status = 'PENDING'";
 const DECIDED = `
   SELECT (julianday(responded_at) - julianday(created_at)) * 86400 AS seconds FROM approvals
-  WHERE workspace = ?1 AND responded_at IS NOT NULL AND status <> 'DELEGATED' ORDER BY responded_at DESC LIMIT ${MAX_DECISIONS}`;
-const LOCKS = "SELECT status, count(*) AS n FROM locks WHERE workspace = ?1 GROUP BY status";
+  WHERE workspace = ? AND responded_at IS NOT NULL AND status <> 'DELEGATED' ORDER BY responded_at DESC LIMIT ${MAX_DECISIONS}`;
 const AGENTS = `
   SELECT coalesce(presence.status, 'offline') AS status, count(*) AS n
   FROM agents LEFT JOIN agent_presence AS presence ON presence.workspace = agents.workspace AND presence.id = agents.id
-  WHERE agents.workspace = ?1 AND active = 1 GROUP BY 1`;
-const ROWS = "SELECT count(*) AS n FROM audit_log WHERE workspace = ?1";
+  WHERE agents.workspace = ? AND active = 1 GROUP BY 1`;
 
 export function statsRoutes(app: App): void {
   endpoint(
@@ -71,34 +66,39 @@ export function statsRoutes(app: App): void {
 }
 
 async function readStats(env: Env, workspace: string): Promise<z.infer<typeof Stats>> {
-  const statements = [BY_STATE, ENDED, PENDING, DECIDED, LOCKS, AGENTS, ROWS].map((query) =>
-    env.DB.prepare(query).bind(workspace),
+  const statements = [allTotals(workspace), condition(DECIDED, workspace), condition(AGENTS, workspace)].map(
+    ({ text, binds }) => env.DB.prepare(text).bind(...binds),
   );
   const [answers, backlog] = await Promise.all([env.DB.batch(statements), ledgerOf(env, workspace).backlog()]);
   const rows = <Row>(at: number) => (answers[at]?.results ?? []) as Row[];
-  const total = (at: number) => rows<{ n: number }>(at)[0]?.n ?? 0;
-  const ended = rows<{ total: number; failed: number }>(1)[0] ?? { total: 0, failed: 0 };
-  const decided = rows<{ seconds: number }>(3).map(({ seconds }) => seconds);
-  const locks = new Map(rows<{ status: string; n: number }>(4).map(({ status, n }) => [status, n]));
-  const states = new Map(rows<{ state: string; n: number }>(0).map(({ state, n }) => [state, n]));
-  const agents = new Map(rows<{ status: string; n: number }>(5).map(({ status, n }) => [status, n]));
+  const totals = rows<Total>(0);
+  const total = (list: CountedList, ...values: readonly string[]) =>
+    totals
+      .filter((one) => one.list === list && (values.length === 0 || values.includes(one.value)))
+      .reduce((sum, one) => sum + one.rows, 0);
+  const ended = total("executions") - total("executions", "");
+  const decided = rows<{ seconds: number }>(1).map(({ seconds }) => seconds);
+  const agents = new Map(rows<{ status: string; n: number }>(2).map(({ status, n }) => [status, n]));
   return {
     tasks: {
-      by_state: Object.fromEntries(TaskState.options.map((state) => [state, states.get(state) ?? 0])) as Record<
+      by_state: Object.fromEntries(TaskState.options.map((state) => [state, total("tasks", state)])) as Record<
         TaskState,
         number
       >,
-      failure_rate: ended.total === 0 ? 0 : ended.failed / ended.total,
+      failure_rate: ended === 0 ? 0 : total("executions", "failure", "timeout") / ended,
     },
-    approvals: { pending: total(2), median_seconds: Math.round((medianOf(decided) ?? 0) * 1000) / 1000 },
-    locks: { held: locks.get("held") ?? 0, queued: locks.get("queued") ?? 0 },
+    approvals: {
+      pending: total("approvals", "PENDING"),
+      median_seconds: Math.round((medianOf(decided) ?? 0) * 1000) / 1000,
+    },
+    locks: { held: total("locks", "held"), queued: total("locks", "queued") },
     // One that was never seen is as far away as one that has gone.
     agents: {
       online: agents.get("online") ?? 0,
       stale: agents.get("stale") ?? 0,
       offline: agents.get("offline") ?? 0,
     },
-    audit: { rows: total(6), ...waiting(backlog, Date.now()) },
+    audit: { rows: total("audit_log"), ...waiting(backlog, Date.now()) },
     effects: { parked: backlog.parked },
     ...(await openSockets(env, workspace, backlog.hubs)),
   };

@@ -5,12 +5,12 @@ import { fail, ok, type Result } from "../actor/result.ts";
 import { type Assessment, assess, type Facts } from "./assess.ts";
 import { BatchedTask } from "./batched-actor.ts";
 import { allowedExecutor } from "./delivery.ts";
-import { cancel, comment, create, edit, mayAuthor, mayFile, patched, remove, submit, type Turn } from "./drafting.ts";
+import { cancel, comment, create, edit, mayAuthor, mayFile, patched, remove, submit } from "./drafting.ts";
 import { noteResubmitted, resubmission } from "./resubmission.ts";
 import { allows, type TaskRecord, taskView } from "./task.ts";
 import type { TaskApi } from "./task-api.ts";
 import type { CreateTask, PatchTask, SubmitTask, Task } from "./task-contract.ts";
-import type { Transition } from "./transition.ts";
+import type { Transition, Turn } from "./transition.ts";
 
 /** A config that is edited faster than its facts can be read. */
 const MAX_REREADS = 5;

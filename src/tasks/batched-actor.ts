@@ -6,8 +6,6 @@ import { type Failure, fail, ok, type Result } from "../actor/result.ts";
 import {
   agreed,
   type BatchEnded,
-  type BatchOrder,
-  type BatchVote,
   decideAll,
   type Judgement,
   PREPARED_MS,
@@ -15,13 +13,13 @@ import {
   reserve,
   settleReservation,
 } from "../approvals/batch-decision.ts";
+import type { BatchOrder, BatchVote } from "../approvals/batch-order.ts";
 import type { BatchOutcome } from "../approvals/batch-outcome.ts";
 import type { InboxApi } from "../approvals/inbox-api.ts";
-import type { Turn } from "./drafting.ts";
 import { computePreview, sameChanges } from "./preview.ts";
 import { ReviewedTask } from "./reviewed-actor.ts";
 import type { TaskRecord } from "./task.ts";
-import type { Transition } from "./transition.ts";
+import type { Transition, Turn } from "./transition.ts";
 
 /** A task that changes faster than its preview can be computed. */
 const MAX_REREADS = 5;

@@ -27,7 +27,9 @@ export const CatalogueInput = z.lazy(() =>
         .refine((labels) => Object.keys(labels).length <= 64, "must be at most 64")
         .default({}),
     })
-    .openapi("CatalogueInput"),
+    .openapi("CatalogueInput", {
+      example: { criticality: 90, owner: "payments", dependents: ["service:prod/checkout"] },
+    }),
 );
 export type CatalogueInput = z.infer<typeof CatalogueInput>;
 

@@ -12,18 +12,18 @@ const CONTEXT_LINES = 3;
  * near 100 ms. A count and not a time limit: the same change must give the same diff everywhere, and in a Durable
  * Object the clock stands still while code runs.
  */
-const MAX_EDITS = 500;
+export const MAX_EDITS = 500;
 
 /**
  * A unified diff of the pretty-printed JSON with sorted keys (03-tasks-and-approvals, "Preview"); null, the state after a
- * delete, is the empty document. Equal values give the empty text. Documents that differ in more than 500 lines get one
+ * delete, is the empty document. Equal values give the empty text. Documents that differ in more than `maxEdits` lines get one
  * hunk from their first to their last difference. At most 64 KiB: what is longer ends after a whole line with a note
  * that starts with a backslash, as unified diffs mark what is no line of either document.
  */
-export function unifiedDiff(before: JsonObject | null, after: JsonObject | null): string {
+export function unifiedDiff(before: JsonObject | null, after: JsonObject | null, maxEdits = MAX_EDITS): string {
   if (sameJson(before, after)) return "";
   const [old, next] = [documentOf(before), documentOf(after)];
-  const options = { context: CONTEXT_LINES, maxEditLength: MAX_EDITS };
+  const options = { context: CONTEXT_LINES, maxEditLength: maxEdits };
   const patch = structuredPatch("before", "after", old, next, undefined, undefined, options) ?? replacement(old, next);
   return cut(formatPatch(patch, FILE_HEADERS_ONLY));
 }

@@ -10,14 +10,7 @@ import { releaseSaga } from "./saga.ts";
 import { sameJson } from "./stable-json.ts";
 import { allows, type Comment, type Metadata, type TaskRecord, timestamp } from "./task.ts";
 import { type CreateTask, jsonBytes, type PatchTask, type SubmitTask } from "./task-contract.ts";
-import { happened, type Transition } from "./transition.ts";
-
-/** What a rule needs besides the task: who, when (ms), and ids of this task's members. */
-export interface Turn {
-  readonly caller: Caller;
-  readonly now: number;
-  readonly mint: () => string;
-}
+import { happened, type Transition, type Turn } from "./transition.ts";
 
 /** A revision on which nobody has decided yet: nothing of an earlier one counts, neither decisions nor their wishes. */
 const UNDECIDED = { requirements: [], decisions: [], auto_approved: false, apply_immediately: false } as const;
@@ -117,7 +110,7 @@ export function edit(
   if (before.state === "DRAFT") return ok({ task: edited, happenings: [updated], effects: [] });
   const preview = checkPreview(edited, { force: false, skip_preview: false }, turn.caller);
   if (!preview.ok) return preview;
-  const closed = supersedeOpen(before, "edited");
+  const closed = supersedeOpen(before, "SUPERSEDED");
   const review = startReview({ ...edited, requests: closed.requests }, assessment, facts, [], turn);
   if (!review.ok) return review;
   const { task, happenings, effects } = review.value;
@@ -235,7 +228,7 @@ export function cancel(before: TaskRecord, reason: string | undefined, { caller,
   }
   const allowed = allows(before, "cancel");
   if (!allowed.ok) return allowed;
-  const closed = supersedeOpen(before, "cancelled");
+  const closed = supersedeOpen(before, "CANCELLED");
   const { saga, retry_at: _, ...rest } = before;
   const at = timestamp(now);
   const task: TaskRecord = {

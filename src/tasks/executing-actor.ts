@@ -8,7 +8,6 @@ import { causeOf, log } from "../log.ts";
 import { EXECUTOR } from "../users/principal-ref.ts";
 import { type Assessment, assess, type Facts } from "./assess.ts";
 import { complete, reportRollback, stash } from "./completion.ts";
-import type { Turn } from "./drafting.ts";
 import { lapse, leasesEndAt, timeOut, working } from "./executing.ts";
 import { ExecutorRun, executorCaller } from "./executor-run.ts";
 import { gatherFacts } from "./gather.ts";
@@ -19,7 +18,7 @@ import type { ApplyAnswer, HeartbeatAnswer } from "./task-api.ts";
 import type { CompleteTask, HeartbeatTask, RollbackReport, StashInput, Task } from "./task-contract.ts";
 import { TaskShell } from "./task-shell.ts";
 import { nextStepAt } from "./task-timers.ts";
-import type { Transition } from "./transition.ts";
+import type { Transition, Turn } from "./transition.ts";
 
 export abstract class ExecutingTask extends TaskShell {
   readonly #saga: SagaRun;

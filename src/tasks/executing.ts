@@ -6,11 +6,11 @@ import type { Lease } from "../locks/contract.ts";
 import type { Assessment, Facts } from "./assess.ts";
 import { firstDelivery } from "./delivery.ts";
 import { goneEffects, grantedEffects, readyEffects } from "./dispatch-api.ts";
-import { startReview, type Turn } from "./drafting.ts";
+import { startReview } from "./drafting.ts";
 import { finish } from "./finish.ts";
 import { releaseSaga } from "./saga.ts";
 import { allows, type Execution, type Saga, type TaskRecord, timestamp } from "./task.ts";
-import { type Effect, happened, type Transition } from "./transition.ts";
+import { type Effect, happened, type Transition, type Turn } from "./transition.ts";
 
 const SYSTEM = { id: "system", kind: "system", roles: ["system"] } as const;
 const LAST_RETRY_S = 60;

@@ -8,14 +8,14 @@ import { policy } from "../approvals/policy.fixture.ts";
 import type { JsonObject } from "../wire.ts";
 import { type Assessment, assess, type Facts } from "./assess.ts";
 import { complete } from "./completion.ts";
-import { cancel, comment, create, edit, mayAuthor, patched, remove, submit, type Turn } from "./drafting.ts";
+import { cancel, comment, create, edit, mayAuthor, patched, remove, submit } from "./drafting.ts";
 import { beginExecution, drifted, lapse, timeOut } from "./executing.ts";
 import { computePreview, sameChanges } from "./preview.ts";
 import { abandons, beginSaga, rests, waitsFor } from "./saga.ts";
 import { agent, change, leasesOf, minter, ORDERS, person, T0, TASK_ID, world } from "./task.fixture.ts";
 import type { Request, Saga, TaskRecord } from "./task.ts";
 import { RespondInput, SubmitTask } from "./task-contract.ts";
-import type { Transition } from "./transition.ts";
+import type { Transition, Turn } from "./transition.ts";
 
 const POLICIES: readonly Facts["policies"][] = [
   [],

@@ -1,4 +1,5 @@
 /** `GET /tasks`: filters and orders over the tasks' read model (03, "Routes"). */
+import { keptTotal } from "../db/totals.ts";
 import { condition, oneOf, type Page, paged, type SqlFragment } from "../http/pagination.ts";
 import { PageQuery, queryBoolean, queryList, queryTime } from "../http/validation.ts";
 import { z } from "../zod.ts";
@@ -31,13 +32,16 @@ export async function listTasks(
   callerId: string,
   query: ListTasks,
 ): Promise<{ readonly tasks: Task[]; readonly pagination: Page<object>["pagination"] }> {
+  const where = filters(workspace, callerId, query);
+  const byStateAlone = where.length === (query.state === undefined ? 1 : 2);
   const { rows, pagination } = await paged<{ body: string }>(
     db,
     {
       select: "body",
       from: isNarrow(query) ? "tasks INDEXED BY sqlite_autoindex_tasks_1" : "tasks",
-      where: filters(workspace, callerId, query),
+      where,
       order: { column: query.sort_by, direction: query.sort_order, tiebreaker: "id" },
+      total: byStateAlone ? keptTotal(workspace, "tasks", query.state) : undefined,
     },
     query,
   );

@@ -1,6 +1,6 @@
 import type { JsonObject } from "../wire.ts";
 import type { Change, Preview, ResourceAction, ResourceRef, TaskConfig } from "./contract.ts";
-import { unifiedDiff } from "./diff.ts";
+import { MAX_EDITS, unifiedDiff } from "./diff.ts";
 import { mergePatch } from "./merge-patch.ts";
 import { previewErrors, previewWarnings, type ResourceRelations } from "./preview-issues.ts";
 import { looksLikeResourceKey, resourcesByKey } from "./resource-key.ts";
@@ -94,13 +94,15 @@ function computeChanges(
 ): ComputedChanges {
   const changes: Change[] = [];
   let room = MAX_CHANGES_BYTES;
+  // All diffs together take the work of one: it grows with the square of the lines that differ.
+  const maxEdits = Math.floor(MAX_EDITS / Math.sqrt(resources.size));
   for (const [key, ref] of resources) {
     for (const action of CHANGING_ACTIONS.filter((candidate) => ref.actions.includes(candidate))) {
       const change: Change = { resource: { ...ref, key }, action };
       if (action === "execute" || room < 0) {
         changes.push(change);
       } else {
-        const shown = beforeAndAfter(config, key, action, facts);
+        const shown = beforeAndAfter(config, key, action, facts, maxEdits);
         room -= sizeOf(shown);
         changes.push(room < 0 ? change : { ...change, ...shown });
       }
@@ -109,10 +111,16 @@ function computeChanges(
   return { changes, complete: room >= 0 };
 }
 
-function beforeAndAfter(config: TaskConfig, key: string, action: "write" | "delete", facts: PreviewFacts) {
+function beforeAndAfter(
+  config: TaskConfig,
+  key: string,
+  action: "write" | "delete",
+  facts: PreviewFacts,
+  maxEdits: number,
+) {
   const before = attributesOf(key, facts);
   const after = action === "delete" ? null : mergePatch(before, desiredAttributes(config, key));
-  return { before, after, diff: unifiedDiff(before, after) };
+  return { before, after, diff: unifiedDiff(before, after, maxEdits) };
 }
 
 function sizeOf(shown: object): number {

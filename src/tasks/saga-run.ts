@@ -16,7 +16,6 @@ import { leaseView } from "../locks/lock-view.ts";
 import type { SagaNews } from "../locks/saga-news.ts";
 import { causeOf, log } from "../log.ts";
 import type { Assessment, Facts } from "./assess.ts";
-import type { Turn } from "./drafting.ts";
 import { beginExecution, drifted } from "./executing.ts";
 import { computePreview, sameChanges } from "./preview.ts";
 import {
@@ -33,7 +32,7 @@ import {
 } from "./saga.ts";
 import { type Execution, invalidState, type Saga, type TaskRecord, taskView } from "./task.ts";
 import type { ApplyAnswer } from "./task-api.ts";
-import type { Transition } from "./transition.ts";
+import type { Transition, Turn } from "./transition.ts";
 
 /** A change that drifted but finds no reviewers would be claimed again at once. */
 const STUCK_PAUSE_MS = 60_000;

@@ -14,7 +14,8 @@ import {
   TASK_ID,
   told,
 } from "./task.fixture.ts";
-import type { TaskRecord } from "./task.ts";
+import { type TaskRecord, taskView } from "./task.ts";
+import { Task } from "./task-contract.ts";
 import type { Transition } from "./transition.ts";
 
 const task = approved();
@@ -116,10 +117,12 @@ describe("an apply", () => {
 });
 
 describe("a saga that waits", () => {
-  test("says where it stands, and the task is offered to nobody else", () => {
+  test("says where it stands to whoever reads the task, which is offered to nobody else", () => {
     const waiting = must(waitsFor(gathering(task).task, queued));
     expect(waiting.task.state).toBe("APPROVED");
     expect(waiting.task.saga && queueOf(waiting.task.saga)).toEqual([queued]);
+    expect(Task.parse(taskView(waiting.task)).queue).toEqual([queued]);
+    expect(taskView(resting())).not.toHaveProperty("queue");
     expect(waiting).toMatchObject({ happenings: [], effects: [{ target: "dispatch", body: { do: "task.gone" } }] });
   });
 

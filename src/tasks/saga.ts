@@ -4,7 +4,7 @@
  */
 import type { ActorKey } from "../actor/remote.ts";
 import { ok, type Result } from "../actor/result.ts";
-import { skipsDrift } from "../approvals/override.ts";
+import { skipsDrift } from "../approvals/overridden.ts";
 import type { ReleaseEffect } from "../locks/lock-shell.ts";
 import type { TaskConfig } from "./contract.ts";
 import { goneEffects, readyEffects } from "./dispatch-api.ts";

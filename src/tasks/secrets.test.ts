@@ -73,10 +73,9 @@ describe("plaintext secrets", () => {
     expect(findPlaintextSecrets(many, new Set(), "", 100)).toHaveLength(100);
   });
 
-  it("are searched for in time that does not explode with the length of keys", () => {
-    const started = performance.now();
-    find({ [`${"aA".repeat(60_000)}Password`]: "x", [`${"A".repeat(120_000)}a`]: "x" });
-    expect(performance.now() - started).toBeLessThan(500);
+  it("are found under keys that make backtracking expressions explode", () => {
+    const key = `${"aA".repeat(60_000)}Password`;
+    expect(find({ [key]: "x", [`${"A".repeat(120_000)}a`]: "x" })).toEqual([`/${key}`]);
   });
 });
 

@@ -9,7 +9,7 @@ import { z } from "../zod.ts";
 import { MetadataInput, Preview, Risk } from "./contract.ts";
 import { askedView, forecast } from "./forecast.ts";
 import { timestamp } from "./task.ts";
-import { AskedView, FiledConfig } from "./task-contract.ts";
+import { AskedView, DRAFT_EXAMPLE, FiledConfig } from "./task-contract.ts";
 
 export const SimulateTask = z.lazy(() =>
   z
@@ -19,7 +19,7 @@ export const SimulateTask = z.lazy(() =>
       requested_reviewers: z.array(Slug).max(20).default([]),
       policies: z.array(ReviewerPolicyInput.unwrap()).max(50).optional(),
     })
-    .openapi("SimulateTask"),
+    .openapi("SimulateTask", { example: DRAFT_EXAMPLE }),
 );
 export type SimulateTask = z.infer<typeof SimulateTask>;
 

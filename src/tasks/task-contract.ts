@@ -1,6 +1,7 @@
 /** Wire schemas of the task itself and of the bodies of its routes (03-tasks-and-approvals). */
 import { Command } from "../agents/commands.ts";
 import { ApprovalRequest, Requirement } from "../approvals/contract.ts";
+import { OpenOverride } from "../approvals/override-contract.ts";
 import { Lease } from "../locks/contract.ts";
 import { JsonObject, Slug, Timestamp } from "../wire.ts";
 import { z } from "../zod.ts";
@@ -8,6 +9,12 @@ import { MAX_CONFIG_BYTES, MetadataInput, Preview, Risk, TaskConfig, TaskMetadat
 
 export const DecisionAction = z.enum(["approve", "reject", "request_changes"]);
 export type DecisionAction = z.infer<typeof DecisionAction>;
+
+const WaitedFor = z.strictObject({
+  resource_type: z.string(),
+  resource_id: z.string(),
+  queue_position: z.number().int(),
+});
 
 export const Task = z.lazy(() =>
   z
@@ -58,6 +65,10 @@ export const Task = z.lazy(() =>
             .optional(),
         })
         .optional(),
+      /** asked for by one admin, and not yet confirmed by another */
+      override: OpenOverride.optional(),
+      /** the lock that an apply waits for */
+      queue: z.array(WaitedFor).optional(),
       retry_at: Timestamp.optional(),
       resubmitted_from: z.uuid().optional(),
     })
@@ -102,6 +113,17 @@ const tooLarge = `must be at most ${MAX_CONFIG_BYTES} bytes of JSON`;
 /** A config that is small enough to be filed. */
 export const FiledConfig = TaskConfig.refine(fits, tooLarge);
 
+/** As the document shows it: the change of the README's tour. */
+export const DRAFT_EXAMPLE = {
+  config: {
+    type: "config.change",
+    description: "Longer sessions",
+    resources: [{ type: "configuration", id: "sessions", namespace: "web", actions: ["write"] }],
+    parameters: { ttl_minutes: 60 },
+  },
+  metadata: { author_id: "alice", author_name: "Alice" },
+} as const;
+
 export const CreateTask = z.lazy(() =>
   z
     .strictObject({
@@ -109,13 +131,15 @@ export const CreateTask = z.lazy(() =>
       metadata: MetadataInput,
       dry_run: z.boolean().default(false),
     })
-    .openapi("CreateTask"),
+    .openapi("CreateTask", { example: DRAFT_EXAMPLE }),
 );
 export type CreateTask = z.infer<typeof CreateTask>;
 
 /** RFC 7396: members that are null are removed; what results has to be a valid config again. */
 export const PatchTask = z.lazy(() =>
-  z.strictObject({ config: JsonObject.optional(), metadata: JsonObject.optional() }).openapi("PatchTask"),
+  z
+    .strictObject({ config: JsonObject.optional(), metadata: JsonObject.optional() })
+    .openapi("PatchTask", { example: { config: { parameters: { ttl_minutes: 30 } } } }),
 );
 export type PatchTask = z.infer<typeof PatchTask>;
 
@@ -126,15 +150,21 @@ export const SubmitTask = z.lazy(() =>
       skip_preview: z.boolean().default(false),
       requested_reviewers: z.array(Slug).max(20).default([]),
     })
-    .openapi("SubmitTask"),
+    .openapi("SubmitTask", { example: { requested_reviewers: ["bob"] } }),
 );
 export type SubmitTask = z.infer<typeof SubmitTask>;
 
 export const CancelTask = z.lazy(() =>
-  z.strictObject({ reason: z.string().min(1).max(2000).optional() }).openapi("CancelTask"),
+  z
+    .strictObject({ reason: z.string().min(1).max(2000).optional() })
+    .openapi("CancelTask", { example: { reason: "no longer needed" } }),
 );
 
-export const CommentInput = z.lazy(() => z.strictObject({ body: z.string().min(1).max(5000) }).openapi("CommentInput"));
+export const CommentInput = z.lazy(() =>
+  z
+    .strictObject({ body: z.string().min(1).max(5000) })
+    .openapi("CommentInput", { example: { body: "It worked on staging." } }),
+);
 
 export const ClaimTask = z.lazy(() =>
   z
@@ -142,10 +172,12 @@ export const ClaimTask = z.lazy(() =>
       capabilities: z.array(z.string().min(1).max(512)).max(100).optional(),
       wait_seconds: z.number().int().min(0).max(20).default(0),
     })
-    .openapi("ClaimTask"),
+    .openapi("ClaimTask", { example: { capabilities: ["config.*"], wait_seconds: 20 } }),
 );
 
-export const ApplyTask = z.lazy(() => z.strictObject({ agent_id: Slug.optional() }).openapi("ApplyTask"));
+export const ApplyTask = z.lazy(() =>
+  z.strictObject({ agent_id: Slug.optional() }).openapi("ApplyTask", { example: { agent_id: "deployer-1" } }),
+);
 
 export const Applying = z.lazy(() => z.strictObject({ task: Task, leases: z.array(Lease) }).openapi("Applying"));
 
@@ -159,9 +191,7 @@ export const Queued = z.lazy(() =>
   z
     .strictObject({
       ...Task.unwrap().shape,
-      queue: z.array(
-        z.strictObject({ resource_type: z.string(), resource_id: z.string(), queue_position: z.number().int() }),
-      ),
+      queue: z.array(WaitedFor),
     })
     .openapi("QueuedApply"),
 );
@@ -184,7 +214,7 @@ export const HeartbeatTask = z.lazy(() =>
       progress: z.number().min(0).max(100).optional(),
       message: z.string().max(2000).optional(),
     })
-    .openapi("HeartbeatTask"),
+    .openapi("HeartbeatTask", { example: { progress: 50, message: "half of the rows are moved" } }),
 );
 export type HeartbeatTask = z.infer<typeof HeartbeatTask>;
 
@@ -196,19 +226,23 @@ export const CompleteTask = z.lazy(() =>
       error: z.unknown().optional(),
       resources: z.record(z.string(), JsonObject).optional(),
     })
-    .openapi("CompleteTask"),
+    .openapi("CompleteTask", { example: { result: "success", output: "moved 120 rows" } }),
 );
 export type CompleteTask = z.infer<typeof CompleteTask>;
 
 export const StashInput = z.lazy(() =>
-  z.strictObject({ resource: z.string().min(1).max(512), data: z.unknown() }).openapi("StashInput"),
+  z
+    .strictObject({ resource: z.string().min(1).max(512), data: z.unknown() })
+    .openapi("StashInput", { example: { resource: "configuration:web/sessions", data: { ttl_minutes: 20 } } }),
 );
 export type StashInput = z.infer<typeof StashInput>;
 
 export const Stashed = z.lazy(() => z.strictObject({ task_id: z.uuid(), resource: z.string() }).openapi("Stashed"));
 
 export const RollbackReport = z.lazy(() =>
-  z.strictObject({ result: z.enum(["success", "failure"]), error: z.unknown().optional() }).openapi("RollbackReport"),
+  z
+    .strictObject({ result: z.enum(["success", "failure"]), error: z.unknown().optional() })
+    .openapi("RollbackReport", { example: { result: "success" } }),
 );
 export type RollbackReport = z.infer<typeof RollbackReport>;
 
@@ -244,6 +278,6 @@ export const RespondInput = z.lazy(() =>
       message: "goes with the action approve only",
       path: ["options", "require_additional_approvals"],
     })
-    .openapi("RespondToApproval"),
+    .openapi("RespondToApproval", { example: { action: "approve", revision: 1 } }),
 );
 export type RespondInput = z.infer<typeof RespondInput>;

@@ -7,12 +7,12 @@ import type { Task } from "./task-contract.ts";
 
 /**
  * Everything that a reader of lists sees of this task. Of a deleted one nothing but its executions, which tell the next task
- * of its type how likely it fails. Comments, output and preview are read from the task itself.
+ * of its type how likely it fails. Comments, output, preview and queue are read from the task itself.
  */
 export function taskRows(task: TaskRecord): ReadModelChange[] {
   const { id, config, metadata, execution } = task;
   if (task.deleted) return rowsGone(task);
-  const { preview: _, ...body } = taskView({ ...task, comments: [] });
+  const { preview: _p, queue: _q, ...body } = taskView({ ...task, comments: [] });
   const shown = body.execution === undefined ? body : { ...body, execution: slim(body.execution) };
   return [
     {

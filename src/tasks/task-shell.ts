@@ -12,7 +12,6 @@ import type { LockName } from "../locks/lock-table.ts";
 import type { SagaNews } from "../locks/saga-news.ts";
 import type { EventBody } from "../realtime/channel-api.ts";
 import { noted } from "../realtime/notes.ts";
-import type { Turn } from "./drafting.ts";
 import { taskChannelEventOf } from "./events.ts";
 import { inFull, secondEvents, withUserNotes } from "./notes.ts";
 import { pastExecutions } from "./past-executions.ts";
@@ -20,7 +19,7 @@ import type { TaskRecord } from "./task.ts";
 import { taskRows } from "./task-rows.ts";
 import { readTask, writeTask } from "./task-store.ts";
 import { timersOf } from "./task-timers.ts";
-import type { Transition } from "./transition.ts";
+import type { Transition, Turn } from "./transition.ts";
 
 export abstract class TaskShell extends LockActor {
   #task: TaskRecord | undefined;

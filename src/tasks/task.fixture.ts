@@ -6,14 +6,13 @@ import type { Reviewer } from "../approvals/assignment.ts";
 import { respond } from "../approvals/decide.ts";
 import type { Lease } from "../locks/contract.ts";
 import { assess, type Facts } from "./assess.ts";
-import type { ResourceRef } from "./contract.ts";
-import { TaskConfig } from "./contract.ts";
-import { create, edit, patched, submit, type Turn } from "./drafting.ts";
+import { type ResourceRef, TaskConfig } from "./contract.ts";
+import { create, edit, patched, submit } from "./drafting.ts";
 import { beginExecution } from "./executing.ts";
 import { beginSaga, LEASE_MS, stepsOf } from "./saga.ts";
 import { type Request, type Saga, type TaskRecord, timestamp } from "./task.ts";
 import { type PatchTask, RespondInput, SubmitTask } from "./task-contract.ts";
-import type { Effect, Transition } from "./transition.ts";
+import type { Effect, Transition, Turn } from "./transition.ts";
 
 /** When everything happens unless told otherwise (ms). */
 export const T0 = Date.UTC(2026, 10, 20, 12);

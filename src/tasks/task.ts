@@ -1,7 +1,8 @@
 /** The task as its actor keeps it, the table of its states, and the Task of the API (03-tasks-and-approvals). Pure. */
 import { fail, type Result } from "../actor/result.ts";
-import type { Reservation } from "../approvals/batch-decision.ts";
+import type { Reservation } from "../approvals/batch-order.ts";
 import type { ApprovalRequest, Requirement } from "../approvals/contract.ts";
+import { type Override, openOverride } from "../approvals/overridden.ts";
 import { currentApprovals, requiredApprovals } from "../approvals/quorum.ts";
 import type { Lease } from "../locks/contract.ts";
 import type { Preview, Risk, TaskConfig, TaskState } from "./contract.ts";
@@ -21,6 +22,8 @@ export interface Request extends ApprovalRequest {
   readonly escalated_from?: { readonly request_id: string; readonly reviewer_id: string };
   /** whose approval meets its part too (approvals/delegation.ts) */
   readonly follows?: readonly string[];
+  /** whose required reviewer the owner of this part is (approvals/qualification.ts) */
+  readonly named_by?: readonly string[];
 }
 
 export interface Execution {
@@ -67,18 +70,6 @@ export interface Saga {
   /** ms; the pause after a try that gave up: nothing is held or awaited until then */
   readonly resting_until?: number;
   readonly skip_drift: boolean;
-}
-
-/** An admin's wish to approve without the reviewers; it takes a second admin. */
-export interface Override {
-  readonly requested_by: string;
-  readonly reason: string;
-  readonly incident_ticket: string;
-  /** RFC 3339 */
-  readonly requested_at: string;
-  readonly revision: number;
-  readonly apply_immediately: boolean;
-  readonly confirmed_by?: string;
 }
 
 /** Requirements that the open requests can no longer meet. */
@@ -185,6 +176,8 @@ export function timestamp(ms: number): string {
 export function taskView(task: TaskRecord): Task {
   const lock = task.execution?.leases.find((lease) => lease.resource_type === "task");
   const before = task.requirements.length === 0 && !task.auto_approved;
+  const override = openOverride(task);
+  const waiting = task.saga?.waiting;
   return {
     id: task.id,
     state: task.state,
@@ -208,6 +201,8 @@ export function taskView(task: TaskRecord): Task {
         },
       }),
     ...(task.execution !== undefined && { execution: executionView(task.execution, task.stash) }),
+    ...(override !== undefined && { override }),
+    ...(waiting !== undefined && { queue: [waiting] }),
     ...(task.retry_at !== undefined && { retry_at: timestamp(task.retry_at) }),
     ...(task.resubmitted_from !== undefined && { resubmitted_from: task.resubmitted_from }),
   };
@@ -218,6 +213,7 @@ export function requestView({
   timeout_seconds: _t,
   escalated_from: _e,
   follows: _f,
+  named_by: _n,
   ...request
 }: Request): ApprovalRequest {
   return request;

@@ -1,7 +1,15 @@
 /** What a rule decides: the task as it will be, what happened, and who has to be told. The actor commits all of it or nothing. */
+import type { Caller } from "../actor/caller.ts";
 import type { Happening } from "../actor/journal.ts";
 import type { ActorKey } from "../actor/remote.ts";
 import type { TaskRecord } from "./task.ts";
+
+/** What a rule needs besides the task: who, when (ms), and ids of this task's members. */
+export interface Turn {
+  readonly caller: Caller;
+  readonly now: number;
+  readonly mint: () => string;
+}
 
 export interface Effect {
   readonly target: ActorKey;

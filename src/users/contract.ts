@@ -81,7 +81,7 @@ export const CreateToken = z.lazy(() =>
   z
     .strictObject({
       scopes: tokenScopes.optional(),
-      expires_in_seconds: z.number().int().min(60).max(31_536_000).optional(),
+      expires_in_seconds: z.number().int().min(1).max(31_536_000).optional(),
     })
     .openapi("CreateToken", { example: { scopes: ["tasks:read"], expires_in_seconds: 86_400 } }),
 );

@@ -34,7 +34,9 @@ export const WebhookInput = z.lazy(() =>
       description: description.optional(),
       links_for: linksFor.optional(),
     })
-    .openapi("WebhookInput"),
+    .openapi("WebhookInput", {
+      example: { name: "On call", url: "https://example.com/countersign", events: ["approval:*"] },
+    }),
 );
 export type WebhookInput = z.infer<typeof WebhookInput>;
 
@@ -49,7 +51,7 @@ export const WebhookPatch = z.lazy(() =>
       description: description.nullable().optional(),
       links_for: Slug.nullable().optional(),
     })
-    .openapi("WebhookPatch"),
+    .openapi("WebhookPatch", { example: { enabled: false } }),
 );
 export type WebhookPatch = z.infer<typeof WebhookPatch>;
 

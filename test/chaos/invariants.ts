@@ -151,8 +151,14 @@ async function readModelProblems(
     for (const task of page.tasks) listed.set(task.id, task);
     cursor = page.pagination.next_cursor;
   }
-  const states = new Map(trail.flatMap(({ subject_id, to_state }) => (to_state ? [[subject_id, to_state]] : [])));
   const problems: string[] = [];
+  // Kept by triggers, through every flush that was killed, failed or came twice.
+  const { tasks: counted } = await root.get<{ tasks: { by_state: Record<string, number> } }>("/stats");
+  for (const [state, total] of Object.entries(counted.by_state)) {
+    const found = [...listed.values()].filter((task) => task.state === state).length;
+    if (found !== total) problems.push(`${total} tasks are counted as ${state}, ${found} are listed`);
+  }
+  const states = new Map(trail.flatMap(({ subject_id, to_state }) => (to_state ? [[subject_id, to_state]] : [])));
   for (const id of tasks) {
     const task = await root.get<Task>(`/tasks/${id}`);
     const read = listed.get(id);
@@ -194,7 +200,8 @@ async function leftovers(root: Session, tasks: readonly string[]): Promise<strin
     const { lock } = await root.get<{ lock?: unknown }>(`/resources/configuration/${resource}?namespace=prod`);
     if (lock !== undefined) problems.push(`still held: ${JSON.stringify(lock)}`);
   }
-  const { effects } = await root.get<{ effects: { parked: number } }>("/stats");
+  const { effects, locks: counted } = await root.get<{ effects: { parked: number }; locks: object }>("/stats");
+  if (!isDeepStrictEqual(counted, { held: 0, queued: 0 })) problems.push(`counted are ${JSON.stringify(counted)}`);
   if (effects.parked > 0) problems.push(`${effects.parked} pairs are parked`);
   return problems;
 }

@@ -5,7 +5,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join, normalize } from "node:path";
 import { chromium } from "playwright-core";
-import type { Runtime } from "./run.ts";
+import type { Runtime } from "./runtime.ts";
 import type { Meeting } from "./scenario.ts";
 
 const PLACES = [

@@ -3,7 +3,7 @@ import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
-import type { Runtime } from "./run.ts";
+import type { Runtime } from "./runtime.ts";
 import type { Meeting } from "./scenario.ts";
 
 const LIMIT_MS = 120_000;

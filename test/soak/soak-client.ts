@@ -53,7 +53,10 @@ export class SoakClient {
         await this.#acquire(this.#deps.keyOf(deed.lock), deed.mode, deed.isPatient);
         return;
       case "acquire_all":
-        await this.#acquireAll(new Map(deed.locks.map((lock) => [this.#deps.keyOf(lock), deed.mode])));
+        await this.#acquireAll(
+          deed.locks.map((lock) => this.#deps.keyOf(lock)),
+          deed.mode,
+        );
         return;
       case "rest":
         await pause(deed.ms);
@@ -82,7 +85,7 @@ export class SoakClient {
       return;
     }
     if (deed !== "verify") {
-      await this.#call(lock, { do: isPermit(lock) ? "read" : deed, by, id });
+      await this.#call(lock, { do: isShareable(lock) ? deed : "read", by, id });
       return;
     }
     const seen = await this.#call(lock, { do: "read", by, id });
@@ -97,7 +100,7 @@ export class SoakClient {
     const call: Acquire = {
       do: "acquire",
       by,
-      mode: isPermit(lock) ? "exclusive" : mode,
+      mode: modeOf(lock, mode),
       ttl_ms: TTL_MS,
       wait_ms: WAIT_MS,
       hold_ms,
@@ -110,8 +113,9 @@ export class SoakClient {
     if (!this.#had.some((had) => had.id === id)) this.#had.push({ lock, id });
   }
 
-  async #acquireAll(modes: ReadonlyMap<LockKey, LockMode>): Promise<void> {
-    if (modes.size === 0) return;
+  async #acquireAll(locks: readonly LockKey[], wanted: LockMode): Promise<void> {
+    if (locks.length === 0) return;
+    const modes = new Map(locks.map((lock) => [lock, modeOf(lock, wanted)]));
     const { histories, send, up, random } = this.#deps;
     this.#sets += 1;
     const by = { ...this.#deps.by, session_id: `${this.#deps.by.session_id}-set-${this.#sets}` };
@@ -163,7 +167,11 @@ export class SoakClient {
   }
 }
 
-/** Permits have no modes: what is asked for is ignored, and a downgrade changes nothing. */
-function isPermit(lock: LockKey): boolean {
-  return lock.startsWith("agent:");
+function modeOf(lock: LockKey, wanted: LockMode): LockMode {
+  return isShareable(lock) ? wanted : "exclusive";
+}
+
+/** A task's lock and a permit are exclusive: a downgrade changes nothing. */
+function isShareable(lock: LockKey): boolean {
+  return lock.startsWith("resource:");
 }

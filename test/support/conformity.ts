@@ -1,7 +1,15 @@
 /** Whether real answers are what the OpenAPI document says: status, media type and body (02-http-and-auth, "OpenAPI"). */
 import { z } from "zod";
 
+interface SchemaOrRef {
+  readonly $ref?: string;
+  readonly properties?: object;
+  readonly example?: unknown;
+}
+
 interface Operation {
+  readonly security?: readonly object[];
+  readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: SchemaOrRef }>> };
   readonly responses: Readonly<
     Record<string, { readonly content?: Readonly<Record<string, { readonly schema: object }>> }>
   >;
@@ -11,7 +19,7 @@ export interface OpenApiDocument {
   readonly openapi: string;
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
   readonly components: {
-    readonly schemas: Readonly<Record<string, object>>;
+    readonly schemas: Readonly<Record<string, SchemaOrRef>>;
     readonly securitySchemes: Readonly<Record<string, object>>;
   };
 }
@@ -45,15 +53,29 @@ export class Conformity {
     if (!parsed.success) throw new Error(`${told}, against its schema: ${parsed.error.message}`);
   }
 
+  /** The requests whose body could hold something and that show no body which their own schema takes. */
+  withoutExample(): string[] {
+    return Object.entries(this.#document.paths).flatMap(([path, operations]) =>
+      Object.entries(operations).flatMap(([method, { requestBody }]) => {
+        const schema = requestBody?.content[JSON_TYPE]?.schema;
+        if (schema === undefined) return [];
+        const { properties = {}, example } =
+          this.#document.components.schemas[schema.$ref?.split("/").at(-1) ?? ""] ?? schema;
+        const shown = Object.keys(properties).length === 0 || this.#compiled(schema).safeParse(example).success;
+        return shown ? [] : [`${method} ${path}`];
+      }),
+    );
+  }
+
   #operation(method: string, path: string): Operation | undefined {
+    // As routes do: what is spelled out goes before what is a parameter, and a path that is all spelled out is no other's.
+    const concrete = this.#document.paths[path];
+    if (concrete !== undefined) return concrete[method.toLowerCase()];
     const parts = path.split("/");
-    const fitting = Object.keys(this.#document.paths)
+    const [fitting] = Object.keys(this.#document.paths)
       .filter((template) => fits(template.split("/"), parts))
-      // As routes do: what is spelled out goes before what is a parameter.
       .sort((a, b) => a.split("{").length - b.split("{").length);
-    return fitting
-      .map((template) => this.#document.paths[template]?.[method.toLowerCase()])
-      .find((found) => found !== undefined);
+    return fitting === undefined ? undefined : this.#document.paths[fitting]?.[method.toLowerCase()];
   }
 
   #compiled(schema: object): z.ZodType {

@@ -1,5 +1,6 @@
 /** D1 as a whole: what it holds of a workspace, and losing it. */
 import { env } from "cloudflare:workers";
+import { COUNTED, type Total } from "../../src/db/totals.ts";
 
 /** Everything that D1 holds, but for what records who used which token when: telemetry, written past every journal. */
 const TABLES = {
@@ -41,6 +42,23 @@ export async function dump(workspace: string): Promise<Dump> {
       }),
     ]),
   );
+}
+
+type Totals = Readonly<Record<string, number>>;
+
+/** How many rows each list has by state, status, result or action: as D1 keeps it, and as somebody who counts finds it. */
+export async function totals(workspace: string): Promise<{ readonly kept: Totals; readonly counted: Totals }> {
+  const counts = Object.entries(COUNTED).map(
+    ([list, column]) =>
+      `SELECT '${list}' AS list, coalesce(${column}, '') AS value, count(*) AS rows FROM ${list} WHERE workspace = ?1 GROUP BY 2`,
+  );
+  const [kept, counted] = await env.DB.batch<Total>([
+    env.DB.prepare("SELECT * FROM totals WHERE workspace = ?1 AND rows <> 0").bind(workspace),
+    env.DB.prepare(counts.join(" UNION ALL ")).bind(workspace),
+  ]);
+  const byName = (rows: readonly Total[] = []) =>
+    Object.fromEntries(rows.map(({ list, value, rows: number }) => [`${list} ${value}`, number]));
+  return { kept: byName(kept?.results), counted: byName(counted?.results) };
 }
 
 /** Loses what D1 holds of a workspace, past the triggers: the tables are there, and empty. */

@@ -15,6 +15,7 @@ interface ErrorBody {
       readonly resource_id?: string;
       readonly retry_after_ms?: number;
       readonly holder?: Session & { readonly lock_id: string };
+      readonly ahead?: Session & { readonly lock_id: string };
     };
   };
 }
@@ -105,8 +106,8 @@ function answerOf(status: number, body: unknown): LockAnswer {
   const { code, details } = (body as ErrorBody).error;
   switch (code) {
     case "RESOURCE_LOCKED": {
-      const holder = details?.holder;
-      return { kind: "refused", ...(holder && { by: { id: holder.lock_id, session: sessionName(holder) } }) };
+      const by = details?.ahead ?? details?.holder;
+      return { kind: "refused", ...(by && { by: { id: by.lock_id, session: sessionName(by) } }) };
     }
     case "LOCK_EXPIRED":
     case "LOCK_NOT_FOUND":

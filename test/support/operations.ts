@@ -79,10 +79,15 @@ export function resolved(schema: Schema, document: OpenApiDocument): Schema {
   return found;
 }
 
-/** The operation that serves a path: what is spelled out goes before what is a parameter. */
+/**
+ * The operation that serves a path: what is spelled out goes before what is a parameter, and a path that is all spelled out is
+ * itself under every method.
+ */
 export function operationAt(operations: readonly Operation[], method: string, path: string): Operation | undefined {
   const parts = path.split("/");
+  const isFixed = operations.some(({ template }) => template === path);
   return operations
+    .filter(({ template }) => !isFixed || template === path)
     .filter(({ method: own, template }) => own === method && fits(template.split("/"), parts))
     .sort((a, b) => a.template.split("{").length - b.template.split("{").length)[0];
 }

@@ -74,7 +74,9 @@ export function auditCommands(program: Command, cli: Cli): void {
           { file, rows: rows === null ? null : Number(rows) },
           ({ paint }) => `${paint("green", "✓")} ${rows ?? "all"} rows in ${file}`,
         );
-        cli.note(`next: countersign audit verify ${file}${rows === null ? "" : ` --rows ${rows}`}`);
+        // Hashes are recomputed from NDJSON alone.
+        const rowsOption = rows === null ? "" : ` --rows ${rows}`;
+        if (flags.format === "ndjson") cli.note(`next: countersign audit verify ${file}${rowsOption}`);
       }
     });
 

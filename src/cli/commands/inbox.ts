@@ -15,7 +15,13 @@ interface InboxFlags extends Paging {
 }
 
 export function inboxCommands(program: Command, cli: Cli): void {
-  paged(leaf(program, "inbox", "what waits for you; keys: a approve, r reject, d delegate, n next, o open"))
+  paged(
+    leaf(
+      program,
+      "inbox",
+      "what waits for you; keys: a approve, r reject, c request changes, d delegate, n next, o open",
+    ),
+  )
     .option("--list", "only list it")
     .option("--status <status>", "instead of PENDING; several times", several)
     .option("--task <id>", "about this task")

@@ -78,7 +78,7 @@ export function lockCommands(program: Command, cli: Cli): void {
 
   leaf(lock, "release <lock-id>", "give a lock back, or leave its queue")
     .option("--force", "although it is somebody else's; admins only")
-    .option("--reason <text>", "why by force")
+    .option("--reason <text>", "why; by force it is needed")
     .action(async (lock_id: string, flags: { force?: boolean; reason?: string }) => {
       await cli.client().locks.release({ lock_id, ...given({ force: flags.force, reason: flags.reason }) });
       cli.show({ released: lock_id }, ({ paint }) => `${paint("green", "✓")} released ${lock_id}`);

@@ -33,7 +33,7 @@ export async function watchTask(cli: Cli, id: string, { until, timeout }: WatchO
     const outcome = outcomeOf(task, until);
     if (outcome !== undefined) return ended(cli, task, outcome);
   }
-  const waited = `the task did not end within ${timeout} s`;
+  const waited = `the task ${until === "decided" ? "was not decided" : "did not end"} within ${timeout} s`;
   throw new CliFailure("TIMEOUT", EXIT.timeout, waited, `it goes on: countersign task watch ${id}`);
 }
 

@@ -66,7 +66,7 @@ export function taskCommands(program: Command, cli: Cli): void {
 
   leaf(task, "submit <id>", "ask the reviewers")
     .option("--reviewer <id>", "ask this one too; several times", several)
-    .option("--force", "in spite of warnings of its preview")
+    .option("--force", "in spite of errors in its preview; admins only")
     .action(async (id: string, { reviewer, force }: { reviewer?: readonly string[]; force?: boolean }) =>
       shown(await cli.client().tasks.submit(id, given({ requested_reviewers: reviewer, force }))),
     );

@@ -49,6 +49,17 @@ describe("the doctor", () => {
     expect(first?.fix).toBeDefined();
   });
 
+  it.each<[string, Measured["token"]]>([
+    ["there is none", undefined],
+    ["it is refused", { ok: false, error: "no" }],
+  ])("blames the token, not the server, for what it could not ask: %s", (_, token) => {
+    expect(ailing({ token })[1]).toEqual({
+      check: "workspace",
+      status: "skipped",
+      told: "not asked: there is no token that works",
+    });
+  });
+
   it("asks nothing more of a server that does not answer", () => {
     const findings = ailing({ health: { ok: false, error: "refused" } });
     expect(findings.map(({ check, status }) => `${check} ${status}`)).toEqual([

@@ -110,13 +110,13 @@ function tokenFindings(token: Measured["token"], reached: boolean, wanted: strin
         told: "there is none",
         fix: "run `countersign login`, or set COUNTERSIGN_TOKEN",
       },
-      skipped("workspace"),
+      skipped("workspace", NO_TOKEN),
     ];
   }
   if (!reached) return [skipped("token"), skipped("workspace")];
   if (!token.ok) {
     const fix = "ask an admin for a new one (POST /users/{id}/tokens), then `countersign login`";
-    return [{ check: "token", status: "failed", told: token.error, fix }, skipped("workspace")];
+    return [{ check: "token", status: "failed", told: token.error, fix }, skipped("workspace", NO_TOKEN)];
   }
   const { id, kind, workspace } = token.value;
   const mine: Finding = { check: "token", status: "ok", told: `${kind} ${id}` };
@@ -134,6 +134,8 @@ function tokenFindings(token: Measured["token"], reached: boolean, wanted: strin
   ];
 }
 
-function skipped(check: Finding["check"]): Finding {
-  return { check, status: "skipped", told: "not asked: the server does not answer" };
+const NO_TOKEN = "there is no token that works";
+
+function skipped(check: Finding["check"], why = "the server does not answer"): Finding {
+  return { check, status: "skipped", told: `not asked: ${why}` };
 }

@@ -23,6 +23,8 @@ export interface RunFlags {
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
+const UNSTARTED = { "not found": "there is no such command", "not executable": "it cannot be run" } as const;
+
 /** Stopped by a signal before the command began. */
 class Stopped extends Error {
   readonly signal: NodeJS.Signals;
@@ -65,6 +67,8 @@ export async function runUnderLock(
         const child = runChild(command, { env, lost: lock.signal, graceMs: flags.grace * 1000 });
         forward = child.kill;
         ended = await child.ended;
+        if (ended.how === "not found" || ended.how === "not executable")
+          cli.note(`${command[0]}: ${UNSTARTED[ended.how]}`);
       },
     );
     return ended === undefined ? EXIT.notStarted : codeOf(ended);

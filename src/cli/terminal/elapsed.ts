@@ -8,8 +8,8 @@ const UNITS = [
 ] as const;
 
 /** `3m ago`, `in 2h`, `now`; `-` for none. @param at RFC 3339, @param now ms */
-export function elapsed(at: string | undefined, now: number): string {
-  if (at === undefined) return "-";
+export function elapsed(at: string | null | undefined, now: number): string {
+  if (at == null) return "-";
   const seconds = Math.round((now - Date.parse(at)) / 1000);
   const [unit, size] = UNITS.find(([, each]) => Math.abs(seconds) >= each) ?? ["s", 0];
   if (size === 0) return "now";

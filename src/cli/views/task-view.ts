@@ -34,6 +34,7 @@ export function taskView(task: Shown, look: Look): string {
     ...riskLines(task, look),
     ...previewLines(task.preview, look),
     ...reviewLines(task, look),
+    ...queueLines(task, look),
     ...executionLines(task, look),
     ...commentLines(task, look),
   ];
@@ -99,8 +100,27 @@ export function reviewLines(task: Partial<Task>, { paint, now }: Look): string[]
     const why = reason === undefined ? "" : `: ${plainLine(reason)}`;
     return `  ${paint(ink, action)} by ${plainLine(reviewer_id)} on revision ${revision}${why}`;
   });
-  const lines = [...requirements, ...open, ...decisions];
+  const lines = [...requirements, ...open, ...decisions, ...overrideLines(task.override, paint)];
   return lines.length === 0 ? [] : ["", paint("bold", "Review"), ...lines];
+}
+
+/** What a second admin is asked to confirm. */
+function overrideLines(override: Task["override"], paint: Look["paint"]): string[] {
+  if (override === undefined) return [];
+  const { requested_by, incident_ticket, reason, apply_immediately } = override;
+  const what = apply_immediately ? "override, applied at once and whether or not it drifted," : "override";
+  return [
+    `  ${paint("red", "!")} ${plainLine(`${what} asked for by ${requested_by} (${incident_ticket}): ${reason}`)}`,
+    `    ${paint("dim", "waits for another admin to confirm it")}`,
+  ];
+}
+
+/** Why an approved task is not applied yet. */
+function queueLines({ queue = [] }: Shown, { paint }: Look): string[] {
+  return queue.map(
+    ({ resource_type, resource_id, queue_position }) =>
+      `\n${paint("yellow", "…")} ${plainLine(`waits for ${resource_type} ${resource_id}, ${queue_position} in its queue`)}`,
+  );
 }
 
 function executionLines({ execution, lock_info, retry_at }: Shown, { paint, now }: Look): string[] {

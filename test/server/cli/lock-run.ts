@@ -38,6 +38,7 @@ export function lockRunSuite(shared: SharedServer): void {
       spawned(["lock", "run", "service:a/z", "--", "sh", "-c", "kill -9 $$"], agent),
     ]);
     expect([none.code, killed.code]).toEqual([127, 137]);
+    expect(none.stderr).toBe("no-such-command: there is no such command\n");
   });
 
   test("while one runs another does not start: it ends with 125 and says who holds the lock", async () => {
