@@ -5,13 +5,13 @@ import type { Flow, Visit } from "./model.ts";
 export const WORK = {
   /** a command with one durable write: the floor's 2,000 calls/s */
   commit: 0.5,
-  /** a shipment taken in by the ledger */
-  accept: 0.55,
+  /** a shipment taken in by the ledger, with its share of a commit */
+  accept: 0.2,
   /** a report to the coordinator, its search included */
   report: 0.1,
-  /** one flush to D1, whatever it holds, and each row of it (34,000 rows/s in batches) */
+  /** one flush to D1, whatever it holds, and each row of it in batches, with its indexes */
   flush: 5,
-  row: 0.03,
+  row: 0.05,
 } as const;
 
 /** ms one way */
