@@ -8,7 +8,7 @@ import { runInNewContext } from "node:vm";
 import { Coordination } from "../src/deadlocks/coordination.ts";
 import { median, quantile } from "./statistics.ts";
 import { costs } from "./wait-costs.ts";
-import { flip, LOCKS, lockOf, nameOf, ring, SHAPES, WAITERS } from "./wait-shapes.ts";
+import { LOCKS, lockOf, nameOf, ring, SHAPES, WAITERS } from "./wait-shapes.ts";
 
 const ROUNDS = 5;
 
@@ -51,7 +51,6 @@ for (const { name, run } of SHAPES) {
   row(`   the ${closing.length} that close a deadlock`, closing);
   row("   all others", quiet);
 }
-row("flip: two chains of 5,000, each before the other in turns", costs(flip, ROUNDS).all);
 const rings = Array.from({ length: ROUNDS }, ring);
 console.log(`ring of 10,000: ${(median(rings) / 1_000).toFixed(1)} ms from the closing wait to the questions`);
 console.log(`memory: ${memory()}`);

@@ -20,10 +20,11 @@ export const SHAPES: readonly Shape[] = [
   { name: "chain: 10,000 one behind the other, joined anywhere", run: chain },
   { name: "readers: each lock of the 10,000 has ten holders", run: readers },
   { name: "tangle: spread, and each waits for a second lock, too", run: tangle },
+  { name: "flip: two chains of 5,000, each before the other in turns", run: flip },
 ];
 
 /** Two chains, and the last of each waits for the first of the other, in turns. What is parked is counted, too. */
-export function flip(): readonly Waited[] {
+function flip(): readonly Waited[] {
   const locks = new ReportedLocks();
   const half = WAITERS / 2;
   for (const name of ["left", "right"]) {

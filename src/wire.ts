@@ -4,10 +4,8 @@ import { z } from "./zod.ts";
 /** An id that people choose: of users, agents, policies. Clients take `.` and `..` out of a path: nobody could name them again. */
 export const Slug = z
   .string()
-  .regex(
-    /^(?!\.{1,2}$)[a-z0-9._@-]{1,64}$/,
-    "must be a slug of 1 to 64 characters out of a-z 0-9 . _ @ -, not . or ..",
-  );
+  .regex(/^[a-z0-9._@-]{1,64}$/, "must be a slug of 1 to 64 characters out of a-z 0-9 . _ @ -")
+  .refine((id) => id !== "." && id !== "..", "must not be . or ..");
 
 /** As `JsonObject`, without a name of its own in the OpenAPI document: a nullable reference to that one would refuse null. */
 export const AnyObject = z.record(z.string(), z.unknown());

@@ -191,6 +191,7 @@ describe("whose a lease is", () => {
     expect(entries).toMatchObject([
       { who: { id: "ada" }, why: { reason: "the agent hangs" }, details: { agent_id: "a", forced: true } },
     ]);
+    expect(entries[0]?.who).not.toHaveProperty("session_id");
   });
 
   it("is nobody's in another workspace: 404 for every route", async () => {
@@ -241,7 +242,9 @@ describe("POST /locks/downgrade", () => {
     expect(await read(writer, a)).toMatchObject({ mode: "shared", fencing_token: 1 });
     await stage.expectVerified();
     const { entries } = ok<{ entries: Loose[] }>(await stage.root.get("/audit?action=lock.downgraded"));
-    expect(entries).toMatchObject([{ who: { id: "a" }, details: { lock_id: writer.id, mode: "shared" } }]);
+    expect(entries).toMatchObject([
+      { who: { id: "a", session_id: "a" }, details: { lock_id: writer.id, mode: "shared" } },
+    ]);
   });
 
   it("leaves a reader as it is, gives up an upgrade that waits, and makes a queued writer a queued reader", async () => {

@@ -108,6 +108,11 @@ describe("an entry", () => {
     expect(entryOf(happening, place, caller).who.id).toBe("system");
   });
 
+  it("says in whose stead and in which session they acted", () => {
+    const acting = { session_id: "s-1", on_behalf_of: "bob" };
+    expect(entryOf({ ...happening, acting }, place, caller).who).toEqual({ ...caller.who, ...acting });
+  });
+
   it("never holds the Idempotency-Key of its request", () => {
     const keyed = { ...caller, idempotency: { key: "secret-key", scope: "s", hash: "h" } };
     expect(canonicalJson(entryOf(happening, place, keyed))).not.toContain("secret-key");

@@ -19,6 +19,8 @@ export interface Happening {
   readonly details?: Readonly<Record<string, unknown>> | undefined;
   /** Replaces the caller as the one who acted, e.g. `system` for a timer. */
   readonly who?: Who | undefined;
+  /** In whose stead, and in which session, they acted. */
+  readonly acting?: Pick<Who, "session_id" | "on_behalf_of"> | undefined;
   /** Replaces the caller's place, where the ledger tells what happened to others. */
   readonly where?: Where | undefined;
   /** false: feeds channels only; stands outside the chain and never goes to D1. */
@@ -90,7 +92,7 @@ export function entryOf(
     action: happening.action,
     ...(from_state !== undefined && { from_state }),
     ...(to_state !== undefined && { to_state }),
-    who: happening.who ?? caller.who,
+    who: { ...(happening.who ?? caller.who), ...happening.acting },
     at: microsToTimestamp(place.micros),
     where: happening.where ?? caller.where,
     ...(Object.keys(why).length > 0 && { why }),

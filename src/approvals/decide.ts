@@ -12,7 +12,7 @@ import { mayDecide } from "./eligibility.ts";
 import { eligibleNominees, type Nominee } from "./nominees.ts";
 import { openRequestsOf } from "./open-requests.ts";
 import { countApproval, countFollowers, isNeeded, quorumReached } from "./quorum.ts";
-import { about, closeRequest, supersedeOpen } from "./requests.ts";
+import { about, actingOn, closeRequest, supersedeOpen } from "./requests.ts";
 
 const OUTCOME = { approve: "APPROVED", reject: "REJECTED", request_changes: "CHANGES_REQUESTED" } as const;
 const ACTION = {
@@ -127,6 +127,7 @@ function decided(
   const { who } = turn.caller;
   const at = timestamp(turn.now);
   const closed = stays ? null : closeRequest(before, request.id, OUTCOME[input.action], turn.now);
+  const acting = actingOn(request, who);
   const decision: Decision = {
     // The request's own id is for the decision that closes it.
     id: stays ? turn.mint() : request.id,
@@ -134,7 +135,7 @@ function decided(
     reviewer_name: turn.caller.name,
     action: input.action,
     ...(input.reason !== undefined && { reason: input.reason }),
-    ...(request.on_behalf_of !== undefined && request.reviewer_id === who.id && { on_behalf_of: request.on_behalf_of }),
+    ...acting,
     revision: before.revision,
     created_at: at,
   };
@@ -146,6 +147,7 @@ function decided(
   };
   const noted = {
     ...about(request, ACTION[input.action], { decided_by: who.id, ...details }),
+    acting,
     ...(input.reason !== undefined && { why: { reason: input.reason } }),
   };
   return { task, happenings: [noted], effects: closed?.effects ?? [] };

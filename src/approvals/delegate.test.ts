@@ -70,13 +70,17 @@ describe("a delegated request", () => {
 
   test("carries the eligibility of its owner, who can no longer answer it", () => {
     expect(codeOf(answering(passed.task, ann))).toBe("APPROVAL_ALREADY_RESOLVED");
-    const approved = done(answering(done(answering(passed.task, dan)).task, bob)).task;
+    const answered = done(answering(passed.task, dan));
+    expect(answered.happenings[0]).toMatchObject({ action: "approval.approved", acting: { on_behalf_of: "ann" } });
+    const approved = done(answering(answered.task, bob)).task;
     expect(approved).toMatchObject({ state: "APPROVED", requirements: [{ approved_by: ["dan", "bob"] }] });
     expect(approved.decisions[0]).toMatchObject({ reviewer_id: "dan", on_behalf_of: "ann" });
   });
 
   test("can be passed on, always on behalf of its first owner, and back to them", () => {
-    const on = done(delegating(passed.task, dan, "cid")).task;
+    const passedOn = done(delegating(passed.task, dan, "cid"));
+    expect([passed, passedOn].map(({ happenings: [first] }) => first?.acting)).toEqual([{}, { on_behalf_of: "ann" }]);
+    const on = passedOn.task;
     expect(on.requests.at(-1)).toMatchObject({ reviewer_id: "cid", on_behalf_of: "ann", status: "PENDING" });
     const back = done(delegating(passed.task, dan, "ann")).task;
     expect(back.requests.at(-1)).toMatchObject({ reviewer_id: "ann", status: "PENDING" });

@@ -6,7 +6,7 @@ import type { Transition, Turn } from "../tasks/transition.ts";
 import { eligibleNominees, type Nominee, notEligible } from "./nominees.ts";
 import { openRequestsOf, ownerOf, tellInboxes, withRequests } from "./open-requests.ts";
 import { canBeMet } from "./quorum.ts";
-import { about, requested } from "./requests.ts";
+import { about, actingOn, requested } from "./requests.ts";
 
 /**
  * The request is DELEGATED, and a new one opens that fills the same part and is due when the old one was: passing on buys no
@@ -61,6 +61,7 @@ export function delegate(
   };
   const passed = {
     ...about(closed, "approval.delegated", { from: request.reviewer_id, to: to.id, decided_by: caller.who.id }),
+    acting: actingOn(request, caller.who),
     ...(reason !== undefined && { why: { reason } }),
   };
   return ok({ task, happenings: [passed, requested(next)], effects: tellInboxes(before, task) });

@@ -1,4 +1,5 @@
 /** Opening and closing a task's approval requests. Pure; the task's actor owns them, inboxes and the trail are told. */
+import type { Who } from "../actor/caller.ts";
 import type { Happening } from "../actor/journal.ts";
 import type { RiskLevel } from "../tasks/contract.ts";
 import { type Request, requestView, type TaskRecord } from "../tasks/task.ts";
@@ -99,6 +100,11 @@ export function supersedeOpen(task: TaskRecord, outcome: ReviewOutcome): Request
     happenings: closed.map((request) => about(request, "approval.superseded", { outcome })),
     effects: closed.map((request) => inbox(request, task)),
   };
+}
+
+/** Who was asked in somebody's stead acts for them; an admin who answers somebody else's request acts for nobody. */
+export function actingOn({ reviewer_id, on_behalf_of }: Request, { id }: Who): Pick<Who, "on_behalf_of"> {
+  return on_behalf_of !== undefined && reviewer_id === id ? { on_behalf_of } : {};
 }
 
 /** An audit row about a request; it belongs to its task's chain. */

@@ -20,7 +20,7 @@ export function eachBlocker(node: Node, visit: (to: Node, by: Wait | undefined) 
       visit(node.ahead ?? node.lock, undefined);
       return;
     case "session":
-      for (const wait of node.waits.values()) {
+      for (const wait of node.waits) {
         if (!wait.upgrade) {
           visit(aheadOf(wait) ?? wait.lock, wait);
           continue;
@@ -45,7 +45,7 @@ export function eachBlocked(node: Node, visit: (from: Node, by: Wait | undefined
         if (lock.rank >= 0) visit(lock, undefined);
         for (const wait of lock.upgrades) if (wait.session !== node) visit(wait.session, wait);
       }
-      if (node.waits.size > 1) for (const wait of node.waits.values()) if (wait.rank >= 0) visit(wait, undefined);
+      if (node.waits.length > 1) for (const wait of node.waits) if (wait.rank >= 0) visit(wait, undefined);
   }
 }
 
@@ -54,7 +54,7 @@ function aheadOf(wait: Wait): Wait | undefined {
   const writer = writerFor(wait);
   if (writer === undefined) return undefined;
   if (writer !== wait) return wait.lock.elsewhere.before(writer.turn + 1);
-  return wait.session.waits.size > 1 ? wait.ahead : wait.lock.elsewhere.before(wait.turn);
+  return wait.session.waits.length > 1 ? wait.ahead : wait.lock.elsewhere.before(wait.turn);
 }
 
 /**

@@ -10,7 +10,7 @@ import type { Session } from "../locks/lock-types.ts";
 import { type Answer, judged, questionOf } from "./confirmation.ts";
 import { type Cycle, involvedIn, linksOf } from "./cycle.ts";
 import { Detector, type Found, STEP_BUDGET } from "./detector.ts";
-import { type LockNode, type SessionNode, sessionKey, type Wait } from "./graph-node.ts";
+import { type SessionNode, sessionKey, type Wait } from "./graph-node.ts";
 import { type Case, type Command, type DoomedCase, deadlockInfo, firstStep, type Resolved } from "./resolution.ts";
 import type { Report } from "./snapshot.ts";
 import {
@@ -207,8 +207,9 @@ export class Coordination {
     const pastOf = (session: Session) => this.#past.get(sessionKey(session));
     const victim = victimOf(contenders, this.#strategy, pastOf, now);
     const node = this.graph.session(victim);
-    const locks = new Set([victim.lock, ...namesOf(node?.holds), ...namesOf(node?.waits)]);
-    return { ...confirmed, victim, strategy: this.#strategy, locks: [...locks] };
+    const locks = [...(node?.holds.keys() ?? []), ...(node?.waits ?? []).map(({ lock }) => lock)];
+    const names = new Set([victim.lock, ...locks.map(({ name }) => name)]);
+    return { ...confirmed, victim, strategy: this.#strategy, locks: [...names] };
   }
 }
 
@@ -216,8 +217,4 @@ function contenderOf({ session, claim, lock, since, priority }: Wait, node = ses
   const { agent_id, session_id } = session;
   const held_since = [...node.holds.values()].map((hold) => hold.since);
   return { agent_id, session_id, held_since, claim, lock: lock.name, waits_since: since, priority };
-}
-
-function namesOf(locks: ReadonlyMap<LockNode, unknown> | undefined): string[] {
-  return [...(locks?.keys() ?? [])].map(({ name }) => name);
 }

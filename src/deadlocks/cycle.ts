@@ -1,6 +1,6 @@
 import type { Session } from "../locks/lock-types.ts";
 import { isSoft, writerFor } from "./blockers.ts";
-import type { LockNode, Node, SessionNode, Wait } from "./graph-node.ts";
+import type { Node, SessionNode, Wait } from "./graph-node.ts";
 
 /** `wait` is held up by the session `next`: it holds that lock, or waits for it further ahead. */
 export interface Hop {
@@ -75,13 +75,8 @@ export function involvedIn(cycle: Cycle): ReadonlySet<SessionNode> {
 function blockerOf(wait: Wait, next: SessionNode): Blocker | undefined {
   const hold = next.holds.get(wait.lock);
   if (hold !== undefined) return { kind: "lease", lease: hold.lease, token: hold.token };
-  const ahead = waitOf(next, wait.lock);
+  const ahead = next.waits.find((one) => one.lock === wait.lock && !one.upgrade);
   const writer = writerFor(wait);
   if (ahead === undefined || writer === undefined || ahead.turn > writer.turn || ahead === wait) return undefined;
   return { kind: "claim", claim: ahead.claim, writer: writer.claim };
-}
-
-function waitOf(session: SessionNode, lock: LockNode): Wait | undefined {
-  const wait = session.waits.get(lock);
-  return wait?.upgrade ? undefined : wait;
 }

@@ -29,7 +29,8 @@ abstract class Place implements Ranked<Node> {
 
 export class SessionNode extends Place implements Session {
   readonly kind = "session";
-  readonly waits = new Map<LockNode, Wait>();
+  /** Few: a search goes through all of them whenever it comes by. */
+  readonly waits: Wait[] = [];
   readonly holds = new Map<LockNode, Hold>();
   readonly agent_id: string;
   readonly session_id: string;

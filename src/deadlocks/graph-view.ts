@@ -9,7 +9,7 @@ export function graphView(graph: WaitForGraph): GraphView {
   const edges: GraphView["edges"] = [];
   for (const session of graph.sessions()) {
     nodes.push(named(session));
-    for (const { lock, since } of session.waits.values()) {
+    for (const { lock, since } of session.waits) {
       const lockName = nameOf(lock.name);
       for (const { session: holder } of lock.holders.values()) {
         if (holder === session) continue;

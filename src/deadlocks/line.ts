@@ -37,8 +37,9 @@ export class Line<T extends { readonly turn: number }> {
     }
   }
 
-  /** Where the first one at or after `turn` is or would be. New waits come last: looked at first. */
+  /** Where the first one at or after `turn` (from 0) is or would be. New waits come last: looked at first. */
   #firstFrom(turn: number): number {
+    if (turn === 0) return 0;
     let [low, high] = [0, this.#places.length];
     const last = high === 0 ? undefined : this.#places[high - 1];
     if (last === undefined || last.turn < turn) return high;

@@ -87,7 +87,7 @@ function countOfBlockers(node: Node): number {
     case "wait":
       return 2;
     case "session":
-      return 2 * node.waits.size;
+      return 2 * node.waits.length;
   }
 }
 
@@ -99,6 +99,6 @@ function countOfBlocked(node: Node): number {
     case "wait":
       return node.lock.waits.size;
     case "session":
-      return node.holds.size + node.waits.size;
+      return node.holds.size + node.waits.length;
   }
 }

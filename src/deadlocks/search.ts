@@ -23,7 +23,7 @@ let lastStamp = 0;
  * its end, there is none, and what was seen changes sides. So neither a long way ahead nor a crowd behind is dear alone.
  */
 export function searchFrom(root: SessionNode, order: WaitOrder, budget: number): Searched {
-  if (root.waits.size === 0 || !isWaitedFor(root)) return { kind: "none", steps: 1 };
+  if (root.waits.length === 0 || !isWaitedFor(root)) return { kind: "none", steps: 1 };
   const bounds = order.boundsOf(root);
   if (order.isOpen(bounds)) {
     order.settle(root, bounds);

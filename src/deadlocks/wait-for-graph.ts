@@ -89,7 +89,7 @@ export class WaitForGraph {
     for (const holder of changes.holders) this.#hold(lock, holder, entered);
     const touched = changes.queue.map((waiter) => this.#wait(lock, waiter));
     const roots = new Set<SessionNode>();
-    for (const session of entered) if (session.waits.size > 0) roots.add(session);
+    for (const session of entered) if (session.waits.length > 0) roots.add(session);
     for (const sessions of touched) for (const session of sessions) roots.add(session);
     return roots;
   }
@@ -117,22 +117,22 @@ export class WaitForGraph {
     const wait = new Wait({ session, lock, claim, mode, since, priority, upgrade, turn });
     if (lock.waits.size === 0) this.order.addLock(lock, session);
     lock.waits.set(claim, wait);
-    session.waits.set(lock, wait);
+    session.waits.push(wait);
     if (upgrade) lock.upgrades = [...lock.upgrades, wait];
     else this.#queue(wait);
     if (!upgrade && mode === "exclusive") lock.writers.add(wait);
     // A reader in the queue became a writer: those behind it now wait for the readers before it, too.
     const joined = upgrade || earlier === undefined || mode === "shared" ? [] : lock.elsewhere.allBefore(turn);
     for (const ahead of joined) this.order.addWait(ahead);
-    if (session.waits.size === 2) for (const one of session.waits.values()) this.#enter(one);
-    else if (session.waits.size > 2) this.#enter(wait);
+    if (session.waits.length === 2) for (const one of session.waits) this.#enter(one);
+    else if (session.waits.length > 2) this.#enter(wait);
     return joined.length === 0 ? [session] : [session, ...joined.map((ahead) => ahead.session)];
   }
 
   #queue(wait: Wait): void {
     const { queue } = wait.lock;
     const ahead = queue.before(wait.turn);
-    const isElsewhere = ahead !== undefined && ahead.session.waits.size > 1;
+    const isElsewhere = ahead !== undefined && ahead.session.waits.length > 1;
     if (isElsewhere && ahead.rank < 0) this.order.addWait(ahead);
     queue.add(wait);
   }
@@ -162,19 +162,19 @@ export class WaitForGraph {
     if (wait === undefined) return;
     const { lock, session } = wait;
     lock.waits.delete(wait.claim);
-    session.waits.delete(lock);
+    session.waits.splice(session.waits.indexOf(wait), 1);
     lock.queue.delete(wait);
     lock.writers.delete(wait);
     if (wait.upgrade) lock.upgrades = lock.upgrades.filter((one) => one !== wait);
     this.#leave(wait);
-    if (session.waits.size === 1) for (const last of session.waits.values()) this.#leave(last);
-    if (session.waits.size === 0) this.order.remove(session);
+    if (session.waits.length === 1) for (const last of session.waits) this.#leave(last);
+    if (session.waits.length === 0) this.order.remove(session);
     if (lock.waits.size === 0) this.order.remove(lock);
     this.#forgetIfIdle(session);
   }
 
   #forgetIfIdle(session: SessionNode): void {
-    if (session.holds.size === 0 && session.waits.size === 0) this.#sessions.delete(sessionKey(session));
+    if (session.holds.size === 0 && session.waits.length === 0) this.#sessions.delete(sessionKey(session));
   }
 
   #sessionOf({ agent: agent_id, session: session_id }: Pick<Waiter, "agent" | "session">): SessionNode {

@@ -170,5 +170,5 @@ function ranked(nodes: readonly Node[], isMeant: (rank: number) => boolean): Nod
 
 /** By holding a contended lock or by standing in a queue while it also waits elsewhere. */
 export function isWaitedFor(session: SessionNode): boolean {
-  return session.holds.size > 0 || session.waits.size > 1;
+  return session.holds.size > 0 || session.waits.length > 1;
 }

@@ -51,6 +51,14 @@ describe("a body", () => {
     }
   });
 
+  it("that breaks off with the connection is the client's failure, however long it said it is", async () => {
+    for (const headers of [{}, { "Content-Length": "100" }]) {
+      const body = new ReadableStream({ pull: (sent) => sent.error(new Error("Network connection lost.")) });
+      const request = new Request("http://api/", { method: "POST", headers, body, duplex: "half" } as RequestInit);
+      expect((await refused(request)).code).toBe("MALFORMED_JSON");
+    }
+  });
+
   it.each([["{"], ["{a:1}"], ["'x'"], ["{}{}"], ["NaN"], ["01"], ['{"a":1,}'], ['"\u0000"'], ["[".repeat(100_000)]])(
     "that is no JSON is MALFORMED_JSON (%#)",
     async (text) => {

@@ -185,6 +185,10 @@ export class LockTable {
       ...about,
       action,
       ...(!own && { who: systemCaller("", "", "").who }),
+      // By force it was somebody else, in no session of this lock.
+      ...(own &&
+        more.forced !== true &&
+        more.ended_reason !== "forced" && { acting: { session_id: entry.session_id } }),
       ...(own && reason !== undefined && { why: { reason } }),
       details: {
         lock_id: idOf(this.#address, entry.member),

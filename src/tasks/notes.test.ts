@@ -118,6 +118,15 @@ describe("users", () => {
     expect(asked?.details?.due_at).toBe(task.requests[0]?.due_at);
   });
 
+  it("find the task's ticket in every row of its chain, unless an override has one of its own", () => {
+    const task = draft();
+    const ticketed = { ...task, metadata: { ...task.metadata, ticket_ref: "OPS-1" } };
+    const row = { action: "approval.approved", subject_type: "approval", subject_id: "a-1" };
+    expect(inFull({ ...row, why: { reason: "fine" } }, ticketed).why).toEqual({ ticket_ref: "OPS-1", reason: "fine" });
+    expect(inFull({ ...row, why: { ticket_ref: "INC-7" } }, ticketed).why).toEqual({ ticket_ref: "INC-7" });
+    expect(inFull(row, task)).toEqual(row);
+  });
+
   it("at both ends of an escalation are told, and hear alone how a request ended that they did not answer", () => {
     const about = { subject_type: "approval", subject_id: "a-1" };
     const escalated = { ...about, action: "approval.escalated", details: { task_id: TASK_ID, from: "bob", to: "mo" } };

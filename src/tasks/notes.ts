@@ -12,8 +12,10 @@ import type { Effect } from "./transition.ts";
 /** An event is no place for megabytes: a larger output or error is left out, the task itself has it. */
 const TOLD_BYTES = 16 * 1024;
 
-/** What happened, with what the event of an approval request says of its task, too. */
-export function inFull(happening: Happening, task: TaskRecord): Happening {
+/** What happened, with the ticket that it was for, and what the event of an approval request says of its task. */
+export function inFull(given: Happening, task: TaskRecord): Happening {
+  const { ticket_ref } = task.metadata;
+  const happening = ticket_ref === undefined ? given : { ...given, why: { ticket_ref, ...given.why } };
   const asked = task.requests.find(({ id }) => id === happening.subject_id);
   if (happening.action !== "approval.requested" || asked === undefined) return happening;
   const { due_at, on_behalf_of } = asked;

@@ -60,6 +60,23 @@ describe("the worker's variables", () => {
     for (const RATE_LIMIT_READS of ["-1", "many", "1.5", "Infinity"])
       expect(() => overrideVars({ ROOT_TOKEN: token }, { RATE_LIMIT_READS })).toThrow(/^RATE_LIMIT_READS must be/);
   });
+
+  test("refuse what the worker could not read, instead of passing it over", () => {
+    const declared = {
+      ROOT_TOKEN: token,
+      LOCK_QUEUE_MAX: "1000",
+      DEADLOCK_STRATEGY: "abort_youngest",
+      HUB_SHARDS: "4",
+    };
+    expect(() => overrideVars(declared, { LOCK_QUEUE_MAX: "many" })).toThrow(/^LOCK_QUEUE_MAX must be/);
+    expect(() => overrideVars(declared, { HUB_SHARDS: "-1" })).toThrow(/^HUB_SHARDS must be/);
+    expect(() => overrideVars({ ...declared, APPROVAL_BACKLOG: "x" }, {})).toThrow(/^APPROVAL_BACKLOG must be/);
+    expect(() => overrideVars(declared, { DEADLOCK_STRATEGY: "oldest" })).toThrow(
+      /one of abort_youngest, abort_shortest/,
+    );
+    const set = { LOCK_QUEUE_MAX: "5", DEADLOCK_STRATEGY: "abort_shortest" };
+    expect(overrideVars(declared, set)).toEqual({ ...declared, ...set });
+  });
 });
 
 test("rate limits of the environment become the literal limits of the bindings; others stay as declared", () => {

@@ -1,3 +1,4 @@
+import { DEADLOCK_STRATEGIES } from "../../deadlocks/victim.ts";
 import { StartFailure } from "./start-failure.ts";
 
 /** An environment, as `process.env` gives it. */
@@ -34,7 +35,7 @@ export function readSettings(env: Environment): Settings {
  * The worker's variables: those that wrangler.toml (or .dev.vars) declares, each overridden by the environment variable of
  * the same name; a variable that is declared nowhere stays out, so that the rest of the environment never reaches the worker.
  * A rate limit of 0 switches all limits off (spec 02, Rate limits): then both read "0".
- * @throws StartFailure if a rate limit or ROOT_TOKEN is not valid
+ * @throws StartFailure naming the variable that is not valid and what it takes
  */
 export function overrideVars<Value>(
   declared: Readonly<Record<string, Value>>,
@@ -47,6 +48,13 @@ export function overrideVars<Value>(
   const token = vars.ROOT_TOKEN;
   if (typeof token !== "string" || token.length < ROOT_TOKEN_LENGTH)
     throw new StartFailure(`ROOT_TOKEN must have at least ${ROOT_TOKEN_LENGTH} characters`);
+
+  for (const name of COUNTS) if (vars[name] !== undefined) wholeNumber(name, String(vars[name]));
+  const strategy = vars.DEADLOCK_STRATEGY;
+  if (strategy !== undefined && !DEADLOCK_STRATEGIES.some((known) => known === strategy))
+    throw new StartFailure(
+      `DEADLOCK_STRATEGY must be one of ${DEADLOCK_STRATEGIES.join(", ")}, not ${JSON.stringify(strategy)}`,
+    );
 
   const limits = Object.keys(LIMITED_BY).filter((name) => vars[name] !== undefined);
   const off = limits.map((name) => wholeNumber(name, String(vars[name]))).includes(0);
@@ -75,6 +83,9 @@ export function overrideRateLimits<Limit extends RateLimit>(
   }
   return limits;
 }
+
+/** Variables that the worker reads as numbers. */
+const COUNTS = ["LOCK_QUEUE_MAX", "APPROVAL_BACKLOG", "HUB_SHARDS"];
 
 /** Which binding each variable limits. */
 const LIMITED_BY = { RATE_LIMIT_READS: "READS", RATE_LIMIT_WRITES: "WRITES" };
