@@ -109,6 +109,25 @@ describe("locks", () => {
   });
 });
 
+describe("a feed of which there is more than a reader takes", () => {
+  it.each(["locks", "system"])("%s is a reset, and no more than that is not", async (channel) => {
+    const stage = new Stage();
+    const { alice, robo } = await stage.cast();
+    await lockTwice(robo, "db:one");
+    await stage.submitted(alice);
+    await lockTwice(robo, "db:two");
+    await settled(stage, 8);
+    const events = await eventsOf(stage, channel);
+    const [first] = events;
+    const head = events.at(-1)?.seq;
+    expect(await pageOf(stage, channel, { most: events.length })).toEqual({ events, head, reset: false });
+    const most = events.length - 1;
+    expect(await pageOf(stage, channel, { most })).toEqual({ events: [], head, reset: true });
+    expect((await pageOf(stage, channel, { after: first?.seq ?? 0, most })).events).toEqual(events.slice(1));
+    expect((await pageOf(stage, channel, { most, limit: 1 })).reset).toBe(true);
+  });
+});
+
 describe("a long poll", () => {
   it("is answered by the flush that brings something of its feed", async () => {
     const stage = new Stage();

@@ -96,15 +96,17 @@ export abstract class ChannelActor extends Actor implements ChannelApi {
     return this.watchable();
   }
 
-  #page({ after, limit }: EventsQuery): EventsPage {
+  #page({ after, limit, most }: EventsQuery): EventsPage {
     const head = this.lastEvent;
     const from = after ?? 0;
     if (from >= head) return { events: [], head, reset: from > head };
+    // An entry is one event at most: few entries need no count.
+    const isBeyond = most !== undefined && head - from > most && this.store.hasMoreEvents(from, most);
     const rows = this.store.events(from, limit);
     const [first] = rows;
     // The oldest one that is kept says whether there was one before it that is not. Who named no place missed none.
     const missed = after !== undefined && (first === undefined || first.prev > after);
-    if (missed) return { events: [], head, reset: true };
+    if (missed || isBeyond) return { events: [], head, reset: true };
     return { events: rows.map(({ entry, prev }) => this.#event(entry, prev, this.#told(entry))), head, reset: false };
   }
 

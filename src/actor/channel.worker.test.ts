@@ -124,6 +124,25 @@ describe("the events of a channel", () => {
   });
 });
 
+describe("what is more than a reader takes", () => {
+  it("is a reset, and no more than that is not, whatever stands between its events", async () => {
+    const key = freshKey();
+    await within(key, async (probe) => {
+      probe.run((tx) => {
+        for (let n = 1; n <= 4; n += 1) {
+          tx.journal(told(n));
+          tx.journal(silent);
+        }
+      });
+      const atMost = async (after: number, most: number) =>
+        value(await probe.events(key, { channel: key, after, limit: 1, most }));
+      expect(await atMost(0, 3)).toEqual({ events: [], head: 7, reset: true });
+      expect(seqs(await atMost(0, 4))).toEqual([[0, 1]]);
+      expect(seqs(await atMost(1, 3))).toEqual([[1, 3]]);
+    });
+  });
+});
+
 describe("what is no longer kept", () => {
   it("is a reset for whoever missed an event of it, and for nobody else", async () => {
     const key = freshKey();

@@ -194,6 +194,12 @@ export class Storage {
     }));
   }
 
+  /** Whether more than `most` entries above `after` are events. */
+  hasMoreEvents(after: number, most: number): boolean {
+    const query = "SELECT 1 FROM journal WHERE seq > ? AND event_prev IS NOT NULL LIMIT 1 OFFSET ?";
+    return this.#sql.exec(query, after, most).toArray().length > 0;
+  }
+
   /** Forgets what is at or below `seq`. */
   prune(seq: number): void {
     this.#sql.exec("DELETE FROM journal WHERE seq <= ?", seq);

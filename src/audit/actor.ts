@@ -1,6 +1,7 @@
 /** The ledger of a workspace: takes journals in, brings them to D1 in order, and keeps the head of every chain. */
 import type { Caller } from "../actor/caller.ts";
 import { type Commit, housekeeper } from "../actor/commit.ts";
+import { giveWay } from "../actor/give-way.ts";
 import { GENESIS } from "../actor/journal.ts";
 import type { Shipment } from "../actor/ledger-api.ts";
 import type { ActorKey } from "../actor/remote.ts";
@@ -27,6 +28,8 @@ const FLUSH_TIMER = "flush";
 const FLUSH_SWEEP_MS = 5_000;
 /** JSON of one D1 batch; the platform takes 2 MB per parameter. */
 const FLUSH_CHARS = 1_000_000;
+/** Rows of what is owed that one D1 batch takes. */
+const OWED_TOGETHER = 1_000;
 
 export class LedgerActor extends OperatedLedger implements LedgerApi {
   readonly #flushes = new Turns();
@@ -176,12 +179,17 @@ export class LedgerActor extends OperatedLedger implements LedgerApi {
       });
       this.#remembered.drop(batch.numbers);
       this.publishFlushed(batch.flush.entries);
+      if (batch.more) await giveWay();
     }
   }
 
-  #nextBatch(): ({ numbers: number[] } & ReturnType<typeof flushOf>) | undefined {
+  /** What waits longest; `more` if that is not all. */
+  #nextBatch(): ({ numbers: number[]; more: boolean } & ReturnType<typeof flushOf>) | undefined {
     if (!this.exists) return undefined;
-    const waiting = this.#rows<{ n: number; chars: number }>("SELECT n, chars FROM pending ORDER BY n LIMIT 1000");
+    const waiting = this.#rows<{ n: number; chars: number }>(
+      "SELECT n, chars FROM pending ORDER BY n LIMIT ?",
+      OWED_TOGETHER,
+    );
     const numbers = fitting(waiting, FLUSH_CHARS, ({ chars }) => chars).map(({ n }) => n);
     if (numbers.length === 0) return undefined;
     const owed = numbers.map((n) => {
@@ -189,7 +197,7 @@ export class LedgerActor extends OperatedLedger implements LedgerApi {
       if (pending === undefined) throw new Error(`pending ${n} is gone`);
       return pending;
     });
-    return { numbers, ...flushOf(owed) };
+    return { numbers, more: numbers.length < waiting.length || waiting.length === OWED_TOGETHER, ...flushOf(owed) };
   }
 
   #failed(thrown: unknown): false {

@@ -194,6 +194,24 @@ describe("group commit", () => {
     expect(await trail()).toEqual(seqs(1, 30).map((seq) => `task:a ${seq}`));
   });
 
+  it("leaves others their turn between the batches of a large backlog", async () => {
+    const entries = chain(workspace, "task:a", seqs(1, 30), () => ({ details: { note: "x".repeat(100_000) } }));
+    await giveDatabase(workspace, failingDatabase());
+    for (const entry of entries) await accept("task:a", [entry]);
+    const turns: string[] = [];
+    // It answers at once, and so leaves nobody a turn.
+    const database = {
+      prepare: (query: string) => env.DB.prepare(query),
+      batch: async () => turns.push("batch"),
+    } as unknown as D1Database;
+    await giveDatabase(workspace, database);
+    await inLedger(workspace, (ledger) => {
+      setTimeout(() => turns.push("others"), 0);
+      return ledger.flushed();
+    });
+    expect(turns).toEqual(["batch", "others", "batch", "batch", "batch"]);
+  });
+
   it.each([
     ["one row", 10, 1],
     ["a row each, if they are large", 600_000, 3],

@@ -1,22 +1,26 @@
 /** The feeds `locks` and `system` as D1's audit trail has them: seq is the row's id (05-realtime-and-audit, "Channels"). */
 import { CALL_CHARS, fitting } from "../actor/storage.ts";
-import type { EventsPage } from "../realtime/channel-api.ts";
+import type { EventsPage, EventsQuery } from "../realtime/channel-api.ts";
 import type { Event } from "../realtime/contract.ts";
 import { type Feed, feedEventOf, LOCK_ACTIONS } from "./feed-events.ts";
 import { AUDIT_COLUMNS, auditRowOf, type StoredAuditRow } from "./query.ts";
 
-/** The feed after `after`, at most `limit` events. What it reads is bounded by `limit`, however long the trail. */
+/** The feed after `after`, at most `limit` events. What it reads is bounded by `limit` and `most`, however long the trail. */
 export async function readFeed(
   db: D1Database,
   workspace: string,
   channel: Feed,
-  { after, limit }: { readonly after: number; readonly limit: number },
+  { after = 0, limit, most }: Pick<EventsQuery, "after" | "limit" | "most">,
 ): Promise<EventsPage> {
   const last = (upTo: number) => lastStatement(db, workspace, channel, upTo);
   const rows = rowStatements(db, workspace, channel, after, limit);
-  const [before, head, ...found] = await db.batch([last(after), last(Number.MAX_SAFE_INTEGER), ...rows]);
+  const bounds = most === undefined ? [] : [beyondStatement(db, workspace, channel, after, most)];
+  const heads = [last(after), last(Number.MAX_SAFE_INTEGER)];
+  const [before, head, ...read] = await db.batch([...heads, ...rows, ...bounds]);
+  const found = read.slice(0, rows.length);
+  const isBeyond = read.slice(rows.length).some(({ results }) => results.length > 0);
   const known = idIn(head);
-  if (after > known) return { events: [], head: known, reset: true };
+  if (after > known || isBeyond) return { events: [], head: known, reset: true };
   const inOrder = found.flatMap(({ results }) => results as StoredAuditRow[]).sort((a, b) => a.id - b.id);
   const page = fitting(inOrder.slice(0, limit), CALL_CHARS, (row) => row.details?.length ?? 0);
   let prev = idIn(before);
@@ -73,6 +77,26 @@ function lastStatement(db: D1Database, workspace: string, channel: Feed, upTo: n
        FROM json_each(?3) AS wanted`,
     )
     .bind(workspace, upTo, JSON.stringify(LOCK_ACTIONS));
+}
+
+/** A row if more than `most` events follow `after`; that many steps of an index at most. */
+function beyondStatement(
+  db: D1Database,
+  workspace: string,
+  channel: Feed,
+  after: number,
+  most: number,
+): D1PreparedStatement {
+  if (channel === "system") {
+    const query = "SELECT 1 FROM audit_log WHERE workspace = ?1 AND id > ?2 LIMIT 1 OFFSET ?3";
+    return db.prepare(query).bind(workspace, after, most);
+  }
+  return db
+    .prepare(
+      `SELECT 1 FROM json_each(?4) AS wanted
+       CROSS JOIN audit_log ON workspace = ?1 AND action = wanted.value AND audit_log.id > ?2 LIMIT 1 OFFSET ?3`,
+    )
+    .bind(workspace, after, most, JSON.stringify(LOCK_ACTIONS));
 }
 
 function rowStatements(

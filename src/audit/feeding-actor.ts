@@ -60,9 +60,10 @@ export abstract class FeedingActor extends Actor implements ChannelApi {
     if (this.exists) this.#audience.unsubscribe(channel, hub, life);
   }
 
-  async events(_key: ActorKey, { channel, after = 0, limit, wait_ms = 0 }: EventsQuery): Promise<Result<EventsPage>> {
+  async events(_key: ActorKey, query: EventsQuery): Promise<Result<EventsPage>> {
+    const { channel, wait_ms = 0 } = query;
     if (!isFeed(channel)) return fail("NOT_FOUND", `there is no channel ${channel}`);
-    const read = () => readFeed(this.env.DB, this.place.workspace, channel, { after, limit });
+    const read = () => readFeed(this.env.DB, this.place.workspace, channel, query);
     try {
       // Before the read: a flush during it must not be missed.
       const woken = wait_ms > 0 ? this.#audience.waitFor(channel, wait_ms) : undefined;

@@ -85,6 +85,27 @@ test("what is no longer kept is told as a reset, once, and events go on after it
   }
 });
 
+test("a reset where the past is only more than a socket is sent is none: all of it is read", async () => {
+  await fc.assert(
+    fc.asyncProperty(logs, fc.nat({ max: 24 }), fc.nat({ max: 24 }), async (log, start, pick) => {
+      const since = log[start % log.length]?.prev ?? 0;
+      const { seq } = log[pick % log.length] ?? { seq: 0 };
+      fc.pre(seq > since);
+      const reset: ChannelItem = { event: "reset", channel: CHANNEL, payload: { seq } };
+      const live = log.filter((event) => event.seq > seq);
+      const got = await read([reset, ...live], new Map([[CHANNEL, since]]), pages(log));
+      expect(got).toEqual(log.filter((event) => event.seq > since));
+    }),
+  );
+});
+
+test("a reset of a reader who was ahead of the channel takes them back", async () => {
+  const positions = new Map([[CHANNEL, 99]]);
+  const reset: ChannelItem = { event: "reset", channel: CHANNEL, payload: { seq: 40 } };
+  expect(await read([reset], positions, () => expect.unreachable())).toEqual([reset]);
+  expect(positions.get(CHANNEL)).toBe(40);
+});
+
 test("a reset that the server sends is handed on and moves the reader", async () => {
   const positions = new Map([[CHANNEL, 3]]);
   const reset: ChannelItem = { event: "reset", channel: CHANNEL, payload: { seq: 40 } };

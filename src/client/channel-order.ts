@@ -69,13 +69,16 @@ async function* upTo(
 ): AsyncGenerator<ChannelItem> {
   const { channel } = frame;
   const at = () => positions.get(channel) ?? Number.POSITIVE_INFINITY;
-  if (isReset(frame) || !positions.has(channel)) return yield frame;
-  while (at() < frame.prev) {
+  if (!positions.has(channel)) return yield frame;
+  // A socket is also reset where it is not sent that much of the past: pages may have it all the same.
+  const before = isReset(frame) ? frame.payload.seq : frame.prev;
+  if (isReset(frame) && at() >= before) return yield frame;
+  while (at() < before) {
     const items = itemsOf(channel, at(), await pageAfter(channel, at()));
     // The page knows of nothing in between: it was dropped where it is read from.
-    yield* items.length > 0 ? items : [resetTo(channel, frame.prev)];
+    yield* items.length > 0 ? items : [resetTo(channel, before)];
   }
-  if (at() < frame.seq) yield frame;
+  if (!isReset(frame) && at() < frame.seq) yield frame;
 }
 
 /** A page as items: a reset where it does not begin right after `after`. */

@@ -361,7 +361,7 @@ export interface paths {
   "/ws": {
     /**
      * Upgrade to a WebSocket
-     * @description Say `{ "action": "subscribe", "channels": [...], "since"?: { channel: seq } }` and `{ "action": "unsubscribe", "channels": [...] }`; `ping` is answered `pong`. `subscribed` tells the head of each channel, then come the events after `since` and what happens from then on: nothing missing, nothing twice. `reset`: that past is not kept, re-read and go on. At most 100 channels a socket and 32 KiB a message. Closes with 4401 when the token dies.
+     * @description Say `{ "action": "subscribe", "channels": [...], "since"?: { channel: seq } }` and `{ "action": "unsubscribe", "channels": [...] }`; `ping` is answered `pong`. `subscribed` tells the head of each channel, then come the events after `since` and what happens from then on: nothing missing, nothing twice. `reset`: that past is not kept, or is more than 10,000 events: re-read and go on. At most 100 channels a socket and 32 KiB a message. Closes with 4401 when the token dies.
      */
     get: operations["getWs"];
   };
@@ -4374,7 +4374,7 @@ export interface operations {
   };
   /**
    * Upgrade to a WebSocket
-   * @description Say `{ "action": "subscribe", "channels": [...], "since"?: { channel: seq } }` and `{ "action": "unsubscribe", "channels": [...] }`; `ping` is answered `pong`. `subscribed` tells the head of each channel, then come the events after `since` and what happens from then on: nothing missing, nothing twice. `reset`: that past is not kept, re-read and go on. At most 100 channels a socket and 32 KiB a message. Closes with 4401 when the token dies.
+   * @description Say `{ "action": "subscribe", "channels": [...], "since"?: { channel: seq } }` and `{ "action": "unsubscribe", "channels": [...] }`; `ping` is answered `pong`. `subscribed` tells the head of each channel, then come the events after `since` and what happens from then on: nothing missing, nothing twice. `reset`: that past is not kept, or is more than 10,000 events: re-read and go on. At most 100 channels a socket and 32 KiB a message. Closes with 4401 when the token dies.
    */
   getWs: {
     parameters: {

@@ -11,6 +11,8 @@ export interface EventsQuery {
   /** strictly after this seq; undefined: from the oldest event that is kept */
   readonly after?: number | undefined;
   readonly limit: number;
+  /** The answer is a reset where more events than that follow `after`; default: however many. */
+  readonly most?: number;
   /** Holds the answer back until there is an event, at most this long; default 0. */
   readonly wait_ms?: number;
 }
@@ -20,7 +22,7 @@ export interface EventsPage {
   readonly events: readonly Event[];
   /** seq of the channel's last event; 0 if there was none yet */
   readonly head: number;
-  /** What follows `after` is not kept any more in full, or never was: `events` is empty, re-read and go on from `head`. */
+  /** What follows `after` is not kept any more in full, or never was, or is more than `most`: `events` is empty, re-read and go on from `head`. */
   readonly reset: boolean;
 }
 

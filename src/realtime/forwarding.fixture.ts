@@ -22,10 +22,12 @@ export class FakePublisher {
   gone = false;
   #subscribers: readonly Subscriber[] = [];
   readonly #kept: number;
+  readonly #most: number;
 
-  /** `kept`: how many of the latest events */
-  constructor(kept = Number.POSITIVE_INFINITY) {
+  /** `kept`: how many of the latest events; `most`: how many may follow where a replay begins */
+  constructor({ kept = Number.POSITIVE_INFINITY, most = Number.POSITIVE_INFINITY } = {}) {
     this.#kept = kept;
+    this.#most = most;
   }
 
   get subscribed(): boolean {
@@ -51,14 +53,15 @@ export class FakePublisher {
     return event;
   }
 
-  page(after: number, limit: number) {
+  page(after: number, limit: number, begins: boolean) {
     if (this.gone) return fail("TASK_NOT_FOUND", "there is no such task");
     const { head } = this;
     if (after >= head) return ok({ events: [], head, reset: after > head });
-    const kept = this.all.slice(-this.#kept);
-    const [first] = kept.filter(({ seq }) => seq > after);
-    if (first === undefined || first.prev > after) return ok({ events: [], head, reset: true });
-    return ok({ events: kept.filter(({ seq }) => seq > after).slice(0, limit), head, reset: false });
+    const next = this.all.slice(-this.#kept).filter(({ seq }) => seq > after);
+    const [first] = next;
+    const tooMany = begins && next.length > this.#most;
+    if (first === undefined || first.prev > after || tooMany) return ok({ events: [], head, reset: true });
+    return ok({ events: next.slice(0, limit), head, reset: false });
   }
 }
 
@@ -200,7 +203,7 @@ export class Hub {
             return null;
           });
         },
-        events: (_, after, limit) => call("events", () => publisher.page(after, limit)),
+        events: (_, after, limit, begins) => call("events", () => publisher.page(after, limit, begins)),
       },
       send: (socket, text) => this.#hear(socket, JSON.parse(text)),
       later: (work) => void work,

@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import fc from "fast-check";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { CHANNEL, FakePublisher, Hub, type Told } from "./forwarding.fixture.ts";
 
 const atOnce = async () => {};
@@ -125,9 +125,11 @@ function placeAfter(told: readonly Told[]): number {
   return place;
 }
 
+type Bounds = NonNullable<ConstructorParameters<typeof FakePublisher>[0]>;
+
 /** Plays a random story to its end. */
-async function play(schedule: fc.Scheduler, acts: readonly Act[], kept: number, renews = true) {
-  const publisher = new FakePublisher(kept);
+async function play(schedule: fc.Scheduler, acts: readonly Act[], bounds: Bounds, renews = true) {
+  const publisher = new FakePublisher(bounds);
   const hub = new Hub(publisher, (what) => schedule.schedule(Promise.resolve(), what));
   const subscribers = await live(hub, acts, schedule);
   await settle(hub, schedule, renews);
@@ -140,7 +142,7 @@ const story = fc.array(act, { minLength: 30, maxLength: 120, size: "max" });
 test("nothing is missing, nothing comes twice, each in order: whatever is lost, late, doubled, evicted, crashed or out of reach", async () => {
   await fc.assert(
     fc.asyncProperty(fc.scheduler(), story, async (schedule, acts) => {
-      const { publisher, hub, subscribers, members } = await play(schedule, acts, Number.POSITIVE_INFINITY);
+      const { publisher, hub, subscribers, members } = await play(schedule, acts, {});
       expect(hub.store.lagging()).toEqual([]);
       for (const { id, early } of subscribers) {
         const told = hub.told.get(id) ?? [];
@@ -159,22 +161,71 @@ test("while no push is lost, nothing waits for a renewal", async () => {
   );
   await fc.assert(
     fc.asyncProperty(fc.scheduler(), reliable, async (schedule, acts) => {
-      const { publisher, hub, members } = await play(schedule, acts, Number.POSITIVE_INFINITY, false);
+      const { publisher, hub, members } = await play(schedule, acts, {}, false);
       for (const id of members) expect(placeAfter(hub.told.get(id) ?? [])).toBe(publisher.head);
     }),
     { numRuns: 60 },
   );
 });
 
-test("what is not kept any more is a reset, after which nothing is missing and nothing comes twice", async () => {
+const few = fc.integer({ min: 1, max: 3 });
+const bounds: fc.Arbitrary<Bounds> = fc.oneof(fc.record({ kept: few }), fc.record({ most: few }));
+
+test("what is not kept any more, or too much, is a reset, after which nothing is missing and nothing comes twice", async () => {
   await fc.assert(
-    fc.asyncProperty(fc.scheduler(), story, fc.integer({ min: 1, max: 3 }), async (schedule, acts, kept) => {
-      const { publisher, hub, members } = await play(schedule, acts, kept);
+    fc.asyncProperty(fc.scheduler(), story, bounds, async (schedule, acts, bound) => {
+      const { publisher, hub, members } = await play(schedule, acts, bound);
       expect(hub.store.lagging()).toEqual([]);
       for (const id of members) expect(placeAfter(hub.told.get(id) ?? [])).toBe(publisher.head);
     }),
     { numRuns: 60 },
   );
+});
+
+describe("of a past that is more than a replay may be", () => {
+  const published = (publisher: FakePublisher, count: number) => {
+    for (let n = 0; n < count; n += 1) publisher.publish(1);
+  };
+  const resets = (told: readonly Told[] = []) => told.filter((one) => "reset" in one && one.reset);
+
+  test("whoever asks is told a reset and then what comes, and the last that is not too much comes whole", async () => {
+    const publisher = new FakePublisher({ most: 500 });
+    published(publisher, 501);
+    const hub = new Hub(publisher, atOnce);
+    await hub.subscribe(1, 0);
+    await hub.subscribe(2, 1);
+    await setImmediate();
+    hub.forwarding.push(CHANNEL, [publisher.publish(1)]);
+    expect(hub.told.get(1)?.slice(1)).toEqual([{ place: 501, reset: true }, { event: publisher.all.at(-1) }]);
+    expect(hub.told.get(2)?.slice(1)).toEqual(publisher.all.slice(1).map((event) => ({ event })));
+  });
+
+  test("a replay that is under way is none, however much happens while it runs", async () => {
+    const publisher = new FakePublisher({ most: 500 });
+    published(publisher, 500);
+    let pages = 0;
+    const hub = new Hub(publisher, async (what) => {
+      if (what !== "events" || pages === 5) return;
+      pages += 1;
+      if (pages > 1) published(publisher, 300);
+    });
+    await hub.subscribe(1, 0);
+    await setImmediate();
+    expect(resets(hub.told.get(1))).toEqual([]);
+    expect(publisher.head).toBe(1_700);
+    expect(placeAfter(hub.told.get(1) ?? [])).toBe(1_700);
+  });
+
+  test("a hub that missed as much tells its subscribers, and goes on from the head", async () => {
+    const publisher = new FakePublisher({ most: 500 });
+    const hub = new Hub(publisher, atOnce);
+    await hub.subscribe(1);
+    published(publisher, 501);
+    await hub.forwarding.renew();
+    await setImmediate();
+    hub.forwarding.push(CHANNEL, [publisher.publish(1)]);
+    expect(hub.told.get(1)?.slice(1)).toEqual([{ place: 501, reset: true }, { event: publisher.all.at(-1) }]);
+  });
 });
 
 test("an event that is pushed before the answer to the subscription is not lost", async () => {

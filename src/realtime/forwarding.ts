@@ -21,7 +21,8 @@ const RENEWED_TOGETHER = 50;
 export interface Publishers {
   subscribe(channel: string): Promise<Result<{ readonly head: number }>>;
   unsubscribe(channel: string): Promise<void>;
-  events(channel: string, after: number, limit: number): Promise<Result<EventsPage>>;
+  /** `begins`: no page before `after` was read just now. Then, and only then, it may be a reset that there is too much to come. */
+  events(channel: string, after: number, limit: number, begins: boolean): Promise<Result<EventsPage>>;
 }
 
 interface Ports {
@@ -198,16 +199,19 @@ export class Forwarding {
   }
 
   async #fetchAll(name: string): Promise<void> {
+    /** From here on a replay is under way: what happens while it runs makes it longer, and no reset of it. */
+    let begun = Number.POSITIVE_INFINITY;
     try {
       for (;;) {
         const asked = this.#follow(name)?.feed;
         const from = asked && toAsk(asked);
         if (asked === undefined || from === undefined) return;
-        const page = await this.#ports.publishers.events(name, from, PAGE);
+        const page = await this.#ports.publishers.events(name, from, PAGE, from < begun);
         const followed = this.#follow(name);
         if (followed === undefined) return;
         if (!page.ok) return this.#end(name, followed, page.error);
         this.#take(name, followed, paged(followed.feed, asked, from, page.value));
+        if (!page.value.reset) begun = page.value.events.at(-1)?.seq ?? from;
       }
     } catch (thrown) {
       // Whoever lags is written down as such: the timer tries again.

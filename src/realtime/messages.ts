@@ -49,7 +49,7 @@ export function errorMessage({ code, message }: Failure, channel?: string): stri
   return JSON.stringify({ event: "error", payload: { code, message, ...(channel !== undefined && { channel }) } });
 }
 
-/** What was asked for is not kept any more: re-read, and go on after `seq`. */
+/** What was asked for is not kept any more, or is too much: re-read, and go on after `seq`. */
 export function resetMessage(channel: string, seq: number): string {
   return JSON.stringify({ event: "reset", channel, payload: { seq } });
 }

@@ -7,6 +7,12 @@ import type { ChannelApi, EventsPage, EventsQuery } from "./channel-api.ts";
 import { type Channel, channelNamed, publisherOf } from "./channels.ts";
 import type { Publishers } from "./forwarding.ts";
 
+/**
+ * Events that a hub takes of the past at once. It sends them whether anybody reads or not, and what a client does not read stays in the
+ * memory that a whole hub has to live in: a Durable Object is told nothing of it.
+ */
+export const MOST_REPLAYED = 10_000;
+
 export interface Publisher {
   readonly key: ActorKey;
   readonly actor: Remote<ChannelApi>;
@@ -42,8 +48,9 @@ export function publishersFor(env: Env, workspace: string, hub: () => ActorKey):
       const { key, actor } = at(name);
       return actor.unsubscribe(key, name, hub(), life);
     },
-    events: async (name, after, limit) => {
-      return available(await replayed(at(name), { channel: name, after, limit }));
+    events: async (name, after, limit, begins) => {
+      const query = { channel: name, after, limit, ...(begins && { most: MOST_REPLAYED }) };
+      return available(await replayed(at(name), query));
     },
   };
 }

@@ -71,8 +71,8 @@ export function socketRoutes(app: App): void {
       description:
         'Say `{ "action": "subscribe", "channels": [...], "since"?: { channel: seq } }` and `{ "action": "unsubscribe", ' +
         '"channels": [...] }`; `ping` is answered `pong`. `subscribed` tells the head of each channel, then come the events ' +
-        "after `since` and what happens from then on: nothing missing, nothing twice. `reset`: that past is not kept, re-read " +
-        "and go on. At most 100 channels a socket and 32 KiB a message. Closes with 4401 when the token dies.",
+        "after `since` and what happens from then on: nothing missing, nothing twice. `reset`: that past is not kept, or is " +
+        "more than 10,000 events: re-read and go on. At most 100 channels a socket and 32 KiB a message. Closes with 4401 when the token dies.",
       access: { roles: "any" },
       ticket: async (env, ticket) => ticketPrincipal(env, ticket, false),
       headers: { Upgrade: "websocket" },
