@@ -6,7 +6,6 @@ import { GENESIS } from "../actor/journal.ts";
 import type { Shipment } from "../actor/ledger-api.ts";
 import type { ActorKey } from "../actor/remote.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
-import { fitting } from "../actor/storage.ts";
 import { backoffMs } from "../actor/timers.ts";
 import { Turns } from "../actor/turns.ts";
 import { flushStatements } from "../db/flush.ts";
@@ -20,21 +19,17 @@ import { assertContinues } from "./continuity.ts";
 import type { Backlog, ChainHead, LedgerApi } from "./ledger-api.ts";
 import type { Pending } from "./ledger-core.ts";
 import { OPERATIONS_MIGRATION, OperatedLedger } from "./operated-ledger.ts";
-import { flushOf, Remembered, together } from "./owed.ts";
+import { OWED_TABLE, OwedStore } from "./owed-store.ts";
 import { withRestored } from "./restored.ts";
 
 const FLUSH_TIMER = "flush";
 /** After a crash between acceptance and flush nothing else would wake the ledger. */
 const FLUSH_SWEEP_MS = 5_000;
-/** JSON of one D1 batch; the platform takes 2 MB per parameter. */
-const FLUSH_CHARS = 1_000_000;
-/** Rows of what is owed that one D1 batch takes. */
-const OWED_TOGETHER = 1_000;
 
 export class LedgerActor extends OperatedLedger implements LedgerApi {
   readonly #flushes = new Turns();
   readonly #hubs: HubRegistry;
-  readonly #remembered = new Remembered();
+  readonly #owed = new OwedStore(this.ctx.storage.sql, this.store);
   readonly #arrivals = new Arrivals({
     commit: (work) => this.commit(housekeeper(this.place.workspace), work),
     take: (shipment) => this.#take(shipment),
@@ -55,7 +50,7 @@ export class LedgerActor extends OperatedLedger implements LedgerApi {
   protected override get migrations(): readonly string[] {
     return [
       `CREATE TABLE heads (source TEXT PRIMARY KEY, seq INTEGER NOT NULL, hash TEXT NOT NULL) STRICT, WITHOUT ROWID;
-       CREATE TABLE pending (n INTEGER PRIMARY KEY AUTOINCREMENT, chars INTEGER NOT NULL, rows INTEGER NOT NULL) STRICT;`,
+       ${OWED_TABLE}`,
       HUBS_TABLE,
       OPERATIONS_MIGRATION,
     ];
@@ -91,13 +86,7 @@ export class LedgerActor extends OperatedLedger implements LedgerApi {
 
   backlog(): Backlog {
     if (!this.exists) return { unshipped: 0, parked: 0, hubs: [] };
-    const parked = this.parkedEffects;
-    const [sum] = this.#rows<{ n: number; first: number | null }>(
-      "SELECT coalesce(sum(rows), 0) AS n, min(n) FILTER (WHERE rows > 0) AS first FROM pending",
-    );
-    const oldest = sum?.first == null ? undefined : this.store.read<Pending>(`pending:${sum.first}`)?.entries[0];
-    const hubs = this.#hubs.keys();
-    return { unshipped: sum?.n ?? 0, ...(oldest !== undefined && { oldest: oldest.entry.at }), parked, hubs };
+    return { ...this.#owed.unshipped(), parked: this.parkedEffects, hubs: this.#hubs.keys() };
   }
 
   // --- configuration
@@ -160,7 +149,7 @@ export class LedgerActor extends OperatedLedger implements LedgerApi {
   async #run(): Promise<boolean> {
     if (Date.now() < this.#notBefore) return false;
     for (;;) {
-      const batch = this.#nextBatch();
+      const batch = this.exists ? this.#owed.next() : undefined;
       if (batch === undefined) return true;
       try {
         const flush = await withRestored(this.env.DB, batch.flush, batch.lost);
@@ -171,33 +160,14 @@ export class LedgerActor extends OperatedLedger implements LedgerApi {
       this.#failures = 0;
       this.#notBefore = 0;
       this.commit(housekeeper(this.place.workspace), (tx) => {
-        for (const n of batch.numbers) tx.store.erase(`pending:${n}`);
+        this.#owed.drop(tx, batch.numbers);
         for (const { target, body } of batch.news) tx.effect(target, body);
-        this.ctx.storage.sql.exec("DELETE FROM pending WHERE n <= ?", batch.numbers.at(-1) ?? 0);
-        if (!this.#owes()) tx.timer(FLUSH_TIMER, undefined);
+        if (this.#owed.isEmpty) tx.timer(FLUSH_TIMER, undefined);
         this.keepPushed(tx);
       });
-      this.#remembered.drop(batch.numbers);
       this.publishFlushed(batch.flush.entries);
       if (batch.more) await giveWay();
     }
-  }
-
-  /** What waits longest; `more` if that is not all. */
-  #nextBatch(): ({ numbers: number[]; more: boolean } & ReturnType<typeof flushOf>) | undefined {
-    if (!this.exists) return undefined;
-    const waiting = this.#rows<{ n: number; chars: number }>(
-      "SELECT n, chars FROM pending ORDER BY n LIMIT ?",
-      OWED_TOGETHER,
-    );
-    const numbers = fitting(waiting, FLUSH_CHARS, ({ chars }) => chars).map(({ n }) => n);
-    if (numbers.length === 0) return undefined;
-    const owed = numbers.map((n) => {
-      const pending = this.#remembered.get(n) ?? this.store.read<Pending>(`pending:${n}`);
-      if (pending === undefined) throw new Error(`pending ${n} is gone`);
-      return pending;
-    });
-    return { numbers, more: numbers.length < waiting.length || waiting.length === OWED_TOGETHER, ...flushOf(owed) };
   }
 
   #failed(thrown: unknown): false {
@@ -224,36 +194,16 @@ export class LedgerActor extends OperatedLedger implements LedgerApi {
     if (!(await this.flush())) return;
     // Something may have been accepted since the flush looked for the last time.
     this.commit(housekeeper(this.place.workspace), (tx) => {
-      tx.timer(FLUSH_TIMER, this.#owes() ? tx.now + FLUSH_SWEEP_MS : undefined);
+      tx.timer(FLUSH_TIMER, this.#owed.isEmpty ? undefined : tx.now + FLUSH_SWEEP_MS);
     });
   }
 
   protected override owe(tx: Commit, ...given: readonly Pending[]): void {
-    const pending = together(given);
-    // D1 takes no batch without a statement: this one would hold up all that come after it.
-    if (pending.entries.length + pending.changes.length + pending.configuration.length === 0) return;
-    const text = JSON.stringify(pending);
-    if (text.length > FLUSH_CHARS && given.length > 1) {
-      for (const one of given) this.owe(tx, one);
-      return;
-    }
-    const [row] = this.#rows<{ n: number }>(
-      "INSERT INTO pending (chars, rows) VALUES (?, ?) RETURNING n",
-      text.length,
-      pending.entries.length,
-    );
-    if (row === undefined) throw new Error("pending got no number");
-    tx.store.writeJson(`pending:${row.n}`, text);
-    tx.timerBy(FLUSH_TIMER, tx.now + FLUSH_SWEEP_MS);
-    tx.afterwards(() => this.#remembered.keep(row.n, pending, text.length));
+    if (this.#owed.add(tx, given)) tx.timerBy(FLUSH_TIMER, tx.now + FLUSH_SWEEP_MS);
   }
 
   protected override advance(source: string, { seq, hash }: { readonly seq: number; readonly hash: string }): void {
     this.ctx.storage.sql.exec("INSERT OR REPLACE INTO heads VALUES (?, ?, ?)", source, seq, hash);
-  }
-
-  #owes(): boolean {
-    return this.#rows("SELECT 1 FROM pending LIMIT 1").length > 0;
   }
 
   #rows<Row extends object>(query: string, ...bindings: (string | number)[]): Row[] {
