@@ -6,11 +6,11 @@ import { MOST_REPLAYED } from "../src/realtime/publishers.ts";
 import { Listener } from "./support/listener.ts";
 import { eventually, ok, Stage } from "./support/stage.ts";
 
-/** Lock events of the workspace's past, so many. Answers the id of the last row before them. */
+/** Lock events of the workspace's past, so many. Answers the id of its last row before them: other workspaces have theirs between. */
 async function lived(workspace: string, count: number): Promise<number> {
-  const before = "SELECT max(id) AS id FROM audit_log";
+  const before = "SELECT max(id) AS id FROM audit_log WHERE workspace = ?1";
   const [last] = await env.DB.batch<{ id: number }>([
-    env.DB.prepare(before),
+    env.DB.prepare(before).bind(workspace),
     env.DB.prepare(
       `WITH RECURSIVE past (seq) AS (SELECT 1 UNION ALL SELECT seq + 1 FROM past WHERE seq < ?2)
        INSERT INTO audit_log (workspace, actor, seq, subject_type, subject_id, action, who, at, "where", request_id, prev_hash, hash)
