@@ -1,5 +1,6 @@
 /** D1 as a whole: what it holds of a workspace, and losing it. */
 import { env } from "cloudflare:workers";
+import { AUDIT_LOG_COLUMNS } from "../../src/db/audit-log-columns.ts";
 import { COUNTED, type Total } from "../../src/db/totals.ts";
 
 /** Everything that D1 holds, but for what records who used which token when: telemetry, written past every journal. */
@@ -66,6 +67,23 @@ export async function lose(workspace: string, tables: readonly string[] = Object
   await pastTriggers(() =>
     env.DB.batch(tables.map((table) => env.DB.prepare(`DELETE FROM ${table} WHERE workspace = ?`).bind(workspace))),
   );
+}
+
+/** The trail as in a new database, whose ids begin at 1, while `work` runs; what others wrote before comes back after it, in its order. */
+export async function withNewTrail(work: () => Promise<void>): Promise<void> {
+  const run = (...statements: readonly string[]) =>
+    pastTriggers(() => env.DB.batch(statements.map((statement) => env.DB.prepare(statement))));
+  const columns = AUDIT_LOG_COLUMNS.filter((column) => column !== "id").map((column) => `"${column}"`);
+  await run(
+    "CREATE TABLE earlier AS SELECT * FROM audit_log",
+    "DELETE FROM audit_log",
+    "DELETE FROM sqlite_sequence WHERE name = 'audit_log'",
+  );
+  try {
+    await work();
+  } finally {
+    await run(`INSERT INTO audit_log (${columns}) SELECT ${columns} FROM earlier ORDER BY id`, "DROP TABLE earlier");
+  }
 }
 
 /** Does to the trail what its triggers refuse, as somebody with the rights to drop them could. */
