@@ -37,6 +37,17 @@ async function settled(stage: Stage, rows: number): Promise<void> {
   await eventually(async () => expect(await idsOf(stage, "lock.*")).toHaveLength(rows));
 }
 
+/** Four lock events before a task was submitted, and four after. */
+async function lockedBesideATask(): Promise<Stage> {
+  const stage = new Stage();
+  const { alice, robo } = await stage.cast();
+  await lockTwice(robo, "db:one");
+  await stage.submitted(alice);
+  await lockTwice(robo, "db:two");
+  await settled(stage, 8);
+  return stage;
+}
+
 describe("a replay", () => {
   it.each([
     ["leaves others their turn before it goes on", 2, ["others", "page"]],
@@ -91,12 +102,7 @@ describe("system", () => {
 
 describe("locks", () => {
   it("tells every lock event and nothing else, each with the one before it", async () => {
-    const stage = new Stage();
-    const { alice, robo } = await stage.cast();
-    await lockTwice(robo, "db:one");
-    await stage.submitted(alice);
-    await lockTwice(robo, "db:two");
-    await settled(stage, 8);
+    const stage = await lockedBesideATask();
     const events = await eventsOf(stage, "locks");
     expect(events.map(({ seq }) => seq)).toEqual(await idsOf(stage, "lock.*"));
     const [first, second] = events;
@@ -111,12 +117,7 @@ describe("locks", () => {
 
 describe("a feed of which there is more than a reader takes", () => {
   it.each(["locks", "system"])("%s is a reset, and no more than that is not", async (channel) => {
-    const stage = new Stage();
-    const { alice, robo } = await stage.cast();
-    await lockTwice(robo, "db:one");
-    await stage.submitted(alice);
-    await lockTwice(robo, "db:two");
-    await settled(stage, 8);
+    const stage = await lockedBesideATask();
     const events = await eventsOf(stage, channel);
     const [first] = events;
     const head = events.at(-1)?.seq;
