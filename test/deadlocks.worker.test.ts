@@ -277,6 +277,24 @@ describe("a deadlock that is pending while objects die", () => {
   });
 });
 
+describe("a lock that comes back on a machine whose clock is behind", () => {
+  it("is believed: what it said before is over, and the next deadlock is found", async () => {
+    const { stage, a, b } = await agents();
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 600_000 });
+    await held(a, "db:one");
+    await held(b, "db:two");
+    const claim = ok<Lock>(await ask(a, "db:two"), 202);
+    await eventually(async () => expect((await graph(stage)).edges).toHaveLength(1));
+    vi.useRealTimers();
+    await evictDurableObject(stage.stub("resource:db:two"));
+    await release(a, claim);
+    await eventually(async () => expect((await graph(stage)).edges).toEqual([]));
+    const forTwo = waits(a, "db:two");
+    expect(refusal(await waits(b, "db:one"))).toEqual([423, "DEADLOCK_DETECTED"]);
+    ok(await forTwo, 201);
+  });
+});
+
 describe("who stays out of it", () => {
   it("locks that nobody waits for: not a call, not a commit of the coordinator", async () => {
     const { stage, a, b } = await agents();

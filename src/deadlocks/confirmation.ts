@@ -56,18 +56,21 @@ function stands(book: LockBook, waiting: number, blocker: Blocker): boolean {
 }
 
 /**
- * `hard`: each link stands, somebody has to give way. `soft`: each stands, and this claim can be let in. `gone`: a link is
- * gone. `unknown`: a lock did not answer.
+ * `hard`: each link stands, somebody has to give way. `soft`: each stands, and this claim can be let in. `gone`: the links of
+ * these claims are. `unknown`: a lock did not answer.
  */
 export type Judgement =
-  | { readonly kind: "hard" | "gone" | "unknown" }
+  | { readonly kind: "hard" | "unknown" }
+  | { readonly kind: "gone"; readonly claims: readonly string[] }
   | { readonly kind: "soft"; readonly link: Question };
 
 /** What the answers say of a case. A claim waits for one lock, so it names its link. */
 export function judged(questions: readonly Question[], answers: readonly Answer[]): Judgement {
   const verdictOn = new Map(answers.map(({ claim, verdict }) => [claim, verdict]));
   const verdicts = questions.map(({ claim }) => verdictOn.get(claim));
-  if (verdicts.includes("gone")) return { kind: "gone" };
+  if (verdicts.includes("gone")) {
+    return { kind: "gone", claims: questions.flatMap(({ claim }, at) => (verdicts[at] === "gone" ? [claim] : [])) };
+  }
   if (verdicts.includes(undefined)) return { kind: "unknown" };
   const link = questions[verdicts.indexOf("soft")];
   return link === undefined ? { kind: "hard" } : { kind: "soft", link };

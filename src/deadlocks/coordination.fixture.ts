@@ -98,12 +98,18 @@ export class CoordinatorScenario {
   calm(): void {
     for (let turn = 0; ; turn += 1) {
       if (turn > 100_000) throw new Error("the coordinator does not come to rest");
-      if (this.underWay.length > 0) this.deliver();
-      else {
-        this.tick();
-        const busy = this.coordination.nextTickAt(this.world.now) === this.world.now;
-        if (!busy && this.underWay.length === 0) return;
-      }
+      this.deliverAll();
+      this.tick();
+      const busy = this.coordination.nextTickAt(this.world.now) === this.world.now;
+      if (!busy && this.underWay.length === 0) return;
+    }
+  }
+
+  /** Delivers what is under way, in order, and what comes of it, until the coordinator waits for its timer. */
+  deliverAll(): void {
+    for (let turn = 0; this.underWay.length > 0; turn += 1) {
+      if (turn > 100_000) throw new Error("the coordinator and the locks go on without end");
+      this.deliver();
     }
   }
 
@@ -164,7 +170,7 @@ export class CoordinatorScenario {
             if (done) this.letIn.push(command.claim);
             return report;
           },
-          (report) => this.#carryOut(this.coordination.letIn(command.case, report, world.now)),
+          (report) => this.#carryOut(this.coordination.letIn(command.case, command.claim, report, world.now)),
         );
         return;
       case "confirm":
@@ -216,7 +222,7 @@ export class CoordinatorScenario {
   }
 
   #release(doomed: DoomedCase, before: number): void {
-    const run = () => doomed.locks.map((name) => this.world.abortSession(name, doomed.victim, before));
+    const run = () => doomed.locks.map((name) => this.world.abortSession(name, doomed.victim, before, doomed.ids));
     this.#call(
       run,
       (released) => {

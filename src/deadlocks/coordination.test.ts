@@ -217,6 +217,57 @@ describe("the resolution of a deadlock", () => {
     expect([world.entry("b", "a"), world.entry("b", "b")]).toMatchObject([{ token: 2 }, { token: 1 }]);
   });
 
+  it("asks a lock that denies what the graph goes on to say again later, and not at once for ever", () => {
+    for (const deadEnd of ["confirm", "abort"]) {
+      const world = holding("a", "b");
+      world.ask("a", "b");
+      world.ask("b", "a");
+      let cases = 0;
+      let isDenied = false;
+      const deny = (when: string) => {
+        if (isDenied || when !== deadEnd) return;
+        isDenied = true;
+        world.restart("a", 0);
+        world.release("b", "a");
+      };
+      const scenario = new CoordinatorScenario(world, {
+        asked: () => {
+          cases += 1;
+          deny("confirm");
+        },
+        aborting: () => deny("abort"),
+      });
+      for (const name of world.names) scenario.report(name);
+      scenario.deliverAll();
+      const asked = cases;
+      expect(asked, deadEnd).toBe(1);
+      expect(scenario.coordination.nextTickAt(world.now)).toBe(world.now + 5_000);
+      scenario.tick();
+      scenario.deliverAll();
+      expect(cases, deadEnd).toBe(asked + 1);
+      expect(victims(scenario)).toEqual([]);
+      world.restart("a", 9);
+      world.ask("b", "a");
+      scenario.flush();
+      expect(victims(scenario), deadEnd).toEqual(["b"]);
+    }
+  });
+
+  it("tries to let a reader in who stays where it is in the graph again later, and not at once for ever", () => {
+    const world = holding("r");
+    world.ask("h", "l", "shared");
+    world.ask("w", "l", "exclusive");
+    world.ask("r", "l", "shared");
+    world.ask("h", "r");
+    const scenario = new CoordinatorScenario(world);
+    for (const name of world.names) scenario.report(name);
+    scenario.deliver();
+    world.restart("l", 0);
+    scenario.deliverAll();
+    expect([scenario.letIn, victims(scenario)]).toEqual([[world.idIn("r", "l")], []]);
+    expect(scenario.coordination.nextTickAt(world.now)).toBe(world.now + 5_000);
+  });
+
   it("finds what was pending at a crash: it asks the locks that it knew by name", () => {
     const world = holding("a", "b");
     world.ask("a", "b");

@@ -8,7 +8,7 @@
  */
 import type { Session } from "../locks/lock-types.ts";
 import { type Answer, judged, questionOf } from "./confirmation.ts";
-import { type Cycle, involvedIn, linksOf } from "./cycle.ts";
+import { type Cycle, involvedIn, isSameLink, type Link, linksOf } from "./cycle.ts";
 import { Detector, type Found, STEP_BUDGET } from "./detector.ts";
 import { type SessionNode, sessionKey, type Wait } from "./graph-node.ts";
 import { type Case, type Command, type DoomedCase, deadlockInfo, firstStep, type Resolved } from "./resolution.ts";
@@ -50,7 +50,7 @@ export class Coordination {
   readonly #involved = new Map<string, Open>();
   readonly #names = new Set<string>();
   readonly #past = new Map<string, PastAborts>();
-  /** Where to search again, but not at once: a lock did not answer. */
+  /** Where to search again, but not at once: a lock did not answer, or denied what the graph goes on to say. */
   readonly #later = new Set<SessionNode>();
   #cases = 0;
 
@@ -83,8 +83,9 @@ export class Coordination {
     const judgement = judged(asked.links.map(questionOf), answers);
     switch (judgement.kind) {
       case "gone":
+        return this.#over(open, reports, now, linksWithin(asked.links, judgement.claims));
       case "unknown":
-        return this.#over(open, reports, judgement.kind === "unknown", now);
+        return this.#overUnanswered(open, reports, now);
       case "soft":
         return [{ do: "let_in", case: asked, lock: judgement.link.lock, claim: judgement.link.claim }];
       case "hard":
@@ -93,9 +94,11 @@ export class Coordination {
   }
 
   /** Whether or not the reader could be let in; `report`: its lock afterwards, undefined if it could not be reached. */
-  letIn({ id }: Case, report: Report | undefined, now: number): Command[] {
+  letIn({ id, links }: Case, claim: string, report: Report | undefined, now: number): Command[] {
     const open = this.#open.get(id);
-    return open === undefined ? [] : this.#over(open, report === undefined ? [] : [report], report === undefined, now);
+    if (open === undefined) return [];
+    if (report === undefined) return this.#overUnanswered(open, [], now);
+    return this.#over(open, [report], now, linksWithin(links, [claim]));
   }
 
   /**
@@ -105,7 +108,8 @@ export class Coordination {
   aborted(doomed: DoomedCase, ended_at: number | undefined, report: Report, now: number): Command[] {
     const open = this.#open.get(doomed.id);
     if (open === undefined) return [];
-    if (ended_at === undefined) return this.#over(open, [report], false, now);
+    if (ended_at === undefined)
+      return this.#over(open, [report], now, linksWithin(doomed.links, [doomed.victim.claim]));
     return [...this.#taken([report], [], now), { do: "release", case: doomed, before: ended_at }];
   }
 
@@ -131,7 +135,7 @@ export class Coordination {
       past,
     };
     const open = this.#open.get(doomed.id);
-    return { resolved, commands: open === undefined ? [] : this.#over(open, reports, false, now) };
+    return { resolved, commands: open === undefined ? [] : this.#over(open, reports, now) };
   }
 
   /** To be called when `nextTickAt` says so: goes on with long searches, asks silent locks, forgets what is over. */
@@ -149,8 +153,13 @@ export class Coordination {
     return this.graph.isEmpty && this.#later.size === 0 ? undefined : now + WATCH_MS;
   }
 
-  /** Takes in reports, then searches from whatever they touched and from `again`. */
-  #taken(reports: readonly Report[], again: Iterable<SessionNode>, now: number): Command[] {
+  /** Takes in reports, then searches from whatever they touched and from `again`; `denied` as in `#deal`. */
+  #taken(
+    reports: readonly Report[],
+    again: Iterable<SessionNode>,
+    now: number,
+    denied: readonly Link[] = [],
+  ): Command[] {
     const roots = new Set(again);
     const commands: Command[] = [];
     for (const report of reports) {
@@ -159,7 +168,7 @@ export class Coordination {
       if (applied.ask) commands.push({ do: "ask_snapshot", lock: report.lock });
       if (applied.worth === "news") commands.push(...this.#named(report.lock));
     }
-    return [...commands, ...this.#deal(this.#detector.find(roots), now)];
+    return [...commands, ...this.#deal(this.#detector.find(roots), now, denied)];
   }
 
   #named(lock: string): Command[] {
@@ -169,12 +178,19 @@ export class Coordination {
     return [{ do: "remember_lock", lock }];
   }
 
-  /** Opens a case for each cycle, or leaves it to the open case that shares a session with it. */
-  #deal(found: readonly Found[], now: number): Command[] {
+  /**
+   * Opens a case for each cycle, or leaves it to the open case that shares a session with it. One with a link that its lock has
+   * just `denied` is for later: asked again at once, the lock would deny it again, and the two would do nothing else.
+   */
+  #deal(found: readonly Found[], now: number, denied: readonly Link[] = []): Command[] {
     return found.flatMap(({ cycle, again }) => {
       const links = linksOf(cycle);
       // A long search may have put together edges of different times. A short one, within this turn, cannot.
-      if (links === undefined) return this.#deal(this.#detector.find(again), now);
+      if (links === undefined) return this.#deal(this.#detector.find(again), now, denied);
+      if (links.some((link) => denied.some((one) => isSameLink(one, link)))) {
+        for (const root of again) this.#later.add(root);
+        return [];
+      }
       const involved = [...involvedIn(cycle)].map(sessionKey);
       const other = involved.flatMap((key) => this.#involved.get(key) ?? [])[0];
       if (other !== undefined) {
@@ -193,13 +209,22 @@ export class Coordination {
     for (const key of open.involved) this.#involved.set(key, open);
   }
 
-  /** Closes a case and searches again where it was found: at once, or `later` when a lock could not be reached. */
-  #over(open: Open, reports: readonly Report[], later: boolean, now: number): Command[] {
-    this.#open.delete(open.id);
-    for (const key of open.involved) this.#involved.delete(key);
-    if (!later) return this.#taken(reports, open.again, now);
+  /** Closes a case and searches again where it was found. */
+  #over(open: Open, reports: readonly Report[], now: number, denied: readonly Link[] = []): Command[] {
+    this.#closed(open);
+    return this.#taken(reports, open.again, now, denied);
+  }
+
+  /** Closes a case of which a lock could not be reached, and searches there again later. */
+  #overUnanswered(open: Open, reports: readonly Report[], now: number): Command[] {
+    this.#closed(open);
     for (const root of open.again) this.#later.add(root);
     return this.#taken(reports, [], now);
+  }
+
+  #closed(open: Open): void {
+    this.#open.delete(open.id);
+    for (const key of open.involved) this.#involved.delete(key);
   }
 
   #doomed(confirmed: Case, cycle: Cycle, now: number): DoomedCase {
@@ -207,10 +232,16 @@ export class Coordination {
     const pastOf = (session: Session) => this.#past.get(sessionKey(session));
     const victim = victimOf(contenders, this.#strategy, pastOf, now);
     const node = this.graph.session(victim);
-    const locks = [...(node?.holds.keys() ?? []), ...(node?.waits ?? []).map(({ lock }) => lock)];
-    const names = new Set([victim.lock, ...locks.map(({ name }) => name)]);
-    return { ...confirmed, victim, strategy: this.#strategy, locks: [...names] };
+    const [holds, waits] = [[...(node?.holds.values() ?? [])], node?.waits ?? []];
+    const names = new Set([victim.lock, ...[...holds, ...waits].map(({ lock }) => lock.name)]);
+    const ids = [...holds.map(({ lease }) => lease), ...waits.map(({ claim }) => claim)];
+    return { ...confirmed, victim, strategy: this.#strategy, locks: [...names], ids };
   }
+}
+
+/** A claim waits for one lock, so it names its link. */
+function linksWithin(links: readonly Link[], claims: readonly string[]): Link[] {
+  return links.filter(({ claim }) => claims.includes(claim));
 }
 
 function contenderOf({ session, claim, lock, since, priority }: Wait, node = session): Contender {

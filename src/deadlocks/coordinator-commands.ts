@@ -66,7 +66,7 @@ export class CoordinatorCommands {
   async sweep({ case: doomed, before, notice }: Sweep): Promise<boolean> {
     const known = await this.#reached("the read model", () => this.#locksOf(doomed.victim));
     const locks = new Set([...doomed.locks, ...(known ?? [])]);
-    const answers = await this.#abortSession(locks, doomed.victim, before, notice, 1);
+    const answers = await this.#abortSession(locks, doomed, before, notice, 1);
     for (const { report } of answers) this.#report((coordination, now) => coordination.report(report, now));
     return known !== undefined && answers.length === locks.size;
   }
@@ -78,7 +78,7 @@ export class CoordinatorCommands {
 
   async #letIn(one: Case, lock: string, claim: string): Promise<void> {
     const report = await this.#reached(lock, () => this.#suspect(lock).letIn(lock, claim));
-    this.#report((coordination, now) => coordination.letIn(one, report, now));
+    this.#report((coordination, now) => coordination.letIn(one, claim, report, now));
   }
 
   async #confirm(one: Case, questions: readonly Question[]): Promise<void> {
@@ -105,7 +105,7 @@ export class CoordinatorCommands {
     const { victim } = doomed;
     const known = await this.#reached("the read model", () => this.#locksOf(victim));
     const locks = new Set([...doomed.locks, ...(known ?? [])]);
-    const answers = await this.#abortSession(locks, victim, before, firstNotice(doomed), RELEASE_TRIES);
+    const answers = await this.#abortSession(locks, doomed, before, firstNotice(doomed), RELEASE_TRIES);
     const ids = new Set([victim.claim, ...answers.flatMap((answer) => answer.ids)]);
     const reports = answers.map(({ report }) => report);
     const now = Date.now();
@@ -118,15 +118,15 @@ export class CoordinatorCommands {
 
   async #abortSession(
     locks: Iterable<string>,
-    session: Session,
+    { victim: { agent_id, session_id }, ids }: DoomedCase,
     before: number,
     notice: DeadlockNotice,
     tries: number,
   ) {
-    const { agent_id, session_id } = session;
+    const session = { agent_id, session_id };
     const answers = await Promise.all(
       [...locks].map(async (lock) => {
-        const abort = () => this.#suspect(lock).abortSession(lock, { agent_id, session_id }, before, notice);
+        const abort = () => this.#suspect(lock).abortSession(lock, session, before, ids, notice);
         const answer = await this.#reached(lock, abort, tries);
         return answer === undefined ? [] : [{ lock, ...answer }];
       }),

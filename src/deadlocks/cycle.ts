@@ -43,6 +43,18 @@ export interface Link extends Session {
   readonly blocker: Blocker;
 }
 
+/** Whether the graph says the very same of the very same wait. */
+export function isSameLink(one: Link, other: Link): boolean {
+  const { claim, since, soft } = one;
+  if (claim !== other.claim || since !== other.since || soft !== other.soft) return false;
+  return isSameBlocker(one.blocker, other.blocker);
+}
+
+function isSameBlocker(one: Blocker, other: Blocker): boolean {
+  if (one.kind === "lease") return other.kind === "lease" && one.lease === other.lease && one.token === other.token;
+  return other.kind === "claim" && one.claim === other.claim && one.writer === other.writer;
+}
+
 /** The cycle as it stands in the graph now; undefined if any hop of it is there no longer. */
 export function linksOf(cycle: Cycle): readonly Link[] | undefined {
   const links: Link[] = [];

@@ -106,10 +106,10 @@ export class LockWorld {
     );
   }
 
-  /** The lock's actor begins a new life: it has its book, but knows no more what it reported. */
-  restart(name: string): void {
+  /** The lock's actor begins a new life: it has its book, but knows no more what it reported. One of a lower `epoch` is not believed. */
+  restart(name: string, epoch = this.lock(name).reporting.epoch + 1): void {
     const lock = this.lock(name);
-    lock.reporting = silent(name, lock.reporting.address, lock.reporting.epoch + 1);
+    lock.reporting = silent(name, lock.reporting.address, epoch);
   }
 
   // --- what a lock tells and is asked
@@ -160,9 +160,16 @@ export class LockWorld {
     return { ended_at: lock.aborted.get(claim), report: this.snapshot(name) };
   }
 
-  abortSession(name: string, session: Session, before: number): { ids: string[]; report: Report } {
+  abortSession(
+    name: string,
+    session: Session,
+    before: number,
+    known: readonly string[],
+  ): { ids: string[]; report: Report } {
     const lock = this.lock(name);
-    const ended = this.#take(name, abortSession(lock.book, session, before, this.now));
+    const own = known.filter((id) => parseId(id)?.address === lock.reporting.address);
+    const doomed = { before, members: own.map(memberOf) };
+    const ended = this.#take(name, abortSession(lock.book, session, doomed, this.now));
     return { ids: ended.map(({ member }) => idOf(lock.reporting.address, member)), report: this.snapshot(name) };
   }
 

@@ -21,6 +21,8 @@ export interface DoomedCase extends Case {
   readonly strategy: DeadlockStrategy;
   /** Locks in which the victim's session held or waited, as the graph knew them. */
   readonly locks: readonly string[];
+  /** Ids of its leases and claims, as the graph knew them. */
+  readonly ids: readonly string[];
 }
 
 export interface Resolved {

@@ -22,11 +22,15 @@ export interface SuspectApi extends ActorApi {
     claim: string,
     notice: DeadlockNotice,
   ): Promise<{ readonly ended_at: number | undefined; readonly report: Snapshot }>;
-  /** Ends what the session asked for before the moment `before` (ms). `ids`: all that ended here in this case, so far. */
+  /**
+   * Ends what the session asked for before the moment `before` (ms), and what of it is among `known`: ids of leases and claims,
+   * others are passed over. `ids`: all that ended here in this case, so far.
+   */
   abortSession(
     key: string,
     session: Session,
     before: number,
+    known: readonly string[],
     notice: DeadlockNotice,
   ): Promise<{ readonly ids: readonly string[]; readonly report: Snapshot }>;
 }

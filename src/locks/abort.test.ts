@@ -66,6 +66,17 @@ describe("abortSession", () => {
     expect(lock.touched).toEqual([]);
   });
 
+  it("ends what was known of the victim whatever its clock says, and only what is the victim's", () => {
+    const lock = new LockScenario();
+    const aborted_at = lock.now;
+    lock.pass(1_000);
+    lock.ask("victim", "shared");
+    lock.ask("other", "shared");
+    const known = lock.book.holders.map(({ member }) => member);
+    expect(lock.abortAll("victim", aborted_at, known)).toMatchObject([{ session_id: "victim", token: 1 }]);
+    expect(lock.holders).toEqual(["other"]);
+  });
+
   it("ends a claim asked for before the abort although it was granted after", () => {
     const lock = new LockScenario();
     lock.ask("a", "exclusive");

@@ -15,14 +15,24 @@ export function abort(book: LockBook, member: number, now: number): Step<Entry |
   return step(aborted(start, [entry], now), entry);
 }
 
-/**
- * Ends all that the victim's session had asked for before the moment `before` (ms), so never what its retry asks for after.
- * The value is what ended.
- */
-export function abortSession(book: LockBook, session: Session, before: number, now: number): Step<readonly Entry[]> {
+/** What of a victim's session ends with its deadlock, and never what its retry asks for afterwards. */
+export interface Doomed {
+  /** What it asked for before this moment (ms, by the clock of the lock where it gave way). */
+  readonly before: number;
+  /** What it was known to hold or await, whatever a clock says. */
+  readonly members: readonly number[];
+}
+
+/** Ends what of the victim's session is doomed. The value is what ended. */
+export function abortSession(
+  book: LockBook,
+  session: Session,
+  { before, members }: Doomed,
+  now: number,
+): Step<readonly Entry[]> {
   const start = settled(book, now);
   const entries = [...start.book.holders, ...start.book.queue].filter(
-    (entry) => isSameSession(entry, session) && entry.requested_at < before,
+    (entry) => isSameSession(entry, session) && (entry.requested_at < before || members.includes(entry.member)),
   );
   return step(aborted(start, entries, now), entries);
 }

@@ -60,7 +60,12 @@ const command = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant("abort" as const), target }) },
   {
     weight: 1,
-    arbitrary: fc.record({ do: fc.constant("abortSession" as const), session, ago: fc.integer({ min: -2, max: 9 }) }),
+    arbitrary: fc.record({
+      do: fc.constant("abortSession" as const),
+      session,
+      ago: fc.integer({ min: -2, max: 9 }),
+      members: fc.uniqueArray(fc.integer({ min: 1, max: 12 }), { maxLength: 2 }),
+    }),
   },
   { weight: 3, arbitrary: fc.record({ do: fc.constant("letIn" as const), target }) },
   {
@@ -125,7 +130,7 @@ function carryOut(command: Command, book: LockBook, member: number, now: number)
     case "abort":
       return abort(book, member, now);
     case "abortSession":
-      return abortSession(book, command.session, now - command.ago, now);
+      return abortSession(book, command.session, { before: now - command.ago, members: command.members }, now);
     case "letIn":
       return letIn(book, member, now);
     case "setCapacity":

@@ -11,7 +11,7 @@ import { claimOf, isLease, isUpgrading, leaseOf, queuedIn, withEntry, withoutUpg
 import type { Claim, Entry, Held, Lease, LockBook, LockEvent, Queued, Released, Step, Unknown } from "./lock-types.ts";
 import { ended, granted, settled } from "./settle.ts";
 
-export { abort, abortSession, letIn } from "./abort.ts";
+export { abort, abortSession, type Doomed, letIn } from "./abort.ts";
 export { acquire } from "./acquire.ts";
 export { entryOf, isLease, isSameSession, isUpgrading, positionOf, waitersOf } from "./entries.ts";
 export { estimatedWaitSeconds } from "./estimated-wait.ts";

@@ -9,6 +9,8 @@ import type { LockBook } from "./lock-types.ts";
 const MERGED_MS = 10;
 
 interface Dependencies {
+  /** Higher in every life of the actor: what an earlier one reported is known by it. Asked for once, before the first report. */
+  readonly epoch: () => number;
   readonly key: () => string;
   readonly address: Address;
   /** The lock as it is now, settled. */
@@ -18,13 +20,19 @@ interface Dependencies {
 
 export class LockReporting {
   readonly #deps: Dependencies;
-  /** Later in every life of the actor: reports of an earlier one are known by it. */
-  readonly #epoch = Date.now();
   #reporting: Reporting | undefined;
   #isDue = false;
+  /** Whether an earlier life may have told of somebody who waits. */
+  #mayBeKnown = false;
 
   constructor(deps: Dependencies) {
     this.#deps = deps;
+  }
+
+  /** The book as it was stored: if somebody waits, the coordinator hears of it anew, even if soon nobody does any more. */
+  loaded(book: LockBook): void {
+    this.#mayBeKnown = isContended(book);
+    this.changed(book);
   }
 
   /** The book changed: whatever of it the coordinator has to know is sent soon. */
@@ -34,7 +42,7 @@ export class LockReporting {
     this.#isDue = true;
     setTimeout(() => {
       this.#isDue = false;
-      this.#send(this.#next(reportOf));
+      this.#send(this.#mayBeKnown ? this.snapshot() : this.#next(reportOf));
     }, MERGED_MS);
   }
 
@@ -50,9 +58,10 @@ export class LockReporting {
 
   #next<R extends Report | undefined>(make: (reporting: Reporting, book: LockBook) => Reported<R>): R {
     const book = this.#deps.settled();
-    this.#reporting ??= silent(this.#deps.key(), this.#deps.address, this.#epoch);
+    this.#reporting ??= silent(this.#deps.key(), this.#deps.address, this.#deps.epoch());
     const { reporting, report } = make(this.#reporting, book);
     this.#reporting = reporting;
+    this.#mayBeKnown = false;
     return report;
   }
 

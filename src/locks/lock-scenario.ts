@@ -76,8 +76,8 @@ export class LockScenario {
     return this.#take(abort(this.book, this.memberOf(session), this.now));
   }
 
-  abortAll(session_id: string, before: number) {
-    return this.#take(abortSession(this.book, { agent_id: session_id, session_id }, before, this.now));
+  abortAll(session_id: string, before: number, members: readonly number[] = []) {
+    return this.#take(abortSession(this.book, { agent_id: session_id, session_id }, { before, members }, this.now));
   }
 
   letIn(session: string) {

@@ -40,6 +40,8 @@ export interface ReleaseEffect extends rules.Session {
 const REPORT_TIMER = "report";
 const FIRST_BEAT_MS = 5_000;
 const BEAT_MS = 30_000;
+/** How many lives of the lock have reported. */
+const EPOCH_DOCUMENT = "reporting";
 
 export abstract class LockShell extends ChannelActor {
   protected readonly table: LockTable;
@@ -52,6 +54,7 @@ export abstract class LockShell extends ChannelActor {
     const { address, workspace } = this.place;
     this.table = new LockTable(ctx.storage.sql, address);
     this.reporting = new LockReporting({
+      epoch: () => this.#nextEpoch(),
       key: () => this.key,
       address,
       settled: () => {
@@ -84,8 +87,7 @@ export abstract class LockShell extends ChannelActor {
   protected get book(): rules.LockBook {
     if (this.#book !== undefined) return this.#book;
     this.#book = this.exists ? this.table.load(this.initialCapacity) : rules.emptyBook(this.initialCapacity);
-    // Whoever waited before an eviction may be unknown to the coordinator.
-    this.reporting.changed(this.#book);
+    this.reporting.loaded(this.#book);
     return this.#book;
   }
 
@@ -179,6 +181,15 @@ export abstract class LockShell extends ChannelActor {
   }
 
   // --- internals
+
+  /** Counted on disk: a life on another machine may have a clock that is behind, and then nobody would believe it. */
+  #nextEpoch(): number {
+    // What has never been used has no life that could be taken for another one.
+    if (!this.exists) return 0;
+    const epoch = (this.store.read<number>(EPOCH_DOCUMENT) ?? 0) + 1;
+    this.commit(housekeeper(this.place.workspace), (tx) => tx.store.write(EPOCH_DOCUMENT, epoch));
+    return epoch;
+  }
 
   /** A deadlock is over: its victim is answered now. The lock that they gave up waiting for tells them, too. */
   #told(tx: Commit, { notice, claim }: ToldEffect): void {

@@ -1,7 +1,7 @@
 /** A lock as the coordinator of deadlocks asks it (04-locks-and-deadlocks, "Resolution"). */
 import type { Caller } from "../actor/caller.ts";
 import { housekeeper } from "../actor/commit.ts";
-import { idOf } from "../actor/ids.ts";
+import { idOf, parseId } from "../actor/ids.ts";
 import { type Answer, type Question, verdictOf } from "../deadlocks/confirmation.ts";
 import type { DeadlockNotice } from "../deadlocks/notice.ts";
 import type { Snapshot } from "../deadlocks/snapshot.ts";
@@ -50,13 +50,21 @@ export abstract class SuspectLock extends LockShell implements SuspectApi {
     key: string,
     session: rules.Session,
     before: number,
+    known: readonly string[],
     notice: DeadlockNotice,
   ): Promise<{ ids: string[]; report: Snapshot }> {
     const self = this.#called(key);
     const now = Date.now();
-    this.applyStep(self, rules.abortSession(this.book, session, before, now), now, undefined, { notice });
+    const doomed = { before, members: known.flatMap((id) => this.#ownMember(id)) };
+    this.applyStep(self, rules.abortSession(this.book, session, doomed, now), now, undefined, { notice });
     const members = this.exists ? this.table.endedIn(notice.case_id) : [];
     return { ids: members.map((member) => idOf(this.place.address, member)), report: this.reporting.snapshot() };
+  }
+
+  /** Nothing for the id of another lock's. */
+  #ownMember(id: string): number[] {
+    const parsed = parseId(id);
+    return parsed?.address === this.place.address ? [parsed.member] : [];
   }
 
   /** In whose name the coordinator's word is carried out. Throws if it means another lock. */
