@@ -3,9 +3,13 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { build } from "esbuild";
+import { within } from "../../src/actor/within.ts";
 import { crash } from "../support/crash.ts";
 import { type Server, startServer } from "../support/server.ts";
 import { CHAOS_PATH, type Debt, type Faults, type Mishaps, NO_FAULTS } from "./faults.ts";
+
+/** What the worker is told takes no longer, whatever else goes wrong in it (ms). */
+const PATIENCE_MS = 60_000;
 
 const PROJECT = join(import.meta.dirname, "../..");
 
@@ -80,7 +84,7 @@ export class ChaosServer {
   async #tell<Answer>(method: string, body: unknown): Promise<Answer> {
     const tell = () => fetch(`${this.url}${CHAOS_PATH}`, { method, body: JSON.stringify(body) });
     // A connection that was kept from an earlier life may turn out to be dead.
-    const answer = await tell().catch(tell).catch(tell);
+    const answer = await within(tell().catch(tell).catch(tell), PATIENCE_MS);
     if (!answer.ok) throw new Error(`${method} ${CHAOS_PATH} answered ${answer.status}: ${await answer.text()}`);
     return (await answer.json()) as Answer;
   }

@@ -16,6 +16,8 @@ const WANTED = ["task:", "approval:"] as const;
 const LATE_MS = 1_500;
 /** When it is well, whatever is sent again arrives within this (ms). */
 const ARRIVAL_MS = 10_000;
+/** Somebody always has an event for it before this (ms). */
+const MEETING_MS = 60_000;
 
 interface Received {
   readonly id: string;
@@ -63,9 +65,12 @@ export class Receiver {
     await once(this.#server, "listening");
   }
 
-  /** Resolves once a request met this mood; ends with the test that waits for it. */
+  /** Resolves once a request met this mood. Rejects if none does for a minute. */
   async hasMet(mood: Mood): Promise<void> {
-    while (this.met[`receiver ${mood}`] === undefined) await pause(10);
+    for (const latest = Date.now() + MEETING_MS; this.met[`receiver ${mood}`] === undefined; ) {
+      if (Date.now() > latest) throw new Error(`the receiver was asked for nothing while it was ${mood}`);
+      await pause(10);
+    }
   }
 
   async close(): Promise<void> {

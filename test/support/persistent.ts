@@ -1,14 +1,18 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
+import { within } from "../../src/actor/within.ts";
 import { until } from "./server.ts";
 import { type Answer, type Session, send } from "./wire.ts";
 
 /** Who answers that it cannot is not asked again at once. */
 const AGAIN_MS = 100;
+/** Longer than any start of a server and any request that is held open: a server that answers nobody by then has come to a halt. */
+const PATIENCE_MS = 60_000;
 
 /**
  * A client that gives up no request: when the server dies before it answers, the same request is sent again, with the same
- * Idempotency-Key, to the server that follows. Answers of which `isLost` says so count as none, too.
+ * Idempotency-Key, to the server that follows. Answers of which `isLost` says so count as none, too. Rejects if all that takes
+ * longer than a minute.
  */
 export class Persistent {
   readonly session: Session;
@@ -23,7 +27,7 @@ export class Persistent {
   }
 
   get<Body>(path: string): Promise<Answer<Body>> {
-    return this.#untilAnswered(() => this.session.call<Body>("GET", path));
+    return this.#patiently("GET", path, () => this.session.call<Body>("GET", path));
   }
 
   post<Body>(path: string, body: unknown = {}, headers: Readonly<Record<string, string>> = {}): Promise<Answer<Body>> {
@@ -37,7 +41,15 @@ export class Persistent {
     headers: Readonly<Record<string, string>> = {},
   ): Promise<Answer<Body>> {
     const all = { ...headers, "Idempotency-Key": randomUUID() };
-    return this.#untilAnswered(() => this.session.call<Body>(method, path, body, all));
+    return this.#patiently(method, path, () => this.session.call<Body>(method, path, body, all));
+  }
+
+  async #patiently<Body>(method: string, path: string, attempt: () => Promise<Answer<Body>>): Promise<Answer<Body>> {
+    try {
+      return await within(this.#untilAnswered(attempt), PATIENCE_MS);
+    } catch (cause) {
+      throw new Error(`${method} ${path} of ${this.session.id} was given up: ${cause}`, { cause });
+    }
   }
 
   async #untilAnswered<Body>(attempt: () => Promise<Answer<Body>>): Promise<Answer<Body>> {
