@@ -1,5 +1,6 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Feed, heard, joined, left, opened, paged, pushed, toAsk } from "./feed.ts";
+import { type Feed, heard, joined, left, opened, paged, pushed, renewed, toAsk } from "./feed.ts";
 import { eventAt } from "./forwarding.fixture.ts";
 
 const feed = (cursor: number, known = cursor, replays: readonly (readonly [number, number])[] = []): Feed => ({
@@ -137,5 +138,70 @@ describe("what is not kept any more", () => {
     const step = paged(feed(9), asked, 3, gone(20));
     expect(step.lost).toBe(false);
     expect(step.feed).toEqual(feed(9));
+  });
+});
+
+describe("a publisher with any past, even one that is shorter than it was once", () => {
+  const seq = fc.nat(24);
+  const any = fc.record({
+    kept: fc.uniqueArray(fc.integer({ min: 1, max: 20 })),
+    oldest: seq,
+    cursor: seq,
+    ahead: fc.nat(3),
+    since: fc.array(seq, { maxLength: 4 }),
+  });
+
+  test("is asked only as often as it takes to bring everybody to its head, or to tell them that this cannot be", () => {
+    fc.assert(
+      fc.property(any, ({ kept, oldest, cursor, ahead, since }) => {
+        const seqs = kept.filter((one) => one >= oldest).sort((a, b) => a - b);
+        const head = Math.max(0, ...kept);
+        let now = feed(
+          cursor,
+          cursor + ahead,
+          since.map((after, socket) => [socket, after]),
+        );
+        const served = new Set<number>();
+        let asked = 0;
+        for (let from = toAsk(now); from !== undefined; from = toAsk(now)) {
+          asked += 1;
+          expect(asked).toBeLessThan(60);
+          const after = from;
+          const isGone = after > head || (after < oldest && after < head);
+          const next = seqs.filter((one) => one > after).slice(0, 3);
+          const step = paged(
+            now,
+            now,
+            after,
+            isGone ? gone(head) : { ...page(head), events: next.map((one) => eventAt(one, after)) },
+          );
+          for (const { socket } of step.replayed) served.add(socket);
+          now = step.feed;
+        }
+        expect(now.replays.size).toBe(0);
+        if (asked > 0) expect(now.cursor).toBeLessThanOrEqual(head);
+        expect(served.size).toBe(since.length);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+});
+
+describe("a renewal", () => {
+  test("tells what was missed, so that it is asked for", () => {
+    expect(toAsk(renewed(feed(3), feed(3), 5).feed)).toBe(3);
+    expect(renewed(feed(5), feed(3), 5)).toEqual({ feed: feed(5), live: [], lost: false, replayed: [] });
+  });
+
+  test("of a publisher that was restored with less than it once told makes everybody read anew, from where it stands", () => {
+    const before = feed(9, 9, [[1, 4]]);
+    const step = renewed(before, before, 6);
+    expect(step).toEqual({ feed: feed(6), live: [], lost: true, replayed: [{ socket: 1, events: [], reset: true }] });
+    // What it publishes from now on is heard.
+    expect(pushed(step.feed, [eventAt(7, 6)]).live).toHaveLength(1);
+  });
+
+  test("of such a publisher does not take back what it pushed meanwhile", () => {
+    expect(renewed(feed(12), feed(9), 6)).toMatchObject({ feed: feed(12), lost: false });
   });
 });

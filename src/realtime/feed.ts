@@ -86,7 +86,26 @@ function isBehind({ cursor, known, replays }: Feed): boolean {
  * nothing of: neither of who came, nor of what was pushed.
  */
 export function paged(feed: Feed, asked: Feed, from: number, page: EventsPage): Step {
+  if (page.head < asked.cursor) return restarted(feed, asked, page.head);
   return page.reset ? forgotten(feed, asked, from, page.head) : read(feed, asked, from, page);
+}
+
+/** The subscription was renewed, and `head` is where the publisher stands; `asked` as for a page. */
+export function renewed(feed: Feed, asked: Feed, head: number): Step {
+  if (head < asked.cursor) return restarted(feed, asked, head);
+  return { feed: heard(feed, head), live: [], lost: false, replayed: [] };
+}
+
+/** The publisher was restored and has less than it once told: all that was asked of it is gone, and so are our places in it. */
+function restarted(feed: Feed, asked: Feed, head: number): Step {
+  const lost = feed.cursor === asked.cursor;
+  const replays = new Map(feed.replays);
+  const replayed: Replayed[] = [];
+  for (const socket of asked.replays.keys()) {
+    if (replays.delete(socket)) replayed.push({ socket, events: [], reset: true });
+  }
+  const [cursor, known] = lost ? [head, stillKnown(feed, asked, head)] : [feed.cursor, feed.known];
+  return { feed: { cursor, known, replays }, live: [], lost, replayed };
 }
 
 function read(feed: Feed, asked: Feed, from: number, { events, head }: EventsPage): Step {

@@ -8,7 +8,7 @@ import { causeOf, log } from "../log.ts";
 import type { EventsPage } from "./channel-api.ts";
 import type { ChannelStore } from "./channel-store.ts";
 import type { Event } from "./contract.ts";
-import { type Feed, heard, joined, left, opened, paged, pushed, type Step, toAsk } from "./feed.ts";
+import { type Feed, joined, left, opened, paged, pushed, renewed, type Step, toAsk } from "./feed.ts";
 import { Lanes } from "./lanes.ts";
 import { errorMessage, eventMessage, resetMessage } from "./messages.ts";
 
@@ -227,15 +227,15 @@ export class Forwarding {
       return await this.#upstream.run(name, async () => {
         const before = this.#follow(name);
         if (before === undefined || this.#isUnheard(before)) return this.#unsubscribe(name);
-        const renewed = await this.#ports.publishers.subscribe(name);
+        const asked = before.feed;
+        const answer = await this.#ports.publishers.subscribe(name);
         const followed = this.#follow(name);
         if (followed === undefined) return true;
-        if (!renewed.ok) {
-          this.#end(name, followed, renewed.error);
+        if (!answer.ok) {
+          this.#end(name, followed, answer.error);
           return true;
         }
-        const feed = heard(followed.feed, renewed.value.head);
-        this.#take(name, followed, { feed, live: [], lost: false, replayed: [] });
+        this.#take(name, followed, renewed(followed.feed, asked, answer.value.head));
         this.catchUp([name]);
         return true;
       });
