@@ -98,10 +98,12 @@ export function rests(before: TaskRecord, now: number, random: number): Transiti
   return { task: { ...before, saga: resting }, happenings: [], effects: releaseSaga(before, saga) };
 }
 
-/** Ends the saga without an execution: others may claim the task again, not before `notBefore` (ms). */
+/** Ends the saga without an execution: others may claim the task again, or it begins anew by itself, not before `notBefore` (ms). */
 export function abandons(before: TaskRecord, notBefore: number): Transition | null {
-  const { saga, ...task } = before;
+  const { saga, ...rest } = before;
   if (saga === undefined) return null;
+  // An executor claims nothing: without a pause of its own the task would begin again at once, and for ever.
+  const task: TaskRecord = before.config.executor === undefined ? rest : { ...rest, retry_at: notBefore };
   return { task, happenings: [], effects: [...releaseSaga(before, saga), ...readyEffects(task, notBefore)] };
 }
 

@@ -83,8 +83,7 @@ describe("a task with an executor", () => {
   });
 
   it("begins anew when its retry is due", () => {
-    const abandoned = abandons(gathering(approved({ config }), EXECUTOR).task, T0 + 60_000)?.task ?? draft();
-    const task: TaskRecord = { ...abandoned, retry_at: T0 + 60_000 };
+    const task = abandons(gathering(approved({ config }), EXECUTOR).task, T0 + 60_000)?.task ?? draft();
     expect(nextStepAt(task)).toBe(T0 + 60_000);
     expect(wanted(task)).toEqual({ executor: 60_000 });
     expect(wanted(task, T0 + 60_000)).toEqual({ executor: 65_000 });
