@@ -1,9 +1,7 @@
 /** Webhook executors under a clock of the test's own: renewals, late answers, deaths. The wire itself is tested in test/server. */
 import { runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { Env } from "../src/env.ts";
 import type { Lease, Lock } from "../src/locks/contract.ts";
-import type { ResourceActor } from "../src/locks/resource-actor.ts";
 import type { Task } from "../src/tasks/task-contract.ts";
 import type { Api } from "./support/api.ts";
 import {
@@ -166,8 +164,8 @@ it("a change that cannot have a lock yet is tried again after a pause, and not a
   const held: Lock[] = [];
   const { stage, id } = await approved({}, async (stage, robo) => {
     held.push(ok<Lock>(await robo.post("/locks/acquire", { resource_type: "resource", resource_id: WEB }), 201));
-    await runInDurableObject<ResourceActor, void>(stage.stub(`resource:${WEB}`), (actor) => {
-      const inside = actor as unknown as { env: Env };
+    await runInDurableObject(stage.stub(`resource:${WEB}`), (actor) => {
+      const inside = actor as unknown as { env: Record<string, unknown> };
       inside.env = { ...inside.env, LOCK_QUEUE_MAX: "0" };
     });
   });
