@@ -182,7 +182,7 @@ export class SagaRun {
   async #steps(caller: Caller): Promise<Result<ApplyAnswer>> {
     const task = this.#deps.task();
     const saga = task?.saga;
-    if (task === undefined || saga === undefined || saga.resting_until !== undefined) return this.#whatever();
+    if (task === undefined || saga === undefined || saga.resting_until !== undefined) return this.#asItStands();
     const taken: Taken[] = [];
     let own: number | undefined;
     for (const step of stepsOf(task.config, saga.agent_id)) {
@@ -195,7 +195,7 @@ export class SagaRun {
       if (current === undefined) {
         // Cancelled, edited or given up meanwhile: what this call took belongs to nobody.
         this.#letGo(task, saga);
-        return this.#whatever();
+        return this.#asItStands();
       }
       if (answer.kind === "failed") {
         const now = Date.now();
@@ -206,7 +206,7 @@ export class SagaRun {
       if (answer.kind === "queued") {
         const { resource_type, resource_id, queue_position = 1 } = answer.lock;
         this.#deps.settle(caller, waitsFor(current, { resource_type, resource_id, queue_position }));
-        return this.#whatever();
+        return this.#asItStands();
       }
       taken.push(answer.taken);
     }
@@ -215,7 +215,7 @@ export class SagaRun {
 
   async #begin(caller: Caller, saga: Saga, { taken, own }: Holding): Promise<Result<ApplyAnswer>> {
     const task = this.#current(saga);
-    if (task === undefined) return this.#whatever();
+    if (task === undefined) return this.#asItStands();
     // Somebody took it meanwhile: it is waited for like any other.
     if (own !== undefined && !this.#deps.isFree(commandOf(saga, OWN))) return this.#steps(caller);
     const leases = taken.map(({ lease }) => lease);
@@ -234,11 +234,11 @@ export class SagaRun {
           begun(leases.toSpliced(own, 0, leaseView(lock))),
         );
       }
-      return this.#whatever();
+      return this.#asItStands();
     }
     const known = await this.#deps.reassess(this.#deps.turn(caller));
     const current = this.#current(saga);
-    if (current === undefined) return this.#whatever();
+    if (current === undefined) return this.#asItStands();
     const turn = this.#deps.turn(caller);
     const { value } = known.ok ? known : { value: undefined };
     const review = value && drifted(current, saga, value.assessment, value.facts, turn);
@@ -292,8 +292,8 @@ export class SagaRun {
     });
   }
 
-  /** The answer that the task's state gives now. */
-  #whatever(): Result<ApplyAnswer> {
+  /** The answer that the task gives now, whatever this run came to. */
+  #asItStands(): Result<ApplyAnswer> {
     const task = this.#deps.task();
     if (task === undefined) return fail("TASK_NOT_FOUND", "there is no such task");
     if (task.state === "APPLYING" || task.saga !== undefined) return ok(answerOf(task));
