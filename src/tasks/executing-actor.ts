@@ -1,5 +1,5 @@
 /** A task that is applied: claims of its locks, heartbeats, its end, and its executor if it has one. */
-import type { Caller } from "../actor/caller.ts";
+import { type Caller, withOwnKey } from "../actor/caller.ts";
 import { housekeeper } from "../actor/commit.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
 import type { Env } from "../env.ts";
@@ -97,7 +97,8 @@ export abstract class ExecutingTask extends TaskShell {
     const known = await this.overdue(Date.now());
     if (!known.ok) return known;
     return this.decide(
-      withinAttempt(caller, this.task),
+      // A key that kept a stash for an earlier attempt has kept nothing for this one.
+      withOwnKey(caller, this.task?.attempts ?? 0),
       (task) => stash(task, input, caller),
       (task) => ({ task_id: task.id, resource: input.resource }),
     );
@@ -221,11 +222,4 @@ export abstract class ExecutingTask extends TaskShell {
     const facts = await this.facts(config, { id: metadata.author_id, roles: author_roles });
     return facts.ok ? ok({ facts: facts.value, assessment: assess(config, facts.value, turn.now) }) : facts;
   }
-}
-
-/** A stash goes with its attempt: an Idempotency-Key that kept one for an earlier attempt has kept nothing for this one. */
-function withinAttempt(caller: Caller, task: TaskRecord | undefined): Caller {
-  const { idempotency } = caller;
-  if (idempotency === undefined) return caller;
-  return { ...caller, idempotency: { ...idempotency, scope: `${idempotency.scope}:${task?.attempts ?? 0}` } };
 }

@@ -1,5 +1,5 @@
 /** The rules of an execution under way: APPLYING, heartbeat, lapse, timeout, drift (03, "State machine", "Execution"). Pure. */
-import { type Caller, hasRole } from "../actor/caller.ts";
+import { type Caller, hasRole, SYSTEM } from "../actor/caller.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
 import type { CommandEffect } from "../agents/agent-api.ts";
 import type { Lease } from "../locks/contract.ts";
@@ -13,7 +13,6 @@ import { allows, type Execution, type Saga, type TaskRecord, timestamp } from ".
 import type { HeartbeatTask } from "./task-contract.ts";
 import { type Effect, happened, type Transition, type Turn } from "./transition.ts";
 
-const SYSTEM = { id: "system", kind: "system", roles: ["system"] } as const;
 const LAST_RETRY_S = 60;
 
 /** All locks are held and nothing drifted: the attempt begins. */

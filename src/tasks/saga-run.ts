@@ -3,7 +3,7 @@
  * between any two steps is resumed by running from the first step again. Its dependencies are arguments.
  */
 
-import type { Caller } from "../actor/caller.ts";
+import { type Caller, withoutKey } from "../actor/caller.ts";
 import { housekeeper } from "../actor/commit.ts";
 import { parseId } from "../actor/ids.ts";
 import { actorAt } from "../actor/remote.ts";
@@ -230,7 +230,7 @@ export class SagaRun {
       const begun = (held: readonly Lease[]) => beginExecution({ ...task, preview }, saga, held, Date.now());
       if (own === undefined) this.#deps.settle(caller, begun(leases));
       else {
-        this.#deps.lockTask(plainly(caller), commandOf(saga, OWN), (lock) =>
+        this.#deps.lockTask(withoutKey(caller), commandOf(saga, OWN), (lock) =>
           begun(leases.toSpliced(own, 0, leaseView(lock))),
         );
       }
@@ -255,7 +255,7 @@ export class SagaRun {
 
   async #take(caller: Caller, saga: Saga, step: Step): Promise<StepAnswer> {
     const command = commandOf(saga, step);
-    const plain = plainly(caller);
+    const plain = withoutKey(caller);
     try {
       const { env, workspace } = this.#deps;
       if (step.kind === "task") return answered(this.#deps.lockTask(plain, command));
@@ -311,11 +311,6 @@ function commandOf(saga: Saga, step: Step): AcquireCommand {
     priority: 50,
     hold_ms: 0,
   };
-}
-
-/** The caller's Idempotency-Key is for its own request, not for the saga's. */
-function plainly({ idempotency: _, ...caller }: Caller): Caller {
-  return caller;
 }
 
 /** Whether it may be different in a moment. Whoever asked is told and may ask again; a saga that goes on by itself comes again. */
