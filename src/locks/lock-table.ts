@@ -1,5 +1,5 @@
 /** A lock book on disk, and its steps as rows, audit entries and read-model changes. Used by every actor that carries a lock. */
-import { systemCaller } from "../actor/caller.ts";
+import { SYSTEM } from "../actor/caller.ts";
 import type { Commit } from "../actor/commit.ts";
 import { type Address, idOf, parseId } from "../actor/ids.ts";
 import type { ChainedEntry, Happening } from "../actor/journal.ts";
@@ -184,7 +184,7 @@ export class LockTable {
     return {
       ...about,
       action,
-      ...(!own && { who: systemCaller("", "", "").who }),
+      ...(!own && { who: SYSTEM }),
       // By force it was somebody else, in no session of this lock.
       ...(own &&
         more.forced !== true &&

@@ -1,5 +1,5 @@
 /** The rules from a draft to its review: create, edit, submit, cancel, delete, comment (03, "State machine"). Pure. */
-import { type Caller, hasRole } from "../actor/caller.ts";
+import { type Caller, hasRole, SYSTEM } from "../actor/caller.ts";
 import { fail, invalid, ok, type Result } from "../actor/result.ts";
 import { openRequests, supersedeOpen } from "../approvals/requests.ts";
 import { type Assessment, assignReviewers, type Facts } from "./assess.ts";
@@ -214,7 +214,7 @@ function autoApprove(from: TaskRecord, { auto, matched }: Assessment, now: numbe
   const approved = happened(task, "task.auto_approved", {
     from_state: "SUBMITTED",
     to_state: "APPROVED",
-    who: { id: "system", kind: "system", roles: ["system"] },
+    who: SYSTEM,
     details: { revision: task.revision, policies: matched.map(({ id }) => id), reasons: auto.reasons },
   });
   return { task, happenings: [approved], effects: readyEffects(task) };

@@ -74,6 +74,7 @@ export abstract class ReviewedTask extends ExecutingTask {
       () => ({ expires_at: timestamp(link.expires_at * 1000) }),
     );
   }
+
   async override(caller: Caller, input: OverrideInput): Promise<Result<OverrideRequested>> {
     return this.decide(caller, (task, turn) => requestOverride(task, input, turn), overrideView);
   }

@@ -164,10 +164,6 @@ export function invalidState(task: TaskRecord, message: string, more: Record<str
   return fail("INVALID_STATE", message, { state: task.state, allowed: ALLOWED[task.state], ...more });
 }
 
-export function isFinished(state: TaskState): boolean {
-  return state === "COMPLETED" || state === "REJECTED" || state === "CANCELLED";
-}
-
 export function timestamp(ms: number): string {
   return new Date(ms).toISOString();
 }

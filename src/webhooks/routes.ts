@@ -80,7 +80,7 @@ export function webhookRoutes(app: App): void {
       access: ADMIN,
       body: WebhookInput,
       answers: { 201: WebhookSecret },
-      errors: ["ALREADY_EXISTS", "INVALID_STATE", "UNAVAILABLE"],
+      errors: ["ALREADY_EXISTS", "INVALID_STATE"],
     },
     async ({ env, caller, body: { id = freshWebhookId(), ...webhook }, origin }) => {
       const root = rootToken(env);
@@ -126,7 +126,7 @@ export function webhookRoutes(app: App): void {
       params,
       body: WebhookPatch,
       answers: { 200: Webhook },
-      errors: ["WEBHOOK_NOT_FOUND", "UNAVAILABLE"],
+      errors: ["WEBHOOK_NOT_FOUND"],
     },
     async ({ env, caller, params: { id }, body: set, origin }) => {
       if (set.url !== undefined) assertAddress(set.url, env);
@@ -145,7 +145,7 @@ export function webhookRoutes(app: App): void {
       access: ADMIN,
       params,
       answers: { 204: null },
-      errors: ["WEBHOOK_NOT_FOUND", "UNAVAILABLE"],
+      errors: ["WEBHOOK_NOT_FOUND"],
     },
     async ({ env, caller, params: { id } }) =>
       reply(await configure(env, caller, { do: "delete", id }), 204, () => undefined),
@@ -162,7 +162,7 @@ export function webhookRoutes(app: App): void {
       params,
       body: z.strictObject({}),
       answers: { 200: WebhookSecret },
-      errors: ["WEBHOOK_NOT_FOUND", "UNAVAILABLE"],
+      errors: ["WEBHOOK_NOT_FOUND"],
     },
     async ({ env, caller, params: { id } }) => {
       const root = rootToken(env);
