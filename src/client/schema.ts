@@ -73,7 +73,7 @@ export interface paths {
     delete: operations["deleteAgentsIdTokensTokenId"];
   };
   "/tasks": {
-    /** Tasks, newest first; without preview, comments and output */
+    /** Tasks, newest first; without preview, comments, output and requests of earlier revisions */
     get: operations["getTasks"];
     /**
      * Draft a change
@@ -3072,7 +3072,7 @@ export interface operations {
       };
     };
   };
-  /** Tasks, newest first; without preview, comments and output */
+  /** Tasks, newest first; without preview, comments, output and requests of earlier revisions */
   getTasks: {
     parameters: {
       query?: {
