@@ -6,7 +6,7 @@ import type { Transition, Turn } from "../tasks/transition.ts";
 import { eligibleNominees, type Nominee, notEligible } from "./nominees.ts";
 import { openRequestsOf, ownerOf, tellInboxes, withRequests } from "./open-requests.ts";
 import { canBeMet } from "./quorum.ts";
-import { about, actingOn, requested } from "./requests.ts";
+import { about, actingOn, mayHave, requested } from "./requests.ts";
 
 /**
  * The request is DELEGATED, and a new one opens that fills the same part and is due when the old one was: passing on buys no
@@ -59,6 +59,8 @@ export function delegate(
     ...withRequests(before, closed, next),
     metadata: { ...before.metadata, updated_at: timestamp(now) },
   };
+  const fits = mayHave(task.requests);
+  if (!fits.ok) return fits;
   const passed = {
     ...about(closed, "approval.delegated", { from: request.reviewer_id, to: to.id, decided_by: caller.who.id }),
     acting: actingOn(request, caller.who),

@@ -11,7 +11,7 @@ import { z } from "../zod.ts";
 import { mayCall, type Principal } from "./access.ts";
 import { readBody } from "./body.ts";
 import type { AnySchema, App, AppEnv, EndpointSpec } from "./endpoint-spec.ts";
-import { RequestFailure } from "./failure.ts";
+import { RequestFailure, refuseInvalid } from "./failure.ts";
 import { idempotencyOf } from "./idempotency.ts";
 import { describeEndpoint } from "./openapi.ts";
 import { authenticate } from "./principal.ts";
@@ -62,7 +62,7 @@ export function endpoint<
     const { text, value } = spec.method === "get" ? { text: "", value: {} } : await readBody(c.req.raw);
     const body = validate(spec.body ?? emptyObject, value, "body");
     const query = readQuery(c.req.url, spec.query);
-    const params = spec.params === undefined ? {} : validate(spec.params, c.req.param(), "path");
+    const params = spec.params === undefined ? {} : readPath(c, spec.params);
     const caller = callerOf(c, principal, spec, text);
     const call = {
       caller,
@@ -97,6 +97,23 @@ function namesNothing({ code, details }: Failure): boolean {
 }
 
 const emptyObject = z.strictObject({});
+
+/** A path that is no percent-encoded UTF-8 names nothing: read as it stands, `%ff` would be taken for the id that `%25ff` names. */
+function readPath(c: Context<AppEnv>, schema: AnySchema): unknown {
+  const params = validate(schema, c.req.param(), "path");
+  if (isPercentEncoded(c.req.url)) return params;
+  return refuseInvalid({ field: "path", issue: "is not percent-encoded UTF-8" });
+}
+
+function isPercentEncoded(url: string): boolean {
+  if (!url.includes("%")) return true;
+  try {
+    decodeURIComponent(url.split("?", 1)[0] ?? "");
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** Most requests have no query, and most routes take none. */
 function readQuery(url: string, schema: AnySchema | undefined): unknown {

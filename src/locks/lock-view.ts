@@ -29,9 +29,19 @@ function holderOf(address: Address, lease: Lease) {
   };
 }
 
-export function lockView(address: Address, name: LockName, book: LockBook, entry: Entry, now: number): Lock {
+/** An answer about a lock tells this many of its holders, the earliest. A lock may be shared by any number. */
+const MAX_HOLDERS = 1_000;
+
+export function lockView(
+  address: Address,
+  name: LockName,
+  book: LockBook,
+  entry: Entry,
+  now: number,
+  most = MAX_HOLDERS,
+): Lock {
   const held = isLease(entry);
-  const holders = book.holders.map((lease) => holderOf(address, lease));
+  const holders = book.holders.slice(0, most).map((lease) => holderOf(address, lease));
   const [holder] = holders;
   const position = positionOf(book, entry.member);
   const wait = position === undefined ? undefined : estimatedWaitSeconds(book, entry.member, now);
@@ -56,10 +66,19 @@ export function isPending({ status, upgrade_pending }: Lock): boolean {
   return status === "queued" || upgrade_pending === true;
 }
 
-/** A lease with all that wait for its lock, next one first (04, "LockInfo"). */
-export function lockInfo(address: Address, name: LockName, book: LockBook, lease: Lease, now: number): LockInfo {
-  const queue = waitersOf(book).map((waiter) => waiterOf(address, waiter));
-  return { ...lockView(address, name, book, lease, now), queue };
+/** A lease with those that wait for its lock, next one first (04, "LockInfo"): at most `most` of them, and of its holders. */
+export function lockInfo(
+  address: Address,
+  name: LockName,
+  book: LockBook,
+  lease: Lease,
+  now: number,
+  most: number,
+): LockInfo {
+  const queue = waitersOf(book)
+    .slice(0, most)
+    .map((waiter) => waiterOf(address, waiter));
+  return { ...lockView(address, name, book, lease, now, most), queue };
 }
 
 function waiterOf(address: Address, waiter: Waiter): LockInfo["queue"][number] {
