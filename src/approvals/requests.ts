@@ -1,6 +1,8 @@
 /** Opening and closing a task's approval requests. Pure; the task's actor owns them, inboxes and the trail are told. */
+
 import type { Who } from "../actor/caller.ts";
 import type { Happening } from "../actor/journal.ts";
+import { timestamp } from "../actor/timestamp.ts";
 import type { RiskLevel } from "../tasks/contract.ts";
 import { type Request, requestView, type TaskRecord } from "../tasks/task.ts";
 import type { Effect } from "../tasks/transition.ts";
@@ -46,9 +48,9 @@ export function openRequests(
       revision: task.revision,
       status: "PENDING",
       priority: isBacklogged(person, backlog) ? raised(usual) : usual,
-      due_at: new Date(now + timeout_seconds * 1000).toISOString(),
+      due_at: timestamp(now + timeout_seconds * 1000),
       escalation_level: 0,
-      created_at: new Date(now).toISOString(),
+      created_at: timestamp(now),
       policy_ids,
       timeout_seconds,
       ...(named_by.length > 0 && { named_by }),
@@ -79,7 +81,7 @@ export function requested(request: Request, details: Record<string, unknown> = {
 
 /** Closes one request with its outcome. */
 export function closeRequest(task: TaskRecord, id: string, status: ApprovalStatus, now: number): RequestChange {
-  const responded_at = new Date(now).toISOString();
+  const responded_at = timestamp(now);
   const closed = task.requests.filter((request) => request.id === id).map((one) => ({ ...one, status, responded_at }));
   return {
     requests: task.requests.map((request) => closed.find(({ id: other }) => other === request.id) ?? request),

@@ -1,8 +1,10 @@
 /** A task's rows in D1's read models, from its state as it is (docs/design/journal-and-ledger.md). Pure. */
+
+import { timestamp } from "../actor/timestamp.ts";
 import { stuckNow } from "../approvals/stuck.ts";
 import type { ReadModelChange } from "../db/read-model.ts";
 import { resourcesByKey } from "./resource-key.ts";
-import { requestView, type TaskRecord, taskView, timestamp } from "./task.ts";
+import { requestView, type TaskRecord, taskView } from "./task.ts";
 import type { Task } from "./task-contract.ts";
 
 /**

@@ -1,5 +1,7 @@
 /** The task as its actor keeps it, the table of its states, and the Task of the API (03-tasks-and-approvals). Pure. */
+
 import { fail, type Result } from "../actor/result.ts";
+import { timestamp } from "../actor/timestamp.ts";
 import type { Reservation } from "../approvals/batch-order.ts";
 import type { ApprovalRequest, Requirement } from "../approvals/contract.ts";
 import { type Override, openOverride } from "../approvals/overridden.ts";
@@ -166,10 +168,6 @@ export function invalidState(task: TaskRecord, message: string, more: Record<str
 
 export function isFinished(state: TaskState): boolean {
   return state === "COMPLETED" || state === "REJECTED" || state === "CANCELLED";
-}
-
-export function timestamp(ms: number): string {
-  return new Date(ms).toISOString();
 }
 
 /** The Task of the API. */
