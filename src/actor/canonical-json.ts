@@ -40,7 +40,7 @@ function object(members: Readonly<Record<string, unknown>>): string {
   let text = "";
   for (const name of inOrder(Object.keys(members))) {
     const member = written(members[name]);
-    if (member !== undefined) text += `${text === "" ? "" : ","}${quoted(name)}:${member}`;
+    if (member !== undefined) text += `${text === "" ? "" : ","}${quotedName(name)}:${member}`;
   }
   return `{${text}}`;
 }
@@ -50,6 +50,18 @@ function inOrder(names: string[]): string[] {
     if ((names[at - 1] ?? "") > (names[at] ?? "")) return names.sort();
   }
   return names;
+}
+
+/** Names recur. */
+const quotedNames = new Map<string, string>();
+const MOST_NAMES = 1_000;
+
+function quotedName(name: string): string {
+  const known = quotedNames.get(name);
+  if (known !== undefined) return known;
+  const text = quoted(name);
+  if (quotedNames.size < MOST_NAMES) quotedNames.set(name, text);
+  return text;
 }
 
 /** Nothing to escape, and no surrogates. */
