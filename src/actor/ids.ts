@@ -74,8 +74,8 @@ export function singletonAddress(kind: "coordinator" | "dispatch" | "ledger"): A
 
 /** The UUID of a member (approval n, lease n, …) of the actor at `at`; member 0 is the actor itself. */
 export function idOf(at: Address, member = 0): string {
-  const hex = at + member.toString(16).padStart(8, "0");
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
+  const last = member.toString(16).padStart(8, "0");
+  return `${at.slice(0, 8)}-${at.slice(8, 12)}-${at.slice(12, 16)}-${at.slice(16, 20)}-${at.slice(20)}${last}`;
 }
 
 export interface ParsedId {
