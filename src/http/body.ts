@@ -48,7 +48,6 @@ function asWritten(_key: string, value: unknown, context?: { readonly source?: s
 
 /** The body as text. Ends the request with 400, 413 or 415. */
 export async function readText(request: Request): Promise<string> {
-  if (request.body === null) return "";
   const declared = request.headers.get("Content-Length");
   // Reading it whole costs a third of reading it chunk by chunk; that is for what may turn out too large.
   const whole = declared !== null && Number(declared) <= MAX_BODY_BYTES;
@@ -66,10 +65,10 @@ export async function readText(request: Request): Promise<string> {
 }
 
 /** The body if it is not too large, else something that is. */
-async function readBounded(body: ReadableStream<Uint8Array>): Promise<Uint8Array> {
+async function readBounded(body: ReadableStream<Uint8Array> | null): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of body) {
+  for await (const chunk of body ?? []) {
     size += chunk.byteLength;
     if (size <= MAX_BODY_BYTES) chunks.push(chunk);
     // A connection that is closed under a client that still sends may lose it the answer: what is too large is read out, in bounds.
