@@ -267,10 +267,13 @@ describe("DELETE /agents/:id", () => {
         const { body } = await root.get<{ locks: { id: string }[] }>("/locks?agent_id=greedy&resource_type=resource");
         expect(body.locks.map(({ id }) => id)).toContain(lease);
       });
+    vi.useFakeTimers({ toFake: ["Date"] });
+    // The clock of its lock is ahead.
+    pass(2_000);
     const known = await leaseOf("greedy", "greedy/known");
+    pass(-2_000);
     await listed(known);
     const late = await leaseOf("greedy", "greedy/late");
-    vi.useFakeTimers({ toFake: ["Date"] });
     pass(1);
     expect((await root.delete("/agents/greedy?force=true")).status).toBe(204);
     const endOf = async (id: string) => (await root.get<ErrorBody>(`/locks/${id}`)).body.error?.details?.ended_reason;
