@@ -4,13 +4,14 @@
  */
 import type { ActorKey } from "../actor/remote.ts";
 import { ok, type Result } from "../actor/result.ts";
+import { timestamp } from "../actor/timestamp.ts";
 import { skipsDrift } from "../approvals/overridden.ts";
 import type { ReleaseEffect } from "../locks/lock-shell.ts";
 import type { TaskConfig } from "./contract.ts";
 import { goneEffects, readyEffects } from "./dispatch-api.ts";
 import { resourcesByKey } from "./resource-key.ts";
 import { sameJson } from "./stable-json.ts";
-import { allows, invalidState, type Saga, type TaskRecord, timestamp } from "./task.ts";
+import { allows, invalidState, type Saga, type TaskRecord } from "./task.ts";
 import type { Effect, Transition } from "./transition.ts";
 
 /** TTL of every lease that task work holds. */
