@@ -267,13 +267,10 @@ describe("DELETE /agents/:id", () => {
         const { body } = await root.get<{ locks: { id: string }[] }>("/locks?agent_id=greedy&resource_type=resource");
         expect(body.locks.map(({ id }) => id)).toContain(lease);
       });
-    vi.useFakeTimers({ toFake: ["Date"] });
-    // The clock of its lock is ahead.
-    pass(2_000);
     const known = await leaseOf("greedy", "greedy/known");
-    pass(-2_000);
     await listed(known);
     const late = await leaseOf("greedy", "greedy/late");
+    vi.useFakeTimers({ toFake: ["Date"] });
     pass(1);
     expect((await root.delete("/agents/greedy?force=true")).status).toBe(204);
     const endOf = async (id: string) => (await root.get<ErrorBody>(`/locks/${id}`)).body.error?.details?.ended_reason;
@@ -285,6 +282,20 @@ describe("DELETE /agents/:id", () => {
     await new Stage("default").ring("agent:greedy");
     expect(await endOf(late)).toBe("forced");
     expect((await root.get(`/locks/${young}`)).body).toMatchObject({ status: "held" });
+  });
+
+  it("by force ends what it held although the clocks of its locks are ahead", async () => {
+    await newAgent("early");
+    const lease = await leaseOf("early", "early/lease");
+    await eventually(async () => {
+      const { body } = await root.get<{ locks: { id: string }[] }>("/locks?agent_id=early");
+      expect(body.locks.map(({ id }) => id)).toEqual([lease]);
+    });
+    vi.useFakeTimers({ toFake: ["Date"] });
+    pass(-60_000);
+    expect((await root.delete("/agents/early?force=true")).status).toBe(204);
+    const { body } = await root.get<ErrorBody>(`/locks/${lease}`);
+    expect(body.error?.details?.ended_reason).toBe("forced");
   });
 
   it("frees the id for a new agent, whom old tokens do not serve", async () => {
