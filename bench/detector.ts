@@ -28,7 +28,7 @@ function heapMiB(): number {
 /** Of a graph with every lock in it, one in five still contended. */
 function memory(): string {
   const before = heapMiB();
-  const kept = new Coordination("abort_youngest");
+  const kept = new Coordination("abort_youngest", "bench");
   for (let at = 0; at < LOCKS; at += 1) {
     const [owner, waiter] = [nameOf(at % WAITERS), `waiter-${at}`];
     const [since, mode, tail] = [at, "exclusive" as const, at.toString(16).padStart(12, "0")];

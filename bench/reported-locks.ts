@@ -21,7 +21,7 @@ interface Lock {
 
 /** Of each deadlock the one who closed it gives up waiting. */
 export class ReportedLocks {
-  readonly coordination = new Coordination("abort_youngest");
+  readonly coordination = new Coordination("abort_youngest", "bench");
   readonly #locks = new Map<string, Lock>();
   #ids = 0;
   #now = 1_000_000;

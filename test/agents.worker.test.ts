@@ -284,6 +284,20 @@ describe("DELETE /agents/:id", () => {
     expect((await root.get(`/locks/${young}`)).body).toMatchObject({ status: "held" });
   });
 
+  it("by force ends what it held although the clocks of its locks are ahead", async () => {
+    await newAgent("early");
+    const lease = await leaseOf("early", "early/lease");
+    await eventually(async () => {
+      const { body } = await root.get<{ locks: { id: string }[] }>("/locks?agent_id=early");
+      expect(body.locks.map(({ id }) => id)).toEqual([lease]);
+    });
+    vi.useFakeTimers({ toFake: ["Date"] });
+    pass(-60_000);
+    expect((await root.delete("/agents/early?force=true")).status).toBe(204);
+    const { body } = await root.get<ErrorBody>(`/locks/${lease}`);
+    expect(body.error?.details?.ended_reason).toBe("forced");
+  });
+
   it("frees the id for a new agent, whom old tokens do not serve", async () => {
     const old = await newAgent("reborn", { roles: ["admin"] });
     await root.delete("/agents/reborn");

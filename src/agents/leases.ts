@@ -27,17 +27,18 @@ async function extendLease(env: Env, caller: Caller, lock_id: string, extensionM
 
 /** Its own permits end in its own actor, and what it holds for a task with the permit of that task. */
 const LEASES_ELSEWHERE = `
-  SELECT id FROM locks WHERE workspace = ?1 AND agent_id = ?2 AND since < ?3
+  SELECT id FROM locks WHERE workspace = ?1 AND agent_id = ?2 AND (?3 IS NULL OR since < ?3)
   AND session_id NOT LIKE 'task:%' AND NOT (resource_type = 'agent' AND resource_id = ?2)`;
 
 /**
- * Ends by force what an agent that is deleted held or waited for before the moment `before` (ms), as far as the read model knows
- * it. May be repeated; rejects while D1 or a lock does not answer.
+ * Ends by force what an agent that is deleted held or waited for, as far as the read model knows it: all of it, whatever the clocks
+ * of its locks say, or once there may be another one of that id, what was asked for before the moment `before` (ms). May be
+ * repeated; rejects while D1 or a lock does not answer.
  */
-export async function releaseLeases(env: Env, caller: Caller, agentId: string, before: number): Promise<void> {
+export async function releaseLeases(env: Env, caller: Caller, agentId: string, before?: number): Promise<void> {
   const { workspace } = caller;
   const { results } = await env.DB.prepare(LEASES_ELSEWHERE)
-    .bind(workspace, agentId, new Date(before).toISOString())
+    .bind(workspace, agentId, before === undefined ? null : new Date(before).toISOString())
     .all<{ id: string }>();
   const leases = results.flatMap(({ id }) => parseId(id) ?? []);
   await Promise.all(

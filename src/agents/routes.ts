@@ -146,7 +146,7 @@ export function agentRoutes(app: App): void {
       const command = { do: "remove", id, by: principalRef(caller.who), forced } as const;
       unwrap(await ledgerOf(env, caller.workspace).configure(caller, { of: "agent", command }));
       // Its actor looks again, also for what fails here: the agent is gone, whatever becomes of this.
-      if (forced) await releaseLeases(env, caller, id, Date.now()).catch((thrown) => unreleased(caller, id, thrown));
+      if (forced) await releaseLeases(env, caller, id).catch((thrown) => unreleased(caller, id, thrown));
       return { status: 204 };
     },
   );

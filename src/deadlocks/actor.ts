@@ -79,7 +79,7 @@ export class CoordinatorActor extends Actor implements CoordinatorApi {
   #awake(): Coordination {
     if (this.#coordination !== undefined) return this.#coordination;
     this.identify(COORDINATOR);
-    const coordination = new Coordination(strategyOf(this.env));
+    const coordination = new Coordination(strategyOf(this.env), crypto.randomUUID().slice(0, 8));
     this.#coordination = coordination;
     if (this.exists) {
       const now = Date.now();

@@ -33,6 +33,7 @@ export class CoordinatorScenario {
   readonly #budget: number | undefined;
   readonly #names = new Set<string>();
   readonly #doomed = new Map<string, DoomedCase>();
+  #lives = 0;
   readonly #past = new Map<string, PastAborts>();
 
   constructor(
@@ -47,7 +48,7 @@ export class CoordinatorScenario {
     this.#strategy = strategy;
     this.#budget = budget;
     this.#watching = watching;
-    this.coordination = new Coordination(strategy, budget);
+    this.coordination = new Coordination(strategy, this.#nextLife(), budget);
   }
 
   /** Sends what this lock has to report. */
@@ -74,7 +75,7 @@ export class CoordinatorScenario {
   /** The coordinator's actor is evicted and comes back with what it stored. */
   restart(): void {
     const past = [...this.#past.values()];
-    this.coordination = new Coordination(this.#strategy, this.#budget);
+    this.coordination = new Coordination(this.#strategy, this.#nextLife(), this.#budget);
     this.#carryOut(this.coordination.restore({ locks: [...this.#names], doomed: [...this.#doomed.values()], past }));
   }
 
@@ -118,6 +119,11 @@ export class CoordinatorScenario {
     this.world.now += 1;
     for (const name of this.world.names) this.report(name);
     this.calm();
+  }
+
+  #nextLife(): string {
+    this.#lives += 1;
+    return String(this.#lives);
   }
 
   #send(report: Report | undefined): void {

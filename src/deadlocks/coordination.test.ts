@@ -268,6 +268,22 @@ describe("the resolution of a deadlock", () => {
     expect(scenario.coordination.nextTickAt(world.now)).toBe(world.now + 5_000);
   });
 
+  it("names its cases as no earlier life did, though the clock says the same again", () => {
+    const world = holding("a", "b");
+    world.ask("a", "b");
+    world.ask("b", "a");
+    const cases: string[] = [];
+    const scenario = new CoordinatorScenario(world, { asked: ({ id }) => cases.push(id) });
+    for (let life = 0; life < 2; life += 1) {
+      for (const name of world.names) scenario.report(name);
+      while (cases.length <= life) scenario.deliver();
+      scenario.underWay.splice(0);
+      scenario.restart();
+      for (const name of world.names) world.restart(name);
+    }
+    expect(new Set(cases).size).toBe(2);
+  });
+
   it("finds what was pending at a crash: it asks the locks that it knew by name", () => {
     const world = holding("a", "b");
     world.ask("a", "b");

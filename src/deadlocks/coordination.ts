@@ -48,6 +48,7 @@ interface Open {
 export class Coordination {
   readonly graph = new WaitForGraph();
   readonly #strategy: DeadlockStrategy;
+  readonly #life: string;
   readonly #detector: Detector;
   readonly #open = new Map<string, Open>();
   /** Which case each session is involved in. */
@@ -58,8 +59,10 @@ export class Coordination {
   readonly #later = new Set<SessionNode>();
   #cases = 0;
 
-  constructor(strategy: DeadlockStrategy, budget = STEP_BUDGET) {
+  /** @param life of the coordinator, for ids of cases that no other life gives: its clock may say the same again */
+  constructor(strategy: DeadlockStrategy, life: string, budget = STEP_BUDGET) {
     this.#strategy = strategy;
+    this.#life = life;
     this.#detector = new Detector(this.graph.order, budget);
   }
 
@@ -196,7 +199,7 @@ export class Coordination {
         return [];
       }
       this.#cases += 1;
-      const id = `${now}-${this.#cases}`;
+      const id = `${now}-${this.#life}-${this.#cases}`;
       this.#opened({ id, cycle, involved, again: new Set(again) });
       return [firstStep({ id, detected_at: now, links, involved })];
     });

@@ -7,9 +7,11 @@ import type { Attempted } from "./courier.ts";
 import { again, attempted, firstOf } from "./delivery.ts";
 import type { DeliveryStore, StoredDelivery } from "./delivery-store.ts";
 import { deliveryView } from "./delivery-view.ts";
-import { overflowed } from "./overflow.ts";
+import { overflowed, tellOverflow } from "./overflow.ts";
 import type { WebhookRecord } from "./webhook.ts";
 import type { DeliveriesPage, DeliveriesRequest } from "./webhook-api.ts";
+
+const OVERFLOW_DOCUMENT = "overflow";
 
 interface Dependencies {
   readonly store: DeliveryStore;
@@ -41,8 +43,11 @@ export class Deliveries {
     for (const event of events) this.#keep(tx, event);
     const { store } = this.#deps;
     const parked = overflowed(store.waiting, tx.now);
+    if (parked.length === 0) return;
     for (const one of parked) store.save(one);
-    if (parked.length > 0) this.#tell(tx, "webhook.overflowed", { parked: parked.length });
+    const { tells, told } = tellOverflow(tx.store.read(OVERFLOW_DOCUMENT), parked.length, tx.now);
+    tx.store.write(OVERFLOW_DOCUMENT, told);
+    if (tells > 0) this.#tell(tx, "webhook.overflowed", { parked: tells });
   }
 
   /** A `webhook.test`, which stands in no trail; answers the number of its delivery. */

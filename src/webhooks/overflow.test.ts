@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { again, attempted, type DeliveryState, firstOf } from "./delivery.ts";
-import { MAX_WAITING, overflowed } from "./overflow.ts";
+import { MAX_WAITING, type OverflowTold, overflowed, tellOverflow } from "./overflow.ts";
 
 const NOW = Date.parse("2026-11-21T00:00:00Z");
+const HOUR_MS = 60 * 60 * 1000;
 
 interface Kept extends DeliveryState {
   readonly n: number;
@@ -97,4 +98,32 @@ test("what gave way can be sent again, from the beginning", () => {
   const [gone] = queue.arrive(1);
   if (gone === undefined) throw new Error("nothing gave way");
   expect({ ...gone, ...again(gone, NOW + 1) }).toEqual({ ...firstOf(NOW), next_at: NOW + 1, n: 0 });
+});
+
+test("an overflow is told at once, and what gives way within an hour of that together with the next after it", () => {
+  const first = tellOverflow(undefined, 2, NOW);
+  expect(first.tells).toBe(2);
+  const second = tellOverflow(first.told, 3, NOW + HOUR_MS - 1);
+  expect(second.tells).toBe(0);
+  expect(tellOverflow(second.told, 1, NOW + HOUR_MS)).toEqual({ tells: 4, told: { at: NOW + HOUR_MS, untold: 0 } });
+  expect(tellOverflow(second.told, 1, NOW - HOUR_MS).tells).toBe(4);
+});
+
+test("webhooks that are full and follow each other's news come to rest", () => {
+  const full = Array.from({ length: 3 }, (): { told?: OverflowTold } => ({}));
+  let underWay = [{ from: -1 }];
+  for (let turn = 0; underWay.length > 0; turn += 1) {
+    expect(turn).toBeLessThan(10);
+    const arrived = underWay;
+    underWay = [];
+    for (const [at, webhook] of full.entries()) {
+      for (const event of arrived) {
+        if (event.from === at) continue;
+        const { tells, told } = tellOverflow(webhook.told, 1, NOW + turn * 100);
+        webhook.told = told;
+        if (tells > 0) underWay.push({ from: at });
+      }
+    }
+  }
+  expect(full.map(({ told }) => told?.at)).toEqual([NOW, NOW, NOW]);
 });

@@ -160,7 +160,10 @@ async function readModelProblems(
   }
   const states = new Map(trail.flatMap(({ subject_id, to_state }) => (to_state ? [[subject_id, to_state]] : [])));
   for (const id of tasks) {
-    const task = await root.get<Task>(`/tasks/${id}`);
+    const whole = await root.get<Task>(`/tasks/${id}`);
+    // Requests of earlier revisions, too.
+    const approval_requests = whole.approval_requests.filter(({ revision }) => revision === whole.revision);
+    const task: Task = { ...whole, approval_requests };
     const read = listed.get(id);
     const unlike = [...new Set([...Object.keys(task), ...Object.keys(read ?? {})])].filter((field) => {
       return !UNLISTED.includes(field) && !isDeepStrictEqual(read?.[field as keyof Task], task[field as keyof Task]);
