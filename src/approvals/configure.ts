@@ -1,6 +1,7 @@
 /** How reviewer policies change (03-tasks-and-approvals, "Reviewer policies"): pure plans for the configuration journal. */
-import { fail, ok, type Result } from "../actor/result.ts";
+import { fail, invalid, ok, type Result } from "../actor/result.ts";
 import type { Plan, Planner } from "../audit/plan.ts";
+import { BUILT_IN_POLICY } from "./assignment.ts";
 import type { ReviewerPolicy, ReviewerPolicyInput } from "./contract.ts";
 import { POLICY_COLUMNS, policyOf, type StoredPolicy } from "./policies.ts";
 
@@ -16,16 +17,6 @@ export interface PolicyFacts {
   readonly stored?: ReviewerPolicy;
   /** Those of the command's required reviewers that are users, active or not. */
   readonly users: readonly string[];
-}
-
-/** The requirement of a task that no policy matches goes by this id (assignment.ts), so no policy may. */
-export const BUILT_IN_POLICY = "builtin";
-
-const ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567";
-
-/** An id for a policy whose writer gave none: `policy-` and 10 characters of base32. */
-export function freshPolicyId(random: Uint8Array = crypto.getRandomValues(new Uint8Array(10))): string {
-  return `policy-${[...random.subarray(0, 10)].map((byte) => ID_ALPHABET.charAt(byte % 32)).join("")}`;
 }
 
 export const policyPlanner: Planner<PolicyCommand, PolicyFacts> = {
@@ -66,8 +57,7 @@ function put(action: string, id: string, body: PolicyBody, { users, created_at, 
   const issues = body.required_reviewers.flatMap((value, at) =>
     users.includes(value) ? [] : [{ field: `required_reviewers.${at}`, issue: "names no user", value }],
   );
-  const [first] = issues;
-  if (first !== undefined) return fail("VALIDATION_ERROR", `${first.field}: ${first.issue}`, { ...first, issues });
+  if (issues.length > 0) return invalid(...issues);
   const policy: ReviewerPolicy = { id, ...body, created_at, updated_at: now };
   return ok({
     changes: [{ put: "policies", row: { id, body: { ...body }, created_at, updated_at: now } }],
