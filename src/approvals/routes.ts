@@ -1,3 +1,4 @@
+/** The inbox, its requests and their answers over HTTP (03-tasks-and-approvals, "Routes"). */
 import { fail } from "../actor/result.ts";
 import { endpoint, reply, unwrap } from "../http/endpoint.ts";
 import type { App } from "../http/endpoint-spec.ts";

@@ -15,6 +15,7 @@ export interface TimerWish {
 /** An executor is called at once by whoever made the state; this is for when that was lost in a crash. */
 const EXECUTOR_SWEEP_MS = 5_000;
 
+/** Every timer that a task may have, with its due time if it has it: the actor sets those and clears the others. */
 export function timersOf(task: TaskRecord, now: number): TimerWish[] {
   const { saga } = task;
   const execution = task.state === "APPLYING" ? task.execution : undefined;
