@@ -1,5 +1,4 @@
 /** What becomes of the requests of somebody who left (02, "Users": `active: false`). Pure. */
-
 import type { Request, TaskRecord } from "../tasks/task.ts";
 import type { Transition, Turn } from "../tasks/transition.ts";
 import { adminsAmong, type Colleague, canBeAsked, managersOf } from "./colleagues.ts";

@@ -1,5 +1,6 @@
 /** What the open requests of a review are for: shared by everything that watches over one. Pure. */
-import { type Request, type TaskRecord, timestamp } from "../tasks/task.ts";
+import { timestamp } from "../actor/timestamp.ts";
+import type { Request, TaskRecord } from "../tasks/task.ts";
 import type { Transition, Turn } from "../tasks/transition.ts";
 import type { Requirement } from "./contract.ts";
 import type { Nominee } from "./nominees.ts";

@@ -113,7 +113,7 @@ export class Coordination {
     const open = this.#open.get(doomed.id);
     if (open === undefined) return [];
     if (ended_at === undefined) return this.#over(open, [report], now, deniedOf(doomed.links, [doomed.victim.claim]));
-    return [...this.#taken([report], [], now), { do: "release", case: doomed, before: ended_at }];
+    return [...this.#taken([report], [], now), { do: "release", case: doomed, before: ended_at, heard_at: now }];
   }
 
   /**

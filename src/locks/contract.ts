@@ -146,7 +146,7 @@ export const Lock = z.lazy(() =>
       fencing_token: z.number().int().optional(),
       expires_at: Timestamp.optional(),
       holder: LockHolder.optional(),
-      holders: z.array(LockHolder),
+      holders: z.array(LockHolder).openapi({ description: "the earliest first, at most 1,000" }),
       queue_position: z.number().int().optional(),
       estimated_wait_seconds: z.number().optional(),
       reentrant: z.literal(true).optional(),
@@ -171,7 +171,7 @@ export const Lease = z.lazy(() =>
 );
 export type Lease = z.infer<typeof Lease>;
 
-/** A held lease as lists show it, with everybody who waits for its lock; an upgrade waits under the id of its lease. */
+/** A held lease as lists show it, with those who wait for its lock; an upgrade waits under the id of its lease. */
 export const LockInfo = z.lazy(() =>
   z
     .strictObject({

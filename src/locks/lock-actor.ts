@@ -108,12 +108,12 @@ export abstract class LockActor extends SuspectLock implements LockApi {
     return ok({ current: rules.isCurrent(this.book, token, now), highest: this.book.token });
   }
 
-  async infos(members: readonly number[]): Promise<LockInfo[]> {
+  async infos(members: readonly number[], most: number): Promise<LockInfo[]> {
     if (!this.exists) return [];
     const now = Date.now();
     this.settleLock(now);
     const wanted = this.book.holders.filter(({ member }) => members.includes(member));
-    return wanted.map((lease) => lockInfo(this.place.address, this.lockName, this.book, lease, now));
+    return wanted.map((lease) => lockInfo(this.place.address, this.lockName, this.book, lease, now, most));
   }
 
   async readLock(caller: Caller, member: number): Promise<Result<Lock>> {

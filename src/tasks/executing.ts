@@ -1,6 +1,7 @@
 /** The rules of an execution under way: APPLYING, heartbeat, lapse, timeout, drift (03, "State machine", "Execution"). Pure. */
 import { type Caller, hasRole, SYSTEM } from "../actor/caller.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
+import { timestamp } from "../actor/timestamp.ts";
 import type { CommandEffect } from "../agents/agent-api.ts";
 import type { Lease } from "../locks/contract.ts";
 import type { Assessment, Facts } from "./assess.ts";
@@ -9,7 +10,7 @@ import { goneEffects, grantedEffects, readyEffects } from "./dispatch-api.ts";
 import { startReview } from "./drafting.ts";
 import { finish } from "./finish.ts";
 import { releaseSaga } from "./saga.ts";
-import { allows, type Execution, type Saga, type TaskRecord, timestamp } from "./task.ts";
+import { allows, type Execution, type Saga, type TaskRecord } from "./task.ts";
 import type { HeartbeatTask } from "./task-contract.ts";
 import { type Effect, happened, type Transition, type Turn } from "./transition.ts";
 

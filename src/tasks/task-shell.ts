@@ -153,7 +153,8 @@ export abstract class TaskShell extends LockActor {
   protected override project(entries: readonly ChainedEntry[]): readonly ReadModelChange[] {
     // An attempt may have ended and the next one begun before the first was shipped: then the record has forgotten it.
     const ended = entries.some(({ entry }) => entry.action === "task.retrying");
-    const rows = this.#task === undefined ? [] : taskRows(this.#task);
+    const told = entries.map(({ entry }) => entry);
+    const rows = this.#task === undefined ? [] : taskRows(this.#task, told);
     return [...rows, ...(ended ? this.#past() : []), ...super.project(entries)];
   }
 

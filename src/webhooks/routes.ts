@@ -87,7 +87,7 @@ export function webhookRoutes(app: App): void {
       const root = rootToken(env);
       assertAddress(webhook.url, env);
       const secret = crypto.randomUUID();
-      const result = await configure(env, caller, { do: "create", id, webhook, secret, origin });
+      const result = await configure(env, caller, { do: "create", id, webhook, secret, origin: origin() });
       return reply(result, 201, (kept) => ({
         ...kept,
         ...shownOnce(result, webhookSecret(root, caller.workspace, id, secret)),
@@ -131,7 +131,7 @@ export function webhookRoutes(app: App): void {
     },
     async ({ env, caller, params: { id }, body: set, origin }) => {
       if (set.url !== undefined) assertAddress(set.url, env);
-      const result = await configure(env, caller, { do: "update", id, set, origin });
+      const result = await configure(env, caller, { do: "update", id, set, origin: origin() });
       return reply(result, 200, ({ webhook }) => webhook);
     },
   );
