@@ -1,3 +1,4 @@
+/** What every actor needs of its workspace's ledger; the rest of what it does is in audit/ledger-api.ts. */
 import type { ReadModelChange } from "../db/read-model.ts";
 import type { ChainedEntry } from "./journal.ts";
 import type { ActorKey } from "./remote.ts";
@@ -11,7 +12,6 @@ export interface Shipment {
   readonly lingered?: true;
 }
 
-/** What every actor needs of the ledger. */
 export interface LedgerIntake {
   /** Stores the shipment durably and answers the seq up to which this chain is safe; entries it already has are dropped. */
   accept(shipment: Shipment): Promise<{ readonly acknowledged: number }>;

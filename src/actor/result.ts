@@ -15,10 +15,12 @@ export type Result<T> =
   | { readonly ok: true; readonly value: T; readonly replayed?: true }
   | { readonly ok: false; readonly error: Failure };
 
+/** What was asked for. */
 export function ok<T>(value: T): { readonly ok: true; readonly value: T } {
   return { ok: true, value };
 }
 
+/** Why it is refused, under the code by which clients tell one reason from another (error-codes.ts). */
 export function fail(
   code: ErrorCode,
   message: string,

@@ -24,10 +24,12 @@ export function stands(current: Timer | undefined, then: Timer): boolean {
   return current?.due_at === then.due_at && current.attempts === then.attempts;
 }
 
+/** Those that are due at `now` (ms), the longest overdue first. */
 export function dueTimers(timers: Iterable<Timer>, now: number): Timer[] {
   return [...timers].filter((timer) => timer.due_at <= now).sort((a, b) => a.due_at - b.due_at);
 }
 
+/** When the first of them is due (ms); undefined of none. */
 export function earliest(timers: Iterable<Timer>): number | undefined {
   let min: number | undefined;
   for (const timer of timers) if (min === undefined || timer.due_at < min) min = timer.due_at;

@@ -1,11 +1,10 @@
 /** Wire schemas of agents (02-http-and-auth, "Agents"). */
-import { isUuidShaped } from "../actor/ids.ts";
 import { Pattern } from "../approvals/contract.ts";
 import { SCOPES } from "../http/access.ts";
 import { PageQuery, Pagination } from "../http/validation.ts";
 import { MAX_CONFIG_BYTES } from "../tasks/contract.ts";
 import { Roles, ShownOnce } from "../users/contract.ts";
-import { JsonObject, Slug, Timestamp } from "../wire.ts";
+import { Id, JsonObject, Slug, Timestamp } from "../wire.ts";
 import { z } from "../zod.ts";
 import { Command } from "./commands.ts";
 
@@ -120,7 +119,7 @@ export const AgentHeartbeat = z.lazy(() =>
   z
     .strictObject({
       status: z.enum(["idle", "busy", "draining"]).optional(),
-      lock_ids: z.array(z.string().refine(isUuidShaped, "must be a UUID")).max(100).default([]),
+      lock_ids: z.array(Id).max(100).default([]),
       ttl_extension_seconds: z.number().int().min(5).max(300).default(30),
       metrics: JsonObject.optional(),
     })

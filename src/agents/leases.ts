@@ -14,7 +14,7 @@ export function extendLeases(
   lockIds: readonly string[],
   extensionMs: number,
 ): Promise<LeaseBeat[]> {
-  return Promise.all(lockIds.map((lockId) => extendLease(env, caller, lockId.toLowerCase(), extensionMs)));
+  return Promise.all(lockIds.map((lockId) => extendLease(env, caller, lockId, extensionMs)));
 }
 
 async function extendLease(env: Env, caller: Caller, lock_id: string, extensionMs: number): Promise<LeaseBeat> {

@@ -4,6 +4,7 @@ import { fail, ok, type Result } from "../actor/result.ts";
 import { ledgerOf } from "../audit/ledger-api.ts";
 import type { AgentRow } from "../db/configuration.ts";
 import type { Env } from "../env.ts";
+import { freshSlug } from "../fresh-slug.ts";
 import { ADMIN, mayCall, type Principal } from "../http/access.ts";
 import { endpoint, reply, unwrap } from "../http/endpoint.ts";
 import type { App } from "../http/endpoint-spec.ts";
@@ -51,7 +52,7 @@ export function agentRoutes(app: App): void {
         of: "agent",
         command: {
           do: "create",
-          agent: { ...body, id: body.id ?? inventedId(), description: body.description ?? null },
+          agent: { ...body, id: body.id ?? freshSlug("agent"), description: body.description ?? null },
           token: token.kept,
         },
       });
@@ -203,12 +204,4 @@ async function withPresence(env: Env, principal: Principal, agent: AgentRow): Pr
 function isOneself(who: Principal["who"], id: string): Result<null> {
   if (who.kind === "agent" && who.id === id) return ok(null);
   return fail("FORBIDDEN", "only the agent itself can say that it is alive");
-}
-
-const BASE32 = "abcdefghijklmnopqrstuvwxyz234567";
-
-/** 50 random bits. */
-function inventedId(): string {
-  const random = crypto.getRandomValues(new Uint8Array(10));
-  return `agent-${Array.from(random, (byte) => BASE32[byte % BASE32.length]).join("")}`;
 }

@@ -121,10 +121,13 @@ function demandsOf(policies: readonly ReviewerPolicy[], risk_level: RiskLevel): 
   return policies.length === 0 ? [builtIn(risk_level)] : [...policies].sort(byId);
 }
 
+/** The id of what is demanded when no policy matches: no policy may have it. */
+export const BUILT_IN_POLICY = "builtin";
+
 /** What is demanded when no policy matches; no match never means auto-approval. */
 function builtIn(risk_level: RiskLevel): Demand {
   return {
-    id: "builtin",
+    id: BUILT_IN_POLICY,
     name: "Built-in",
     min_approvers: risk_level === "LOW" || risk_level === "MEDIUM" ? 1 : 2,
     required_roles: [],

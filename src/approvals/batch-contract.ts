@@ -1,6 +1,6 @@
 /** Wire schemas of POST /approvals/batch (03-tasks-and-approvals, "Batch"). */
-import { Id } from "../http/ids.ts";
 import { TaskState } from "../tasks/contract.ts";
+import { Id } from "../wire.ts";
 import { z } from "../zod.ts";
 
 const flag = z.boolean().default(false);

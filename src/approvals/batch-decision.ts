@@ -52,6 +52,7 @@ export function refuseAll({ approval_ids }: Pick<BatchOrder, "approval_ids">, er
   return approval_ids.map((id) => refused(id, error));
 }
 
+/** Whether each item can be, or was, decided. */
 export function agreed(results: readonly BatchItem[]): boolean {
   return results.every(({ success }) => success);
 }

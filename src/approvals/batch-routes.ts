@@ -1,3 +1,4 @@
+/** Many answers at once over HTTP (03-tasks-and-approvals, "Batch"; docs/design/batch.md). */
 import { hasRole } from "../actor/caller.ts";
 import { fail } from "../actor/result.ts";
 import { endpoint, reply, unwrap } from "../http/endpoint.ts";

@@ -1,8 +1,6 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Plan } from "../audit/plan.ts";
 import {
-  freshPolicyId,
   MAX_POLICIES_BYTES,
   type PolicyBody,
   type PolicyCommand,
@@ -116,21 +114,5 @@ describe("deleting a reviewer policy", () => {
 
   it("answers that there is none", () => {
     expect(refused({ do: "delete", id: "dba" }, nothing).code).toBe("POLICY_NOT_FOUND");
-  });
-});
-
-describe("a policy without an id", () => {
-  it("is given policy- and ten characters of base32, whatever the random bytes", () => {
-    fc.assert(
-      fc.property(fc.uint8Array({ minLength: 10, maxLength: 10 }), (random) => {
-        const id = freshPolicyId(random);
-        expect(id).toMatch(/^policy-[a-z2-7]{10}$/);
-        expect(ReviewerPolicyInput.safeParse({ id, name: "n" }).success).toBe(true);
-      }),
-    );
-  });
-
-  it("is given another one each time", () => {
-    expect(new Set(Array.from({ length: 1000 }, () => freshPolicyId())).size).toBe(1000);
   });
 });

@@ -1,7 +1,8 @@
 /** How reviewer policies change (03-tasks-and-approvals, "Reviewer policies"): pure plans for the configuration journal. */
-import { fail, ok, type Result } from "../actor/result.ts";
+import { fail, invalid, ok, type Result } from "../actor/result.ts";
 import type { Plan, Planner } from "../audit/plan.ts";
 import { jsonBytes } from "../tasks/task-contract.ts";
+import { BUILT_IN_POLICY } from "./assignment.ts";
 import type { ReviewerPolicy, ReviewerPolicyInput } from "./contract.ts";
 import { POLICY_COLUMNS, policyOf, type StoredPolicy } from "./policies.ts";
 
@@ -26,16 +27,6 @@ export interface PolicyFacts {
  * demand stands in one row of the trail, of which D1 takes 2 MB.
  */
 export const MAX_POLICIES_BYTES = 1024 * 1024;
-
-/** The requirement of a task that no policy matches goes by this id (assignment.ts), so no policy may. */
-export const BUILT_IN_POLICY = "builtin";
-
-const ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567";
-
-/** An id for a policy whose writer gave none: `policy-` and 10 characters of base32. */
-export function freshPolicyId(random: Uint8Array = crypto.getRandomValues(new Uint8Array(10))): string {
-  return `policy-${[...random.subarray(0, 10)].map((byte) => ID_ALPHABET.charAt(byte % 32)).join("")}`;
-}
 
 export const policyPlanner: Planner<PolicyCommand, PolicyFacts> = {
   async read(db, workspace, command) {
@@ -86,8 +77,7 @@ function put(
   const issues = body.required_reviewers.flatMap((value, at) =>
     users.includes(value) ? [] : [{ field: `required_reviewers.${at}`, issue: "names no user", value }],
   );
-  const [first] = issues;
-  if (first !== undefined) return fail("VALIDATION_ERROR", `${first.field}: ${first.issue}`, { ...first, issues });
+  if (issues.length > 0) return invalid(...issues);
   if (bytes + jsonBytes(body) > MAX_POLICIES_BYTES) {
     return fail("PAYLOAD_TOO_LARGE", `all policies together may take ${MAX_POLICIES_BYTES} bytes of JSON`);
   }

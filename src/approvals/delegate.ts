@@ -5,7 +5,7 @@ import type { Request, TaskRecord } from "../tasks/task.ts";
 import type { RespondInput } from "../tasks/task-contract.ts";
 import type { Transition, Turn } from "../tasks/transition.ts";
 import { eligibleNominees, type Nominee, notEligible } from "./nominees.ts";
-import { openRequestsOf, ownerOf, tellInboxes, withRequests } from "./open-requests.ts";
+import { openRequestsOf, passedOn, tellInboxes, withRequests } from "./open-requests.ts";
 import { canBeMet } from "./quorum.ts";
 import { about, actingOn, mayHave, requested } from "./requests.ts";
 
@@ -31,17 +31,7 @@ export function delegate(
   const [to] = eligible.value;
   if (to === undefined) throw new Error(`${delegate_to} is eligible and yet nobody`);
 
-  const owner = ownerOf(request);
-  const { on_behalf_of: _, follows: _f, ...part } = request;
-  const next: Request = {
-    ...part,
-    id: mint(),
-    reviewer_id: to.id,
-    reviewer_name: to.name,
-    // Whoever gets their own part back acts for nobody else.
-    ...(owner !== to.id && { on_behalf_of: owner }),
-    created_at: timestamp(now),
-  };
+  const next = passedOn(request, to, { mint, now });
   const closed: Request = {
     ...request,
     status: "DELEGATED",

@@ -1,12 +1,12 @@
 /** Delegation policies over HTTP (03-tasks-and-approvals, "Delegation policy"). */
 import { ledgerOf } from "../audit/ledger-api.ts";
+import { freshSlug } from "../fresh-slug.ts";
 import type { Access, Principal } from "../http/access.ts";
 import { endpoint, reply } from "../http/endpoint.ts";
 import type { App } from "../http/endpoint-spec.ts";
 import { refuse } from "../http/failure.ts";
 import { Slug } from "../wire.ts";
 import { z } from "../zod.ts";
-import { freshPolicyId } from "./configure.ts";
 import { DelegationPolicy, DelegationPolicyInput, DelegationPolicyPatch } from "./delegation-contract.ts";
 import { delegationsOf } from "./delegations.ts";
 
@@ -50,7 +50,7 @@ export function delegationRoutes(app: App): void {
       answers: { 201: DelegationPolicy },
       errors: ["ALREADY_EXISTS", "INVALID_STATE"],
     },
-    async ({ env, caller, principal, body: { id = freshPolicyId(), owner_id = caller.who.id, ...policy } }) => {
+    async ({ env, caller, principal, body: { id = freshSlug("policy"), owner_id = caller.who.id, ...policy } }) => {
       const command = { do: "create" as const, by: actor(principal), id, policy: { ...policy, owner_id } };
       return reply(await ledgerOf(env, caller.workspace).configure(caller, { of: "delegation", command }), 201);
     },

@@ -1,11 +1,10 @@
 /** What becomes of the requests of somebody who left (02, "Users": `active: false`). Pure. */
-import { timestamp } from "../actor/timestamp.ts";
 import type { Request, TaskRecord } from "../tasks/task.ts";
 import type { Transition, Turn } from "../tasks/transition.ts";
 import { adminsAmong, type Colleague, canBeAsked, managersOf } from "./colleagues.ts";
 import { type Delegations, delegationsInForce, passageOf } from "./delegation.ts";
 import type { DelegationPolicy } from "./delegation-contract.ts";
-import { doesFor, openRequestsOf, ownerOf, tellInboxes, withRequests } from "./open-requests.ts";
+import { doesFor, openRequestsOf, ownerOf, passedOn, tellInboxes, withRequests } from "./open-requests.ts";
 import { about } from "./requests.ts";
 
 /**
@@ -56,22 +55,12 @@ function move(
   before: TaskRecord,
   request: Request,
   to: Colleague,
-  { mint, now }: Turn,
+  turn: Turn,
 ): Pick<Transition, "task" | "happenings"> {
   const theirs = openRequestsOf(before).find(
     (one) => one.reviewer_id === to.id && ownerOf(one) === ownerOf(request) && doesFor(before, one, request),
   );
-  const owner = ownerOf(request);
-  const { on_behalf_of: _, follows: _f, ...part } = request;
-  const next: Request = theirs ?? {
-    ...part,
-    id: mint(),
-    reviewer_id: to.id,
-    reviewer_name: to.name,
-    // Whoever gets their own part back acts for nobody else.
-    ...(owner !== to.id && { on_behalf_of: owner }),
-    created_at: timestamp(now),
-  };
+  const next = theirs ?? passedOn(request, to, turn);
   const closed: Request = { ...request, status: "DELEGATED", delegated_to: to.id };
   const followers = openRequestsOf(before)
     .filter(({ escalated_from }) => escalated_from?.request_id === request.id)

@@ -26,7 +26,7 @@ export function linkPages(app: App, api: App): void {
     c.set("route", PATH);
     await next();
   });
-  app.get("/links/:token", (c) => serve(c, false, show));
+  app.get("/links/:token", (c) => serve(c, false, review));
   app.post("/links/:token", (c) => serve(c, true, decide));
 }
 
@@ -46,10 +46,6 @@ async function serve(c: Context<AppEnv>, writes: boolean, page: Serve): Promise<
     if (thrown instanceof RequestFailure) return notice(noticeOfFailure(thrown.failure), thrown.headers);
     throw thrown;
   }
-}
-
-async function show(c: Context<AppEnv>, visit: Visit): Promise<Response> {
-  return review(c, visit);
 }
 
 /** The page to decide on, or what became of the request. */

@@ -1,3 +1,4 @@
+/** Where a reviewer gets a one-click link (docs/design/links.md); its pages are in link-pages.tsx. */
 import { endpoint, reply } from "../http/endpoint.ts";
 import type { App } from "../http/endpoint-spec.ts";
 import { refuse } from "../http/failure.ts";

@@ -1,9 +1,12 @@
 /** What the open requests of a review are for: shared by everything that watches over one. Pure. */
+import { timestamp } from "../actor/timestamp.ts";
 import type { Request, TaskRecord } from "../tasks/task.ts";
-import type { Transition } from "../tasks/transition.ts";
+import type { Transition, Turn } from "../tasks/transition.ts";
 import type { Requirement } from "./contract.ts";
+import type { Nominee } from "./nominees.ts";
 import { inbox } from "./requests.ts";
 
+/** Those that somebody may still answer; none once the task left REVIEWING. */
 export function openRequestsOf(task: TaskRecord): Request[] {
   return task.state === "REVIEWING" ? task.requests.filter(({ status }) => status === "PENDING") : [];
 }
@@ -16,6 +19,21 @@ export function unmetBy(task: TaskRecord, request: Request): Requirement[] {
 /** Whose part a request fills: the first person who was asked for it. */
 export function ownerOf({ on_behalf_of, reviewer_id }: Request): string {
   return on_behalf_of ?? reviewer_id;
+}
+
+/** The request by which somebody else fills the same part, due when this one was: passing on buys no time. */
+export function passedOn(request: Request, to: Nominee, { mint, now }: Pick<Turn, "mint" | "now">): Request {
+  const owner = ownerOf(request);
+  const { on_behalf_of: _, follows: _f, ...part } = request;
+  return {
+    ...part,
+    id: mint(),
+    reviewer_id: to.id,
+    reviewer_name: to.name,
+    // Whoever gets their own part back acts for nobody else.
+    ...(owner !== to.id && { on_behalf_of: owner }),
+    created_at: timestamp(now),
+  };
 }
 
 /** Whether an approval of `request` would do all that one of `other` would do now, the seat of its owner included. */

@@ -1,5 +1,6 @@
 /** Reviewer policies over HTTP (03-tasks-and-approvals, "Routes"). */
 import { ledgerOf } from "../audit/ledger-api.ts";
+import { freshSlug } from "../fresh-slug.ts";
 import { type Access, ADMIN } from "../http/access.ts";
 import { endpoint, reply } from "../http/endpoint.ts";
 import type { App } from "../http/endpoint-spec.ts";
@@ -8,7 +9,6 @@ import { condition, paged } from "../http/pagination.ts";
 import { PageQuery, Pagination } from "../http/validation.ts";
 import { Slug } from "../wire.ts";
 import { z } from "../zod.ts";
-import { freshPolicyId } from "./configure.ts";
 import { ReviewerPolicy, ReviewerPolicyInput } from "./contract.ts";
 import { POLICY_COLUMNS, policyOf, type StoredPolicy } from "./policies.ts";
 
@@ -57,7 +57,7 @@ export function policyRoutes(app: App): void {
       answers: { 201: ReviewerPolicy },
       errors: ["ALREADY_EXISTS"],
     },
-    async ({ caller, env, body: { id = freshPolicyId(), ...policy } }) => {
+    async ({ caller, env, body: { id = freshSlug("policy"), ...policy } }) => {
       const ledger = ledgerOf(env, caller.workspace);
       return reply(await ledger.configure(caller, { of: "policy", command: { do: "create", id, policy } }), 201);
     },

@@ -24,7 +24,7 @@ export interface FollowingRequest extends AnsweredRequest {
 }
 
 /** Whether somebody's roles fit a requirement: role `reviewer`, and any of `required_roles` if there are some. */
-export function qualifiesByRole(requirement: Pick<Requirement, "required_roles">, { roles }: Person): boolean {
+function qualifiesByRole(requirement: Pick<Requirement, "required_roles">, { roles }: Person): boolean {
   const { required_roles } = requirement;
   return (
     roles.includes("reviewer") && (required_roles.length === 0 || required_roles.some((role) => roles.includes(role)))
@@ -35,7 +35,7 @@ export function qualifiesByRole(requirement: Pick<Requirement, "required_roles">
  * Whether somebody may answer in a reviewer's stead under their own roles. An admin needs no role `reviewer` for that (02: the
  * admin column approves and rejects), but must hold one of `required_roles` where there are some.
  */
-export function qualifiesForOthers(requirement: Pick<Requirement, "required_roles">, person: Person): boolean {
+function qualifiesForOthers(requirement: Pick<Requirement, "required_roles">, person: Person): boolean {
   if (!person.roles.includes("admin")) return qualifiesByRole(requirement, person);
   return qualifiesByRole(requirement, { ...person, roles: [...person.roles, "reviewer"] });
 }

@@ -1,14 +1,15 @@
+/** The inbox, its requests and their answers over HTTP (03-tasks-and-approvals, "Routes"). */
 import { fail } from "../actor/result.ts";
 import { endpoint, reply, unwrap } from "../http/endpoint.ts";
 import type { App } from "../http/endpoint-spec.ts";
 import { refuseInvalid } from "../http/failure.ts";
-import { approvalId, Id, IdParams } from "../http/ids.ts";
+import { approvalId, IdParams } from "../http/ids.ts";
 import { DEFAULT_LIMIT } from "../http/pagination.ts";
 import { PageQuery, Pagination, queryList } from "../http/validation.ts";
 import { Preview, Risk, RiskLevel, TaskState } from "../tasks/contract.ts";
 import { taskAt } from "../tasks/task-api.ts";
 import { RespondInput } from "../tasks/task-contract.ts";
-import { Slug } from "../wire.ts";
+import { Id, Slug } from "../wire.ts";
 import { z } from "../zod.ts";
 import { ApprovalRequest, ApprovalStatus } from "./contract.ts";
 import { inboxOf } from "./inbox-api.ts";

@@ -3,8 +3,8 @@ import { ADMIN } from "../http/access.ts";
 import { endpoint, reply } from "../http/endpoint.ts";
 import type { App } from "../http/endpoint-spec.ts";
 import { refuse } from "../http/failure.ts";
+import { Id } from "../wire.ts";
 import { z } from "../zod.ts";
-import { Uuid } from "./contract.ts";
 import { streamOf } from "./export.ts";
 import { MEDIA_TYPES } from "./export-format.ts";
 import { ledgerOf } from "./ledger-api.ts";
@@ -12,7 +12,7 @@ import { ConfirmRetention, PrepareRetention, RebuildBegun, Retention, RetentionS
 import { retentionFile } from "./retention-file.ts";
 
 const tag = "Operations";
-const params = z.strictObject({ id: Uuid });
+const params = z.strictObject({ id: Id });
 
 export function auditAdminRoutes(app: App): void {
   endpoint(

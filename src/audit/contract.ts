@@ -2,7 +2,7 @@
 import { isUuidShaped } from "../actor/ids.ts";
 import { isTime, queryInteger } from "../http/validation.ts";
 import { LockedId } from "../locks/contract.ts";
-import { Slug } from "../wire.ts";
+import { Id, Slug } from "../wire.ts";
 import { z } from "../zod.ts";
 
 const micros = z.string().openapi({ format: "date-time", example: "2026-11-20T22:46:52.123456Z" });
@@ -47,13 +47,6 @@ export const AuditRow = z.lazy(() =>
 );
 export type AuditRow = z.infer<typeof AuditRow>;
 
-/** A UUID of any version, lowered. */
-export const Uuid = z
-  .string()
-  .refine(isUuidShaped, "must be a UUID")
-  .transform((text) => text.toLowerCase())
-  .openapi({ type: "string", format: "uuid" });
-
 /** No action holds anything else, so a pattern needs no escaping; D1 takes GLOB patterns of at most 50 bytes. */
 const actionPattern = z
   .string()
@@ -79,12 +72,12 @@ function timeOf(text: string): string | undefined {
 export const AuditFilters = {
   subject_type: z.string().min(1).max(64).optional(),
   subject_id: z.string().min(1).max(1024).optional(),
-  task_id: Uuid.optional().openapi({ description: "the task's own chain, and what names it elsewhere" }),
+  task_id: Id.optional().openapi({ description: "the task's own chain, and what names it elsewhere" }),
   who: z.string().min(1).max(128).optional().openapi({ description: "id of who acted" }),
   action: actionPattern.optional(),
   from: time.optional().openapi({ description: "inclusive" }),
   to: time.optional().openapi({ description: "exclusive" }),
-  request_id: Uuid.optional(),
+  request_id: Id.optional(),
 };
 const filters = z.strictObject(AuditFilters);
 export type AuditFilters = z.infer<typeof filters>;

@@ -1,3 +1,4 @@
+/** What others may ask of the ledger of a workspace, besides what every actor sends it (actor/ledger-api.ts). */
 import type { ActorApi } from "../actor/actor.ts";
 import type { Caller } from "../actor/caller.ts";
 import type { LedgerIntake } from "../actor/ledger-api.ts";
@@ -5,7 +6,6 @@ import { type ActorKey, actorOf, type Remote } from "../actor/remote.ts";
 import type { Result } from "../actor/result.ts";
 import type { Env } from "../env.ts";
 import type { TokenHolder } from "../users/token-holder.ts";
-
 import type { ConfigurationCommand } from "./configuration.ts";
 import type { FailedLogins } from "./failed-logins.ts";
 import type { Contents, Retention, RetentionState, RetiredHead, Seal } from "./retention-contract.ts";

@@ -56,17 +56,17 @@ export async function* retentionFile(
       counted.rows += 1;
       text += ndjsonLine(row);
     }
-    if (!(await ledger.noteRetired(id, ended))) throw new Error("another retention has taken this one's place");
+    if (!(await ledger.noteRetired(id, ended))) throw replaced();
     yield give(text);
   }
   if (chain !== undefined) {
     const ended: RetiredHead[] = [];
     const text = chainLine(chain, ended);
-    if (!(await ledger.noteRetired(id, ended))) throw new Error("another retention has taken this one's place");
+    if (!(await ledger.noteRetired(id, ended))) throw replaced();
     yield give(text);
   }
   const seal = await ledger.sealRetention(id, { ...counted, sha256: digest.copy().digest("hex") });
-  if (seal === null) throw new Error("another retention has taken this one's place");
+  if (seal === null) throw replaced();
   const last = give(`${JSON.stringify(seal)}\n`);
   await ledger.retentionSealed(id, { ...counted, sha256: digest.digest("hex") });
   yield last;
@@ -75,6 +75,10 @@ export async function* retentionFile(
     await ledger.spoilRetention(id, { subject, first_bad });
     throw new TamperedChain(`${subject} does not verify at seq ${first_bad.seq}`);
   }
+}
+
+function replaced(): Error {
+  return new Error("another retention has taken this one's place");
 }
 
 function actorsIn(page: readonly StoredAuditRow[]): string[] {

@@ -1,10 +1,10 @@
+/** `npm run build`: what `wrangler deploy` would ship and what `npm pack` does, into dist/. With `package`: only the latter. */
 import { fileURLToPath } from "node:url";
 import { buildCommand, COMMAND } from "./client/command.ts";
 import { buildClient, CLIENT } from "./client/package.ts";
 import { BUNDLE, build } from "./server/bundle.ts";
 import { reportFailure } from "./server/report-failure.ts";
 
-/** `npm run build`: what `wrangler deploy` would ship and what `npm pack` does, into dist/. With `package`: only the latter. */
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
 try {

@@ -1,3 +1,4 @@
+/** `npm run client:types`: the client's types out of the OpenAPI document. Run it whenever a contract has changed. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -5,7 +6,6 @@ import { schemaOf } from "./client/schema-of.ts";
 import { servedDocument } from "./client/served-document.ts";
 import { reportFailure } from "./server/report-failure.ts";
 
-/** `npm run client:types`: the client's types out of the OpenAPI document. Run it whenever a contract has changed. */
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
 try {

@@ -1,3 +1,4 @@
+/** `npm start`: the built worker on workerd with its state on disk. The README lists the environment it reads. */
 import { join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { BUNDLE, build, isStale } from "./server/bundle.ts";
@@ -9,11 +10,10 @@ import { overrideRateLimits, overrideVars, readSettings } from "./server/setting
 import { takeStateDirectory } from "./server/state-directory.ts";
 import { readWorkerDeclaration } from "./server/worker-declaration.ts";
 
-/** `npm start`: the built worker on workerd with its state on disk. The README lists the environment it reads. */
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-/** How often to look whether the npm that started this is still there (ms). */
-const PARENT_CHECK = 250;
+/** How often to look whether the npm that started this is still there. */
+const PARENT_CHECK_MS = 250;
 
 let runtime: Runtime | undefined;
 let stopping = false;
@@ -61,7 +61,7 @@ async function stop(): Promise<void> {
 function endWithParent(): void {
   if (process.env.npm_lifecycle_event !== "start") return;
   const parent = process.ppid;
-  setInterval(() => process.ppid !== parent && stop(), PARENT_CHECK).unref();
+  setInterval(() => process.ppid !== parent && stop(), PARENT_CHECK_MS).unref();
 }
 
 /** Whoever read the log and went away (`npm start | head`) takes nothing else along. */

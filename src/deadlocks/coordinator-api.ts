@@ -1,3 +1,4 @@
+/** What others may ask of the coordinator of a workspace. */
 import type { ActorApi } from "../actor/actor.ts";
 import type { NumberedPage, NumberedRequest } from "../actor/numbered-page.ts";
 import { actorOf, type Remote } from "../actor/remote.ts";

@@ -11,7 +11,7 @@ import type { WaitOrder } from "./wait-order.ts";
 /** A few milliseconds. A report whose searches take more is finished from the timer. */
 export const STEP_BUDGET = 20_000;
 /** About as long: reports have to pass in between. */
-export const SLICE_STEPS = 10_000;
+const SLICE_STEPS = 10_000;
 
 export interface Found {
   readonly cycle: Cycle;

@@ -1,3 +1,4 @@
+/** Deadlocks and the wait-for graph over HTTP (04-locks-and-deadlocks, "Routes"). */
 import { type Access, ADMIN } from "../http/access.ts";
 import { endpoint } from "../http/endpoint.ts";
 import type { App } from "../http/endpoint-spec.ts";

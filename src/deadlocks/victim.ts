@@ -35,7 +35,7 @@ export function isRemembered(past: PastAborts, now: number): boolean {
 }
 
 /** The time (ms) from which a session counts as old: that of its oldest lease, or of its first life before an abort. */
-export function birthOf({ held_since, waits_since }: Contender, past: PastAborts | undefined, now: number): number {
+function birthOf({ held_since, waits_since }: Contender, past: PastAborts | undefined, now: number): number {
   const born = held_since.length === 0 ? waits_since : Math.min(...held_since);
   return past !== undefined && isRemembered(past, now) ? Math.min(born, past.birth) : born;
 }

@@ -49,6 +49,7 @@ export interface Access {
 /** What only admins may and what decides or configures: D1 confirms anew at every call that they are. */
 export const ADMIN: Access = { roles: ["admin"], scope: "admin", fresh: true };
 
+/** Errors: `FORBIDDEN`, for the scope that the token lacks before the role that its holder does. */
 export function mayCall(principal: Principal, access: Access): Result<null> {
   const { roles } = principal.who;
   const { scopes } = principal;

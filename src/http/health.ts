@@ -13,6 +13,7 @@ export interface Readiness {
 
 let last: { readonly at: number; readonly answer: Promise<Readiness> } | undefined;
 
+/** What the last look found, or a new one if it is 5 s old; `now` in ms. Never rejects: what does not answer is `failing`. */
 export function readiness(env: Env, now = Date.now()): Promise<Readiness> {
   if (last === undefined || now - last.at >= EVERY_MS) last = { at: now, answer: look(env) };
   return last.answer;

@@ -1,26 +1,14 @@
 /** Ids in paths and bodies: the shape is a 400, what the id names is for the route to find or not (02, "Errors"). */
 import type { ErrorCode } from "../actor/error-codes.ts";
-import { type ActorKind, isUuidShaped, type ParsedId, parseId } from "../actor/ids.ts";
+import { type ActorKind, type ParsedId, parseId } from "../actor/ids.ts";
+import { Id } from "../wire.ts";
 import { z } from "../zod.ts";
 import { refuse } from "./failure.ts";
-
-/** A UUID of any version; lowered. */
-export const Id = z
-  .string()
-  .refine(isUuidShaped, "must be a UUID")
-  .transform((id) => id.toLowerCase())
-  .openapi({ type: "string", format: "uuid" });
 
 export const IdParams = z.lazy(() => z.strictObject({ id: Id }));
 
 /** What an id of one of these kinds names; a UUID that is none of ours, or of another kind, names nothing. */
-export function located(
-  id: string,
-  kinds: readonly ActorKind[],
-  code: ErrorCode,
-  what: string,
-  isActor: boolean,
-): ParsedId {
+function located(id: string, kinds: readonly ActorKind[], code: ErrorCode, what: string, isActor: boolean): ParsedId {
   const parsed = parseId(id);
   const fits = parsed !== null && kinds.includes(parsed.kind) && (parsed.member === 0) === isActor;
   return fits ? parsed : refuse(code, `there is no such ${what}`);

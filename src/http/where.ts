@@ -7,6 +7,7 @@ const MAX_USER_AGENT = 256;
 /** Behind no edge nobody tells the client's address, and a client need not name itself: the fields are there all the same. */
 const UNKNOWN = "unknown";
 
+/** `service` says which door it came by: `api`, or `link`. */
 export function whereOf({ headers, cf }: Request, service: string): Where {
   return {
     service,

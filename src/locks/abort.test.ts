@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { LockScenario } from "./lock-scenario.ts";
+import { LockScenario } from "./lock-scenario.fixture.ts";
 
 describe("abort", () => {
   it("ends a claim that still waits, and those behind it move up", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { positionOf } from "./lock-book.ts";
-import { LockScenario } from "./lock-scenario.ts";
+import { LockScenario } from "./lock-scenario.fixture.ts";
 
 describe("a grant", () => {
   it("is given at once on a free lock, with token 1 and an expiry of now + ttl", () => {

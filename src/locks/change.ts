@@ -7,6 +7,7 @@ export interface Change {
   readonly events: readonly LockEvent[];
 }
 
+/** Both parts as one. */
 export function followedBy(change: Change, next: Change): Change {
   return { book: next.book, events: [...change.events, ...next.events] };
 }

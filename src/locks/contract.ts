@@ -1,19 +1,12 @@
 /** Wire schemas of locks (04-locks-and-deadlocks, "Routes"). */
-import { isUuidShaped } from "../actor/ids.ts";
 import { Pagination } from "../http/validation.ts";
-import { Timestamp } from "../wire.ts";
+import { Id, Timestamp } from "../wire.ts";
 import { z } from "../zod.ts";
 
 export const LockKind = z.enum(["task", "resource", "agent"]);
 export type LockKind = z.infer<typeof LockKind>;
 
 export const LockModeName = z.enum(["shared", "exclusive"]);
-
-const LockId = z
-  .string()
-  .refine(isUuidShaped, "must be a UUID")
-  .transform((id) => id.toLowerCase())
-  .openapi({ type: "string", format: "uuid" });
 
 const ttl = z.number().int().min(5).max(300);
 /** What is locked, within its kind: resources by any string, be it a resource key or not. */
@@ -78,8 +71,8 @@ export const AcquireAllInput = z.lazy(() =>
 export const HeartbeatInput = z.lazy(() =>
   z
     .strictObject({
-      lock_id: LockId.optional(),
-      lock_ids: z.array(LockId).min(1).max(100).optional(),
+      lock_id: Id.optional(),
+      lock_ids: z.array(Id).min(1).max(100).optional(),
       ttl_extension_seconds: ttl.default(30),
     })
     .refine((body) => (body.lock_id === undefined) !== (body.lock_ids === undefined), {
@@ -94,7 +87,7 @@ export const HeartbeatInput = z.lazy(() =>
 export const ReleaseInput = z.lazy(() =>
   z
     .strictObject({
-      lock_id: LockId,
+      lock_id: Id,
       force: z.boolean().default(false),
       reason: z.string().min(1).max(2000).optional(),
     })
@@ -107,7 +100,7 @@ export const ReleaseInput = z.lazy(() =>
 
 export const DowngradeInput = z.lazy(() =>
   z
-    .strictObject({ lock_id: LockId })
+    .strictObject({ lock_id: Id })
     .openapi("DowngradeLock", { example: { lock_id: "2c6e3b3f-97e9-82a7-981e-803f00000001" } }),
 );
 

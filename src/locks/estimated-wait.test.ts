@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { estimatedWaitSeconds } from "./lock-book.ts";
-import { LockScenario } from "./lock-scenario.ts";
+import { LockScenario } from "./lock-scenario.fixture.ts";
 
 function estimate(lock: LockScenario, session: string): number | undefined {
   return estimatedWaitSeconds(lock.book, lock.memberOf(session), lock.now);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { emptyBook, isCurrent, nextDueAt, restoredBook, setCapacity } from "./lock-book.ts";
-import { LockScenario } from "./lock-scenario.ts";
+import { LockScenario } from "./lock-scenario.fixture.ts";
 
 describe("a downgrade", () => {
   it("makes an exclusive lease shared, keeps its token, and lets in the readers at the head only", () => {

@@ -3,7 +3,7 @@ import { type Failure, fail, type Result } from "../actor/result.ts";
 import { channelName, channelNamed, mayHave } from "./channels.ts";
 import type { Holder } from "./holder.ts";
 
-export const CHANNELS_PER_SOCKET = 100;
+const CHANNELS_PER_SOCKET = 100;
 
 export interface Admission {
   /** By the channel's own name: from after which seq, undefined for what comes next. */

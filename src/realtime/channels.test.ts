@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { freshTaskAddress, idOf } from "../actor/ids.ts";
 import { addressOfKey } from "../actor/remote.ts";
+import { Slug } from "../wire.ts";
 import { type Channel, channelName, channelNamed, mayHave, parseChannel, publisherOf } from "./channels.ts";
 import type { Holder } from "./holder.ts";
 
@@ -17,7 +18,7 @@ const named = (name: string): Channel => {
 };
 
 describe("names", () => {
-  const slug = fc.stringMatching(/^[a-z0-9._@-]{1,64}$/);
+  const slug = fc.stringMatching(/^[a-z0-9._@-]{1,64}$/).filter((id) => Slug.safeParse(id).success);
   const channel: fc.Arbitrary<Channel> = fc.oneof(
     fc.record({ kind: fc.constantFrom("user" as const, "agent" as const), id: slug }),
     fc.constantFrom<Channel>({ kind: "task", id: TASK }, { kind: "resource", id: KEY }, { kind: "locks" }),

@@ -42,10 +42,12 @@ export function hubFor(principal: PrincipalRef, continent: unknown, shards: numb
   };
 }
 
+/** `hub:{continent}/{shard}`. */
 export function hubKey({ continent, shard }: HubAddress): ActorKey {
   return `hub:${continent}/${shard}`;
 }
 
+/** Reads `{continent}/{shard}`; undefined if no hub is called so. */
 export function parseHub(text: string): HubAddress | undefined {
   const [, continent, shard] = /^([A-Z]{2})\/(0|[1-9]\d{0,2})$/.exec(text) ?? [];
   if (continent === undefined || shard === undefined || !Object.hasOwn(HINTS, continent)) return undefined;
@@ -59,6 +61,7 @@ export function hubsConcerned(notice: HubNotice, hubs: readonly ActorKey[], shar
   return hubs.filter((key) => parseHub(key.slice("hub:".length))?.shard === shard);
 }
 
+/** Where to ask the platform to place the hub; undefined: wherever it is called from. */
 export function locationHint({ continent }: HubAddress): DurableObjectLocationHint | undefined {
   return HINTS[continent];
 }

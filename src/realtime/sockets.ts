@@ -51,7 +51,7 @@ export class Sockets {
 }
 
 /** Closes a socket that may be closed already, with a code that may only be received. */
-export function closeQuietly(socket: WebSocket, code: number, reason: string): void {
+function closeQuietly(socket: WebSocket, code: number, reason: string): void {
   try {
     if (RESERVED.has(code)) socket.close();
     else socket.close(code, reason);

@@ -42,6 +42,7 @@ export interface Assessment {
   readonly auto: AutoApproval;
 }
 
+/** What a config would do, how risky that is, which policies it meets, and whether they let it pass by itself. `now` in ms. */
 export function assess(config: TaskConfig, facts: Facts, now: number): Assessment {
   const preview = computePreview(config, facts.preview);
   const risk = assessRisk(config, {

@@ -1,6 +1,6 @@
 /** What the agent says of the end: completion, the state to go back to, the rollback it was asked for (03, "Execution"). Pure. */
 import type { Caller } from "../actor/caller.ts";
-import { fail, ok, type Result } from "../actor/result.ts";
+import { fail, invalid, ok, type Result } from "../actor/result.ts";
 import { rollbackDelivery } from "./delivery.ts";
 import { isTheirs, working } from "./executing.ts";
 import { finish, mutated } from "./finish.ts";
@@ -100,6 +100,5 @@ export function isRollingBack({ state, execution }: TaskRecord): boolean {
 }
 
 function notChanged(field: string, key: string): Result<never> {
-  const issue = { field, issue: "is no resource that this task changes", value: key };
-  return fail("VALIDATION_ERROR", `${field} ${issue.issue}`, { ...issue, issues: [issue] });
+  return invalid({ field, issue: "is no resource that this task changes", value: key });
 }

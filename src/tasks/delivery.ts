@@ -1,5 +1,5 @@
 /** How the delivery of an execution to a webhook executor stands, and when it is tried again. Pure. */
-import { fail, ok, type Result } from "../actor/result.ts";
+import { invalid, ok, type Result } from "../actor/result.ts";
 import { webhookAddress } from "../webhooks/address.ts";
 import type { TaskConfig } from "./contract.ts";
 import type { Execution, TaskRecord } from "./task.ts";
@@ -17,9 +17,7 @@ export function allowedExecutor(
 ): Result<null> {
   if (executor === undefined) return ok(null);
   const address = webhookAddress(executor.url, WEBHOOK_ALLOW_PRIVATE === "1");
-  if (address.ok) return ok(null);
-  const issue = { field: "config.executor.url", issue: String(address.error.details?.issue ?? address.error.message) };
-  return fail("VALIDATION_ERROR", `${issue.field}: ${issue.issue}`, { ...issue, issues: [issue] });
+  return address.ok ? ok(null) : invalid({ field: "config.executor.url", issue: address.issue });
 }
 
 /** The delivery of an attempt that just began; `now` in ms. */

@@ -31,6 +31,7 @@ export function mayAuthor({ who }: Caller, task: TaskRecord): Result<null> {
   return own || hasRole(who, "admin") ? ok(null) : fail("FORBIDDEN", "only its author or an admin may do that");
 }
 
+/** A DRAFT at revision 1 with its preview and risk; who may file it is for {@link mayFile} to say. Cannot fail: the contract checked the rest. */
 export function create(
   id: string,
   input: Pick<CreateTask, "config" | "metadata"> & { readonly resubmitted_from?: string },
@@ -226,6 +227,10 @@ function autoApprove(from: TaskRecord, { auto, matched }: Assessment, now: numbe
   return { task, happenings: [approved], effects: readyEffects(task) };
 }
 
+/**
+ * Calls a change off, whatever it waits for: its open requests are SUPERSEDED, a saga that gathers locks lets go of them.
+ * Errors: `FORBIDDEN` for whoever is neither its author nor an admin nor a system principal; `INVALID_STATE` from APPLYING on.
+ */
 export function cancel(before: TaskRecord, reason: string | undefined, { caller, now }: Turn): Result<Transition> {
   const { who } = caller;
   const own = hasRole(who, "author") && before.metadata.author_id === who.id;
@@ -271,6 +276,7 @@ export function remove(before: TaskRecord, { caller }: Turn): Result<Transition>
   return ok({ task, happenings: [deleted], effects: [] });
 }
 
+/** Says something about a change; changes nothing of it, so it may be said while a batch decides, too. */
 export function comment(before: TaskRecord, body: string, turn: Turn): Result<Transition & { comment: Comment }> {
   const allowed = allows(before, "comment");
   if (!allowed.ok) return allowed;

@@ -191,6 +191,7 @@ export function timeOut(before: TaskRecord, now: number): Transition | null {
   return finish(before, last, "timeout", { action: "task.timed_out", now, who: SYSTEM });
 }
 
+/** When the attempt has taken `timeout_seconds` (ms). */
 export function timeoutAt(task: TaskRecord, execution: Execution): number {
   return execution.started_at + task.config.timeout_seconds * 1000;
 }

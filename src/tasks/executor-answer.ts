@@ -1,4 +1,4 @@
-/** What an executor's HTTP answer means (issue "executor for people without an agent"). Pure. */
+/** What an executor's HTTP answer means (03, "Execution"; docs/design/executors.md). Pure. */
 import type { z } from "../zod.ts";
 import { CompleteTask, RollbackReport } from "./task-contract.ts";
 

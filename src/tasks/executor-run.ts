@@ -86,7 +86,7 @@ export class ExecutorRun {
     if (executor === undefined || env.ROOT_TOKEN === undefined)
       return { kind: "refused", error: "there is no executor" };
     const address = webhookAddress(executor.url, env.WEBHOOK_ALLOW_PRIVATE === "1");
-    if (!address.ok) return { kind: "refused", error: address.error.message };
+    if (!address.ok) return { kind: "refused", error: `the executor's url ${address.issue}` };
     const asked: Asked = isRollingBack(task) ? "task.rollback" : "task.apply";
     const payload = JSON.stringify({
       type: asked,
@@ -99,7 +99,7 @@ export class ExecutorRun {
     });
     const id = execution.delivery?.webhook_id ?? "";
     try {
-      const response = await fetch(address.value, {
+      const response = await fetch(address.url, {
         method: "POST",
         headers: {
           "Content-Type": "application/json",

@@ -17,6 +17,7 @@ const EXECUTOR_SWEEP_MS = 5_000;
 /** Between looks at what should be over by now: a timer that is set to the time at which it rang is done with. */
 const LOOK_AGAIN_MS = 1_000;
 
+/** Every timer that a task may have, with its due time if it has it: the actor sets those and clears the others. */
 export function timersOf(task: TaskRecord, now: number): TimerWish[] {
   const { saga } = task;
   const execution = task.state === "APPLYING" ? task.execution : undefined;

@@ -151,6 +151,10 @@ export const ALLOWED: Readonly<Record<TaskState, readonly Command[]>> = {
   CANCELLED: [],
 };
 
+/**
+ * Whether the state takes this command (03, "State machine"). Errors: `TASK_NOT_FOUND` once deleted, `INVALID_STATE` with
+ * what the state does take, `BATCH_IN_PROGRESS` while the task is promised to a batch.
+ */
 export function allows(task: TaskRecord, command: Command): Result<null> {
   if (task.deleted) return fail("TASK_NOT_FOUND", "this task was deleted");
   if (!ALLOWED[task.state].includes(command)) return invalidState(task, `a task in ${task.state} takes no ${command}`);
@@ -161,6 +165,7 @@ export function allows(task: TaskRecord, command: Command): Result<null> {
   });
 }
 
+/** `INVALID_STATE` with the state, and the commands that it takes; `more` stands beside them in the details. */
 export function invalidState(task: TaskRecord, message: string, more: Record<string, unknown> = {}): Result<never> {
   return fail("INVALID_STATE", message, { state: task.state, allowed: ALLOWED[task.state], ...more });
 }

@@ -1,6 +1,7 @@
 /** How users and agents are named: in one name space, since locks, sessions and the audit trail name both by id alone. */
 import type { Who } from "../actor/caller.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
+import { Slug } from "../wire.ts";
 
 export type PrincipalKind = "user" | "agent";
 
@@ -20,11 +21,9 @@ export const EXECUTOR = "executor";
 /** The bootstrap admin, what actors do by themselves, and who applies a change through a webhook. */
 const RESERVED: ReadonlySet<string> = new Set(["root", "system", EXECUTOR]);
 
-const SLUG = /^[a-z0-9._@-]{1,64}$/;
-
 /** Whether this can be anybody's id; if not, there is nobody to look up. */
 export function isPrincipalId(text: string): boolean {
-  return SLUG.test(text);
+  return Slug.safeParse(text).success;
 }
 
 /** A new principal may be called `id`; `holder` is who is called so already. */

@@ -1,20 +1,15 @@
 /** The tokens of a principal: the same routes below /users/{id} and /agents/{id} (02-http-and-auth). */
-import { isUuidShaped } from "../actor/ids.ts";
 import type { Result } from "../actor/result.ts";
 import { ledgerOf } from "../audit/ledger-api.ts";
 import { ADMIN } from "../http/access.ts";
 import { endpoint, reply, unwrap } from "../http/endpoint.ts";
 import type { App } from "../http/endpoint-spec.ts";
+import { Id } from "../wire.ts";
 import { z } from "../zod.ts";
 import { CreateToken, type Token, TokenCreated, TokenList } from "./contract.ts";
 import { isPrincipalId, type PrincipalKind } from "./principal-ref.ts";
 import { newToken, tokenHash } from "./token-text.ts";
 import { type FirstToken, NOT_FOUND, noSuchPrincipal } from "./tokens.ts";
-
-const tokenId = z
-  .string()
-  .refine(isUuidShaped, "must be a UUID")
-  .transform((id) => id.toLowerCase());
 
 /** A new token: its text for the client, and what is kept of it. */
 export function mintToken(): { readonly text: string; readonly kept: FirstToken } {
@@ -89,7 +84,7 @@ export function tokenRoutes(app: App, kind: PrincipalKind): void {
       tag,
       summary: "Revoke a token",
       access: ADMIN,
-      params: z.strictObject({ id: z.string(), token_id: tokenId }),
+      params: z.strictObject({ id: z.string(), token_id: Id }),
       answers: { 204: null },
       errors: [notFound, "TOKEN_NOT_FOUND"],
     },

@@ -40,8 +40,7 @@ describe("a webhook's address", () => {
     ["NAT64", "https://[64:ff9b::7f00:1]/"],
     ["6to4", "https://[2002:7f00:1::]/"],
   ])("may not be %s", (_, url) => {
-    const refused = webhookAddress(url, false);
-    expect(refused.ok ? undefined : refused.error.code).toBe("VALIDATION_ERROR");
+    expect(webhookAddress(url, false)).toEqual({ ok: false, issue: expect.stringMatching(/^(must|is) /) });
   });
 
   it.each(["http://127.0.0.1:9999/hook", "https://localhost/", "http://[::1]:80/"])(

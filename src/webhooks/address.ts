@@ -1,9 +1,7 @@
 /**
- * Where webhooks may go (03, "Execution"; issue "executor"): https to public addresses. Names are judged as they are written,
+ * Where webhooks may go (03, "Execution"; docs/design/executors.md): https to public addresses. Names are judged as they are written,
  * since a worker cannot resolve them; the platform itself reaches no private network. Pure.
  */
-import { fail, ok, type Result } from "../actor/result.ts";
-
 const LOCAL_NAMES = /(?:^|\.)(?:localhost|local|internal|intranet|lan|home|corp|home\.arpa)\.?$/;
 
 /** IPv4 blocks that are not public (RFC 6890 and successors): first address and prefix length. */
@@ -25,19 +23,22 @@ const PRIVATE_V4: readonly (readonly [string, number])[] = [
   ["240.0.0.0", 4],
 ];
 
+/** `issue` goes on after the name of whose address it is: "must be https". */
+export type JudgedAddress = { readonly ok: true; readonly url: URL } | { readonly ok: false; readonly issue: string };
+
 /** Accepts an address that a webhook may be sent to. `allowPrivate` is for tests and for machines of one's own. */
-export function webhookAddress(text: string, allowPrivate: boolean): Result<URL> {
+export function webhookAddress(text: string, allowPrivate: boolean): JudgedAddress {
   const url = URL.parse(text);
   if (url === null) return refuse("is not a URL");
   if (url.username !== "" || url.password !== "") return refuse("must not hold a user or password");
   const local = isPrivateHost(url.hostname);
   if (url.protocol !== "https:" && !(allowPrivate && local && url.protocol === "http:")) return refuse("must be https");
   if (local && !allowPrivate) return refuse("must not be a private or loopback address");
-  return ok(url);
+  return { ok: true, url };
 }
 
-function refuse(issue: string): Result<never> {
-  return fail("VALIDATION_ERROR", `the webhook's url ${issue}`, { issue });
+function refuse(issue: string): JudgedAddress {
+  return { ok: false, issue };
 }
 
 /** Whether a host, as the URL parser writes it, is a loopback, private, link-local or otherwise not public one. */

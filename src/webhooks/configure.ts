@@ -36,7 +36,7 @@ export type WebhookNotice =
 /** Each reads the whole trail as it grows. */
 export const MAX_WEBHOOKS = 50;
 /** For which the secret before signs too. */
-export const OLD_SECRET_MS = 24 * 60 * 60 * 1000;
+const OLD_SECRET_MS = 24 * 60 * 60 * 1000;
 /** The path of a route of its own. */
 const RESERVED = "executor-secret";
 

@@ -17,9 +17,9 @@ export interface Message {
  */
 export async function post({ url, headers, body }: Message, allowPrivate: boolean): Promise<Outcome> {
   const address = webhookAddress(url, allowPrivate);
-  if (!address.ok) return { kind: "failed", error: address.error.message };
+  if (!address.ok) return { kind: "failed", error: `the webhook's url ${address.issue}` };
   try {
-    const response = await fetch(address.value, {
+    const response = await fetch(address.url, {
       method: "POST",
       headers: { "Content-Type": "application/json", "User-Agent": "countersign", ...headers },
       body,

@@ -3,6 +3,7 @@ import type { Caller } from "../actor/caller.ts";
 import { fail, type Result } from "../actor/result.ts";
 import { ledgerOf } from "../audit/ledger-api.ts";
 import type { Env } from "../env.ts";
+import { freshSlug } from "../fresh-slug.ts";
 import { ADMIN } from "../http/access.ts";
 import { endpoint, reply, unwrap } from "../http/endpoint.ts";
 import type { App } from "../http/endpoint-spec.ts";
@@ -82,7 +83,7 @@ export function webhookRoutes(app: App): void {
       answers: { 201: WebhookSecret },
       errors: ["ALREADY_EXISTS", "INVALID_STATE"],
     },
-    async ({ env, caller, body: { id = freshWebhookId(), ...webhook }, origin }) => {
+    async ({ env, caller, body: { id = freshSlug("webhook"), ...webhook }, origin }) => {
       const root = rootToken(env);
       assertAddress(webhook.url, env);
       const secret = crypto.randomUUID();
@@ -188,14 +189,10 @@ function rootToken(env: Env): string {
 
 function assertAddress(url: string, env: Env): void {
   const address = webhookAddress(url, env.WEBHOOK_ALLOW_PRIVATE === "1");
-  if (!address.ok) refuseInvalid({ field: "url", issue: String(address.error.details?.issue) });
+  if (!address.ok) refuseInvalid({ field: "url", issue: address.issue });
 }
 
 /** Derived, and yet not shown again: who replays a request may be somebody else (02, "Idempotency"). */
 function shownOnce(result: Result<unknown>, secret: string): { secret: string } | { secret_shown: true } {
   return result.ok && result.replayed ? { secret_shown: true } : { secret };
-}
-
-function freshWebhookId(): string {
-  return `webhook-${crypto.randomUUID().slice(-12)}`;
 }

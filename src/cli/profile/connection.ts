@@ -4,7 +4,7 @@ import { EXIT } from "../terminal/exit-code.ts";
 import { CliFailure, usage } from "../terminal/told-failure.ts";
 import type { StoredProfiles } from "./stored-profiles.ts";
 
-export const DEFAULT_URL = "http://127.0.0.1:8787";
+const DEFAULT_URL = "http://127.0.0.1:8787";
 
 export interface Wanted {
   readonly url?: string | undefined;

@@ -11,7 +11,7 @@ import { DECLARATION } from "./worker-declaration.ts";
 export const BUNDLE = "dist/worker.js";
 
 /** A build that takes longer than this was killed, and what it left may be cleared away (ms). */
-const ABANDONED_AFTER = 10 * 60_000;
+const ABANDONED_AFTER_MS = 10 * 60_000;
 
 /** Says nothing to anybody: no update check, no metrics, no error reports. */
 const OFFLINE = {
@@ -38,7 +38,7 @@ export async function build(root: string): Promise<void> {
   mkdirSync(dist, { recursive: true });
   for (const name of readdirSync(dist)) {
     const age = Date.now() - (changedAt(join(dist, name)) ?? Date.now());
-    if (name.startsWith(DRAFT) && age > ABANDONED_AFTER) rmSync(join(dist, name), { recursive: true, force: true });
+    if (name.startsWith(DRAFT) && age > ABANDONED_AFTER_MS) rmSync(join(dist, name), { recursive: true, force: true });
   }
 
   const draft = mkdtempSync(join(dist, DRAFT));

@@ -11,8 +11,8 @@ import { StartFailure } from "./start-failure.ts";
 import { endProcess, type StateDirectory } from "./state-directory.ts";
 import type { WorkerDeclaration } from "./worker-declaration.ts";
 
-/** How long requests in flight may take to finish once a stop is asked for (ms); a stop has 3 s in all. */
-const DRAIN = 1_500;
+/** How long requests in flight may take to finish once a stop is asked for; a stop has 3 s in all. */
+const DRAIN_MS = 1_500;
 
 /** A worker being served. */
 export interface Runtime {
@@ -134,7 +134,7 @@ async function stop(miniflare: Miniflare, state: StateDirectory): Promise<void> 
   process.env.COUNTERSIGN_STOPPING = "1";
   const pid = state.workerd();
   if (pid !== undefined) endProcess(pid, "SIGTERM");
-  for (const until = Date.now() + DRAIN; state.workerd() !== undefined && Date.now() < until; ) await sleep(20);
+  for (const until = Date.now() + DRAIN_MS; state.workerd() !== undefined && Date.now() < until; ) await sleep(20);
   await miniflare.dispose();
 }
 

@@ -16,7 +16,7 @@ export interface Settings {
 }
 
 /** The smallest ROOT_TOKEN the worker accepts, in characters (spec 02, Authentication). */
-export const ROOT_TOKEN_LENGTH = 32;
+const ROOT_TOKEN_LENGTH = 32;
 
 /**
  * Reads HOST, PORT, STATE_DIR and INSPECTOR_PORT. An empty variable counts as absent.

@@ -7,7 +7,7 @@ import { isErrorCode } from "./error-code.ts";
 import { StartFailure } from "./start-failure.ts";
 
 /** How long a start waits for the server before it to end (ms): a stop may take up to 3 s. */
-const HANDOVER = 3_000;
+const HANDOVER_MS = 3_000;
 
 /** A state directory that this process owns until it ends, however it ends. */
 export interface StateDirectory {
@@ -43,7 +43,7 @@ const held: DatabaseSync[] = [];
 
 /** SQLite's file lock, because the system drops it with the process: no mark of a dead server is ever mistaken for a live one. */
 function lock(path: string): void {
-  const database = new DatabaseSync(join(path, "server.lock"), { timeout: HANDOVER });
+  const database = new DatabaseSync(join(path, "server.lock"), { timeout: HANDOVER_MS });
   try {
     database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
   } catch (error) {

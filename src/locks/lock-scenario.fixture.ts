@@ -1,4 +1,4 @@
-/** A lock with a clock and a member counter around it, so that tests of the rules read as stories. For tests only. */
+/** A lock with a clock and a member counter around it, so that tests of the rules read as stories. */
 import {
   type Acquired,
   type AcquireRequest,
