@@ -1,6 +1,7 @@
 /** A reviewer hands their request to somebody else (03, "Approval requests": delegate). Pure. */
 import { fail, ok, type Result } from "../actor/result.ts";
-import { type Request, type TaskRecord, timestamp } from "../tasks/task.ts";
+import { timestamp } from "../actor/timestamp.ts";
+import type { Request, TaskRecord } from "../tasks/task.ts";
 import type { RespondInput } from "../tasks/task-contract.ts";
 import type { Transition, Turn } from "../tasks/transition.ts";
 import { eligibleNominees, type Nominee, notEligible } from "./nominees.ts";

@@ -2,6 +2,7 @@
 import type { Who } from "../actor/caller.ts";
 import type { Happening } from "../actor/journal.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
+import { timestamp } from "../actor/timestamp.ts";
 import type { RiskLevel } from "../tasks/contract.ts";
 import { type Request, requestView, type TaskRecord } from "../tasks/task.ts";
 import { jsonBytes } from "../tasks/task-contract.ts";
@@ -60,9 +61,9 @@ export function openRequests(
       revision: task.revision,
       status: "PENDING",
       priority: isBacklogged(person, backlog) ? raised(usual) : usual,
-      due_at: new Date(now + timeout_seconds * 1000).toISOString(),
+      due_at: timestamp(now + timeout_seconds * 1000),
       escalation_level: 0,
-      created_at: new Date(now).toISOString(),
+      created_at: timestamp(now),
       policy_ids,
       timeout_seconds,
       ...(named_by.length > 0 && { named_by }),
@@ -93,7 +94,7 @@ export function requested(request: Request, details: Record<string, unknown> = {
 
 /** Closes one request with its outcome. */
 export function closeRequest(task: TaskRecord, id: string, status: ApprovalStatus, now: number): RequestChange {
-  const responded_at = new Date(now).toISOString();
+  const responded_at = timestamp(now);
   const closed = task.requests.filter((request) => request.id === id).map((one) => ({ ...one, status, responded_at }));
   return {
     requests: task.requests.map((request) => closed.find(({ id: other }) => other === request.id) ?? request),

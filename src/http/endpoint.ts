@@ -29,7 +29,7 @@ export interface Call<P, Q, B> {
   readonly query: Q;
   readonly body: B;
   /** Scheme and host that the caller used. */
-  readonly origin: string;
+  readonly origin: () => string;
   readonly header: (name: string) => string | undefined;
   readonly after: (work: Promise<unknown>) => void;
   /** Counts ids that named nothing (default one) against the client's address; 429 once there were too many (02, "Rate limits"). */
@@ -72,9 +72,7 @@ export function endpoint<
       params: params as z.infer<P>,
       query: query as z.infer<Q>,
       body: body as z.infer<B>,
-      get origin() {
-        return new URL(c.req.url).origin;
-      },
+      origin: () => new URL(c.req.url).origin,
       header: (name: string) => c.req.header(name),
       after: (work: Promise<unknown>) => c.executionCtx.waitUntil(work),
       missed: async (count = 1) => {
@@ -125,12 +123,13 @@ type Admission = Pick<EndpointSpec<AnySchema, AnySchema, AnySchema>, "access" | 
 
 async function admit(c: Context<AppEnv>, spec: Admission, writes: boolean, unlimited: boolean): Promise<Principal> {
   const { access } = spec;
+  const takesTicket = spec.ticket !== undefined;
   // Who has a token needs no ticket.
-  const ticket = c.req.header("Authorization") === undefined ? c.req.query("ticket") : undefined;
+  const ticket = takesTicket && c.req.header("Authorization") === undefined ? c.req.query("ticket") : undefined;
   let principal: Principal;
   try {
     principal =
-      spec.ticket !== undefined && ticket !== undefined
+      takesTicket && ticket !== undefined
         ? await spec.ticket(c.env, ticket)
         : await authenticate(c.req.raw, c.env, access, (work) => c.executionCtx.waitUntil(work));
   } catch (thrown) {

@@ -1,5 +1,6 @@
 /** Wire schemas of locks (04-locks-and-deadlocks, "Routes"). */
 import { isUuidShaped } from "../actor/ids.ts";
+import { Pagination } from "../http/validation.ts";
 import { Timestamp } from "../wire.ts";
 import { z } from "../zod.ts";
 
@@ -196,3 +197,27 @@ export const LockInfo = z.lazy(() =>
     .openapi("LockInfo"),
 );
 export type LockInfo = z.infer<typeof LockInfo>;
+
+/** A page of GET /locks. */
+export const Locks = z.lazy(() =>
+  z.strictObject({ locks: z.array(LockInfo), pagination: Pagination }).openapi("Locks"),
+);
+
+/** What POST /locks/acquire-all took. */
+export const Leases = z.lazy(() => z.strictObject({ leases: z.array(Lease) }).openapi("Leases"));
+
+/** What became of each of `lock_ids`, in their order: a heartbeat of many never fails as a whole. */
+export const LockHeartbeats = z.lazy(() =>
+  z
+    .strictObject({
+      results: z.array(
+        z.strictObject({
+          lock_id: z.string(),
+          ok: z.boolean(),
+          expires_at: z.string().optional(),
+          error: z.strictObject({ code: z.string(), message: z.string() }).optional(),
+        }),
+      ),
+    })
+    .openapi("LockHeartbeats"),
+);

@@ -1,5 +1,5 @@
 /** The part of an actor that carries a lock: tasks, resources and agents extend it (04-locks-and-deadlocks). */
-import { type Caller, hasRole } from "../actor/caller.ts";
+import { type Caller, hasRole, withoutKey } from "../actor/caller.ts";
 import type { Commit } from "../actor/commit.ts";
 import type { ActorKey } from "../actor/remote.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
@@ -80,12 +80,11 @@ export abstract class LockActor extends SuspectLock implements LockApi {
 
   async attempt(caller: Caller, key: ActorKey, command: AttemptCommand): Promise<Result<Attempt>> {
     if (!this.identify(key)) return fail("NOT_FOUND", `there is no ${key}`);
-    const { idempotency: _, ...plainly } = caller;
     const attempt = { ...command, wait_ms: 0, hold_ms: 0 };
     const admitted = await this.admit(caller, attempt);
     if (!admitted.ok) return admitted;
     const fresh = this.nextMember;
-    const asked = this.ask(plainly, attempt);
+    const asked = this.ask(withoutKey(caller), attempt);
     if (!asked.ok) return asked;
     const { reentrant, id } = asked.value;
     const took = reentrant ? "nothing" : memberOf(id) === fresh ? "lease" : "upgrade";

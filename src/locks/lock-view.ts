@@ -1,5 +1,6 @@
 /** The Lock of the API (04, "Lock") as one entry of a book is shown. Pure. */
 import { type Address, idOf } from "../actor/ids.ts";
+import { timestamp } from "../actor/timestamp.ts";
 import type { Lock, LockInfo, Lease as WireLease } from "./contract.ts";
 import {
   type Entry,
@@ -14,17 +15,13 @@ import {
 } from "./lock-book.ts";
 import type { LockName } from "./lock-table.ts";
 
-function time(ms: number): string {
-  return new Date(ms).toISOString();
-}
-
 function holderOf(address: Address, lease: Lease) {
   return {
     lock_id: idOf(address, lease.member),
     agent_id: lease.agent_id,
     session_id: lease.session_id,
-    acquired_at: time(lease.acquired_at),
-    expires_at: time(lease.expires_at),
+    acquired_at: timestamp(lease.acquired_at),
+    expires_at: timestamp(lease.expires_at),
     ...(lease.purpose !== undefined && { purpose: lease.purpose }),
   };
 }
@@ -52,7 +49,7 @@ export function lockView(
     resource_type: name.resource_type,
     resource_id: name.resource_id,
     mode: entry.mode,
-    ...(held && { fencing_token: entry.token, expires_at: time(entry.expires_at) }),
+    ...(held && { fencing_token: entry.token, expires_at: timestamp(entry.expires_at) }),
     ...(holder !== undefined && { holder }),
     holders,
     ...(position !== undefined && { queue_position: position }),
@@ -89,7 +86,7 @@ function waiterOf(address: Address, waiter: Waiter): LockInfo["queue"][number] {
     agent_id,
     session_id,
     mode: upgrade === undefined ? waiter.mode : "exclusive",
-    requested_at: time((upgrade ?? waiter).requested_at),
+    requested_at: timestamp((upgrade ?? waiter).requested_at),
     priority,
   };
 }

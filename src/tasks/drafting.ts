@@ -1,6 +1,7 @@
 /** The rules from a draft to its review: create, edit, submit, cancel, delete, comment (03, "State machine"). Pure. */
-import { type Caller, hasRole } from "../actor/caller.ts";
+import { type Caller, hasRole, SYSTEM } from "../actor/caller.ts";
 import { fail, invalid, ok, type Result } from "../actor/result.ts";
+import { timestamp } from "../actor/timestamp.ts";
 import { mayHave, openRequests, supersedeOpen } from "../approvals/requests.ts";
 import { type Assessment, assignReviewers, type Facts } from "./assess.ts";
 import { MAX_CONFIG_BYTES, MetadataInput, TaskConfig } from "./contract.ts";
@@ -8,7 +9,7 @@ import { goneEffects, readyEffects } from "./dispatch-api.ts";
 import { mergePatch } from "./merge-patch.ts";
 import { releaseSaga } from "./saga.ts";
 import { sameJson } from "./stable-json.ts";
-import { allows, type Comment, type Metadata, type TaskRecord, timestamp } from "./task.ts";
+import { allows, type Comment, type Metadata, type TaskRecord } from "./task.ts";
 import { type CreateTask, jsonBytes, type PatchTask, type SubmitTask } from "./task-contract.ts";
 import { happened, type Transition, type Turn } from "./transition.ts";
 
@@ -219,7 +220,7 @@ function autoApprove(from: TaskRecord, { auto, matched }: Assessment, now: numbe
   const approved = happened(task, "task.auto_approved", {
     from_state: "SUBMITTED",
     to_state: "APPROVED",
-    who: { id: "system", kind: "system", roles: ["system"] },
+    who: SYSTEM,
     details: { revision: task.revision, policies: matched.map(({ id }) => id), reasons: auto.reasons },
   });
   return { task, happenings: [approved], effects: readyEffects(task) };

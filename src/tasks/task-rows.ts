@@ -1,9 +1,10 @@
 /** A task's rows in D1's read models, from its state as it is (docs/design/journal-and-ledger.md). Pure. */
 import type { Entry } from "../actor/journal.ts";
+import { timestamp } from "../actor/timestamp.ts";
 import { stuckNow } from "../approvals/stuck.ts";
 import type { ReadModelChange } from "../db/read-model.ts";
 import { resourcesByKey } from "./resource-key.ts";
-import { type Request, requestView, type TaskRecord, taskView, timestamp } from "./task.ts";
+import { type Request, requestView, type TaskRecord, taskView } from "./task.ts";
 import { jsonBytes, type Task } from "./task-contract.ts";
 
 /** A row of D1 takes 2 MB; config and metadata, which a list always shows, take less than 300 KB. */
