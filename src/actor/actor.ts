@@ -242,7 +242,7 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
   }
 
   chain(after: number, limit: number): ChainedEntry[] {
-    return this.exists ? this.store.chain(after, limit) : [];
+    return this.exists ? this.store.chain(after, limit, CALL_CHARS) : [];
   }
 
   async ship(): Promise<boolean> {

@@ -50,6 +50,9 @@ describe("opened requests", () => {
     const long = draft({ config: { description: "x".repeat(5_000) } });
     const [first] = openRequests(long, asked, minter(), T0).effects;
     expect(first?.body).toMatchObject({ task: { description: "x".repeat(200) } });
+    const wide = draft({ config: { description: `${"x".repeat(199)}🎉 and more` } });
+    const [glance] = openRequests(wide, asked, minter(), T0).effects;
+    expect(JSON.stringify(glance)).not.toContain("\\ud");
   });
 
   test.each([

@@ -147,7 +147,7 @@ export function inbox(request: Request, task: TaskRecord): Effect {
     task: {
       id: task.id,
       type: task.config.type,
-      description: task.config.description.slice(0, 200),
+      description: task.config.description.slice(0, 200).toWellFormed(),
       author_id: task.metadata.author_id,
       risk_score: task.risk.score,
       risk_level: task.risk.level,

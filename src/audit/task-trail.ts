@@ -16,7 +16,8 @@ export async function taskTrail(env: Env, workspace: string, address: Address, i
   for (let after = 0; ; after = entries.at(-1)?.seq ?? after) {
     const page = await actor.chain(after, PAGE);
     entries.push(...page.map(({ entry, prev_hash, hash }) => ({ ...entry, prev_hash, hash }) as AuditRow));
-    if (page.length < PAGE) break;
+    // A page ends with what fits a call, so a short one need not be the last.
+    if (page.length === 0) break;
   }
   if (entries.length === 0) return null;
   const ids = await idsInD1(env, workspace, `task:${id}`);

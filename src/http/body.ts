@@ -32,7 +32,7 @@ export async function readBody(request: Request): Promise<ReadBody> {
   const found = forbidden(value, "", 0);
   if (found !== undefined) {
     // A deep or long path is the attacker's, not worth sending back.
-    refuseInvalid({ ...found, field: found.field.slice(0, MAX_FIELD) || "body" });
+    refuseInvalid({ ...found, field: found.field.slice(0, MAX_FIELD).toWellFormed() || "body" });
   }
   return { text, value };
 }

@@ -35,7 +35,7 @@ const SAY_ABSENT: ReadonlySet<string> = new Set(["invalid_type", "invalid_value"
 function pathOf(path: readonly PropertyKey[], where: string): string {
   if (path.length === 0) return where;
   const told = where === "query" ? path.slice(0, 1) : path;
-  return told.map(String).join(".").slice(0, MAX_FIELD);
+  return told.map(String).join(".").slice(0, MAX_FIELD).toWellFormed();
 }
 
 function echo(value: unknown, path: readonly PropertyKey[]): { value?: unknown } {
@@ -113,7 +113,10 @@ export function queryOf(url: URL): Record<string, string | string[]> {
     const values = url.searchParams.getAll(key);
     for (const text of [key, ...values]) {
       if (text.includes("\u0000") || !text.isWellFormed()) {
-        refuseInvalid({ field: key.slice(0, MAX_FIELD), issue: "must not hold U+0000 or a lone surrogate" });
+        refuseInvalid({
+          field: key.slice(0, MAX_FIELD).toWellFormed(),
+          issue: "must not hold U+0000 or a lone surrogate",
+        });
       }
     }
     query[key] = values.length === 1 ? (values[0] ?? "") : values;

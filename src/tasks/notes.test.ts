@@ -72,6 +72,12 @@ describe("what a step makes true", () => {
     const large = ended(task, { output: "x".repeat(17_000), error: "e" });
     expect(secondEvents(task, large)[0]?.payload).toEqual({ ...payload, error: "e" });
     expect(secondEvents(small, small)).toEqual([]);
+    const leaking = ended(task, {
+      output: [{ db: { password: "hunter2" } }],
+      error: { trace: [{ apiKey: "hunter2" }] },
+    });
+    const masked = { output: [{ db: { password: "[masked]" } }], error: { trace: [{ apiKey: "[masked]" }] } };
+    expect(secondEvents(task, leaking)[0]?.payload).toMatchObject(masked);
   });
 });
 

@@ -5,11 +5,12 @@ import { approvalEventOf } from "../approvals/events.ts";
 import type { EventBody } from "../realtime/channel-api.ts";
 import { noteIn, notesEffects } from "../realtime/notes.ts";
 import { taskEventOf } from "./events.ts";
+import { maskSecrets } from "./secrets.ts";
 import type { TaskRecord } from "./task.ts";
 import { jsonBytes } from "./task-contract.ts";
 import type { Effect } from "./transition.ts";
 
-/** An event is no place for megabytes: a larger output or error is left out, the task itself has it. */
+/** An event is no place for megabytes nor for secrets: a larger output or error is left out, the task itself has it. */
 const TOLD_BYTES = 16 * 1024;
 
 /** What happened, with the ticket that it was for, and what the event of an approval request says of its task. */
@@ -50,10 +51,11 @@ function satisfiedOf({ requirements }: TaskRecord): string[] {
   return requirements.filter(({ satisfied }) => satisfied).map(({ policy_id }) => policy_id);
 }
 
-function completed({ id, execution }: TaskRecord): EventBody {
+function completed({ id, config, execution }: TaskRecord): EventBody {
   const { result, started_at = 0, completed_at = started_at, output, error } = execution ?? {};
   const duration_seconds = Math.round((completed_at - started_at) / 10) / 100;
-  const payload = { task_id: id, result, duration_seconds, ...told({ output }), ...told({ error }) };
+  const said = { ...told({ output }), ...told({ error }) };
+  const payload = { task_id: id, result, duration_seconds, ...(maskSecrets(said, config.secrets) as object) };
   return { event: "task:completed", payload };
 }
 

@@ -77,8 +77,12 @@ describe("resource keys", () => {
   it("knows the types and limits of the wire contract", () => {
     expect(RESOURCE_TYPES).toEqual(ResourceType.options);
     const longest = { type: "database", namespace: "n".repeat(128), id: "i".repeat(256) } as const;
-    expect(ResourceRef.safeParse(longest).success).toBe(true);
-    expect(parseResourceKey(resourceKey(longest))).toEqual(longest);
+    const widest = { type: "database", namespace: "📦".repeat(128), id: "🎉".repeat(256) } as const;
+    for (const ref of [longest, widest]) {
+      expect(ResourceRef.safeParse(ref).success).toBe(true);
+      expect(parseResourceKey(resourceKey(ref))).toEqual(ref);
+      expect(parseResourceKey(`${resourceKey(ref)}🎉`)).toBeUndefined();
+    }
     expect(ResourceRef.safeParse({ ...longest, id: `${longest.id}i` }).success).toBe(false);
     expect(ResourceRef.safeParse({ ...longest, namespace: `${longest.namespace}n` }).success).toBe(false);
   });

@@ -14,7 +14,7 @@ export const RESOURCE_TYPES = [
   "storage",
 ] as const satisfies readonly ResourceType[];
 
-/** The limits of the wire contract, so that a key read back always names a resource that a task could name. */
+/** The limits of the wire contract in characters, so that a key read back always names a resource that a task could name. */
 const MAX_ID_LENGTH = 256;
 const MAX_NAMESPACE_LENGTH = 128;
 
@@ -35,10 +35,15 @@ export function parseResourceKey(key: string): ResourceAddress | undefined {
   const slash = path.indexOf("/");
   const id = path.slice(slash + 1);
   const namespace = path.slice(0, Math.max(slash, 0));
-  if (id.length === 0 || id.length > MAX_ID_LENGTH) return undefined;
-  if (namespace.length > MAX_NAMESPACE_LENGTH || namespace.includes(":")) return undefined;
+  if (id.length === 0 || charactersOf(id) > MAX_ID_LENGTH) return undefined;
+  if (charactersOf(namespace) > MAX_NAMESPACE_LENGTH || namespace.includes(":")) return undefined;
   const address = namespace === "" ? { type, id } : { type, namespace, id };
   return resourceKey(address) === key ? address : undefined;
+}
+
+/** As a contract counts them, and JSON Schema: a surrogate pair is one. */
+function charactersOf(text: string): number {
+  return [...text].length;
 }
 
 /** Whether a parameters key is meant as a resource key: it starts with one of the seven types and a colon. */

@@ -38,9 +38,13 @@ function secrecyOf(key: string): Secrecy {
   return secrecy;
 }
 
-/** Lower-case words of a key in camelCase, snake_case, kebab-case or plain words. Digits only part words. */
+/** Lower-case words of a key in camelCase, snake_case, kebab-case or plain words, in whatever width they are written. Digits only part words. */
 function wordsOf(key: string): readonly string[] {
-  const words = key.slice(-MAX_KEY_LENGTH).match(/\p{Lu}+(?!\p{Ll})|\p{Lu}?\p{Ll}+|\p{Lo}+/gu) ?? [];
+  const words =
+    key
+      .slice(-MAX_KEY_LENGTH)
+      .normalize("NFKC")
+      .match(/\p{Lu}+(?!\p{Ll})|\p{Lu}?\p{Ll}+|\p{Lo}+/gu) ?? [];
   return words.map((word) => word.toLowerCase());
 }
 

@@ -124,7 +124,7 @@ describe("a task that was reviewed many times", () => {
     };
     const [change] = rows(demanding, "tasks");
     expect(change).toMatchObject({ row: { body: { requirements: [], config: again.config } } });
-    expect(jsonBytes(change)).toBeLessThan(1_000_000);
+    expect(jsonBytes(change)).toBeLessThan(500_000);
   });
 });
 

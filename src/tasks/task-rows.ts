@@ -7,8 +7,8 @@ import { resourcesByKey } from "./resource-key.ts";
 import { type Request, requestView, type TaskRecord, taskView } from "./task.ts";
 import { jsonBytes, type Task } from "./task-contract.ts";
 
-/** A row of D1 takes 2 MB; config and metadata, which a list always shows, take less than 300 KB. */
-const MAX_BODY_BYTES = 1_000_000;
+/** A row of D1 takes 2 MB, and a page is a hundred of them; config and metadata, which a list always shows, take less than 300 KB. */
+const MAX_BODY_BYTES = 400_000;
 
 /**
  * Everything that a reader of lists sees of this task once these of its entries are told. Of a deleted one nothing but its
