@@ -86,7 +86,7 @@ export class ReportedLocks {
       if (command.do !== "confirm" || link === undefined) continue;
       this.deadlocks += 1;
       const report = this.#endOf(link.lock, link.claim);
-      this.#carryOut(this.coordination.letIn(command.case, report, this.#now));
+      this.#carryOut(this.coordination.letIn(command.case, link.claim, report, this.#now));
     }
   }
 

@@ -1,4 +1,4 @@
-/** What wrangler.toml binds. Actors are reached through their folder's `stub.ts`, never through these namespaces directly. */
+/** What wrangler.toml binds. Actors are reached by their keys and ids (actor/remote.ts), never through these namespaces directly. */
 export interface Env {
   readonly DB: D1Database;
   readonly TASK: DurableObjectNamespace;

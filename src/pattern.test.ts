@@ -69,6 +69,16 @@ describe("patterns", () => {
     );
   });
 
+  it("agrees with the definition wherever in a long pattern the difference lies", () => {
+    fc.assert(
+      fc.property(letters("ab/*", 6), letters("ab/", 7), fc.integer({ min: 24, max: 70 }), (pattern, text, length) => {
+        const before = "x".repeat(length);
+        expect(matches(before + pattern, before + text)).toBe(matchesByDefinition(pattern, text));
+        expect(matches(`**${before}${pattern}`, `/${before}${text}`)).toBe(matchesByDefinition(pattern, text));
+      }),
+    );
+  });
+
   it("matches what was made by filling in its stars", () => {
     const pieces = fc.array(fc.tuple(letters("ab/:", 3), fc.constantFrom("*", "**"), letters("ab", 3)), {
       maxLength: 6,

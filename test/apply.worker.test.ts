@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Lock } from "../src/locks/contract.ts";
+import { ResourceActor } from "../src/locks/resource-actor.ts";
 import type { Task } from "../src/tasks/task-contract.ts";
 import { A, B, both, complete, give, leaseOn, lockOf, resource, setting, taken } from "./support/applies.ts";
 import {
@@ -197,6 +198,25 @@ describe("an apply that finds a lock taken", () => {
     ok(await complete(robo, id));
     await stage.expectFree(["robo"], [A, B]);
   });
+
+  it("tries again by itself although its locks had not heard yet, when it was rested, that it had let go", async () => {
+    const { stage, robo, other, id } = await setting(both);
+    stopClock();
+    const lease = await taken(other, B, { ttl_seconds: 300 });
+    ok(await robo.post(`/tasks/${id}/apply`), 202);
+    pass(60_000);
+    const deaf = vi.spyOn(ResourceActor.prototype, "deliver").mockRejectedValue(new Error("lost, for a test"));
+    await stage.ring(`task:${id}`);
+    pass(2_000);
+    await stage.ring(`task:${id}`);
+    deaf.mockRestore();
+    await give(lease, other);
+    await eventually(async () => {
+      pass(5_000);
+      await stage.ring(`task:${id}`);
+      expect((await stage.task(id)).state).toBe("APPLYING");
+    });
+  }, 8_000);
 });
 
 describe("drift", () => {

@@ -4,6 +4,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { DeadlockInfo } from "../src/deadlocks/contract.ts";
 import type { Lock } from "../src/locks/contract.ts";
+import { ResourceActor } from "../src/locks/resource-actor.ts";
 import type { Answer } from "./support/api.ts";
 import { ask, COORDINATOR, held, read, release, resolved, waits } from "./support/deadlocks.ts";
 import { detailsOf, eventually, ok, type Person, pass, refusal, Stage, stopClock, WEB, web } from "./support/stage.ts";
@@ -47,6 +48,12 @@ async function crossing(
   const { resolution } = detailsOf(lost) as unknown as DeadlockInfo;
   expect(resolution.victim_agent_id).not.toBe(winner.id);
   return { victim: resolution.victim_agent_id, lost };
+}
+
+/** By a clock that is off by so many ms. */
+async function skewed<T>(ms: number, work: () => Promise<T>): Promise<T> {
+  pass(ms);
+  return work().finally(() => pass(-ms));
 }
 
 async function agents() {
@@ -127,33 +134,46 @@ describe("a session that was a deadlock's victim", () => {
 });
 
 describe("the second sweep", () => {
-  it("ends what the read model did not know in time, and spares what the victim asked for since", async () => {
-    const { stage, a, b } = await agents();
-    const unknown = await spiedLocks(stage);
-    stopClock();
-    await held(a, "db:one");
-    await held(b, "db:two");
-    const aside = await held(b, "db:aside");
-    pass(10);
-    ok(await ask(a, "db:two"), 202);
-    expect(refusal(await waits(b, "db:one"))).toEqual([423, "DEADLOCK_DETECTED"]);
-    ok(await read(b, aside));
-    const retried = await held(b, "db:new");
-    const again = ok<Lock>(await ask(b, "db:one"), 202);
-    unknown.mockRestore();
-    // Not before it is there to be found.
-    await eventually(async () => expect(await knownLocks(stage, "b")).toContain("db:aside"));
-    pass(1_000);
-    await stage.ring(COORDINATOR);
-    await eventually(async () => expect(refusal(await read(b, aside))).toEqual([423, "DEADLOCK_DETECTED"]));
-    ok(await read(b, retried));
-    ok(await read(b, again));
-    await eventually(() =>
-      runInDurableObject(stage.stub(COORDINATOR), (_, state) => {
-        expect(state.storage.sql.exec("SELECT id FROM sweeps").toArray()).toEqual([]);
-      }),
-    );
-  });
+  it.each([
+    ["", 0],
+    [", though their locks have clocks that are behind", -500],
+  ])(
+    "ends what the read model did not know in time, and spares what the victim asked for since%s",
+    async (_, skew_ms) => {
+      const { stage, a, b } = await agents();
+      const { abortSession } = ResourceActor.prototype;
+      vi.spyOn(ResourceActor.prototype, "abortSession").mockImplementation(function (this: ResourceActor, ...given) {
+        pass(skew_ms);
+        const answer = abortSession.apply(this, given);
+        pass(-skew_ms);
+        return answer;
+      });
+      const unknown = await spiedLocks(stage);
+      stopClock();
+      await held(a, "db:one");
+      await held(b, "db:two");
+      const aside = await skewed(skew_ms, () => held(b, "db:aside"));
+      pass(10);
+      ok(await ask(a, "db:two"), 202);
+      expect(refusal(await waits(b, "db:one"))).toEqual([423, "DEADLOCK_DETECTED"]);
+      ok(await read(b, aside));
+      const retried = await skewed(skew_ms, () => held(b, "db:new"));
+      const again = ok<Lock>(await skewed(skew_ms, () => ask(b, "db:one")), 202);
+      unknown.mockRestore();
+      // Not before it is there to be found.
+      await eventually(async () => expect(await knownLocks(stage, "b")).toContain("db:aside"));
+      pass(1_000);
+      await stage.ring(COORDINATOR);
+      await eventually(async () => expect(refusal(await read(b, aside))).toEqual([423, "DEADLOCK_DETECTED"]));
+      ok(await read(b, retried));
+      ok(await read(b, again));
+      await eventually(() =>
+        runInDurableObject(stage.stub(COORDINATOR), (_, state) => {
+          expect(state.storage.sql.exec("SELECT id FROM sweeps").toArray()).toEqual([]);
+        }),
+      );
+    },
+  );
 });
 
 describe("a task's saga", () => {

@@ -1,9 +1,23 @@
 /** Webhook executors under a clock of the test's own: renewals, late answers, deaths. The wire itself is tested in test/server. */
+import { runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Lease, Lock } from "../src/locks/contract.ts";
 import type { Task } from "../src/tasks/task-contract.ts";
 import type { Api } from "./support/api.ts";
-import { as, detailsOf, eventually, filed, ok, pass, refusal, START, Stage, stopClock, WEB } from "./support/stage.ts";
+import {
+  as,
+  detailsOf,
+  eventually,
+  filed,
+  ok,
+  type Person,
+  pass,
+  refusal,
+  START,
+  Stage,
+  stopClock,
+  WEB,
+} from "./support/stage.ts";
 
 const executor = { kind: "webhook", url: "https://executor.example.com/apply" };
 
@@ -58,9 +72,13 @@ afterEach(() => {
 });
 
 /** An approved change, which its executor then is sent. */
-async function approved(config: object = {}): Promise<{ stage: Stage; id: string }> {
+async function approved(
+  config: object = {},
+  before: (stage: Stage, robo: Person) => Promise<void> = async () => {},
+): Promise<{ stage: Stage; id: string }> {
   const stage = new Stage();
-  const { alice, bob } = await stage.cast();
+  const { alice, bob, robo } = await stage.cast();
+  await before(stage, robo);
   const { id } = await stage.submitted(alice, { executor, ...config });
   const task = await stage.task(id);
   const request = task.approval_requests.find(({ reviewer_id }) => reviewer_id === "bob");
@@ -140,6 +158,27 @@ describe("an executor that took its time", () => {
     ]);
   });
 });
+
+it("a change that cannot have a lock yet is tried again after a pause, and not at once and for ever", async () => {
+  const delivered = answers(accepted);
+  const held: Lock[] = [];
+  const { stage, id } = await approved({}, async (stage, robo) => {
+    held.push(ok<Lock>(await robo.post("/locks/acquire", { resource_type: "resource", resource_id: WEB }), 201));
+    await runInDurableObject(stage.stub(`resource:${WEB}`), (actor) => {
+      const inside = actor as unknown as { env: Record<string, unknown> };
+      inside.env = { ...inside.env, LOCK_QUEUE_MAX: "0" };
+    });
+  });
+  const { retry_at } = await eventually(async () => {
+    const task = await stage.task(id);
+    expect(task.retry_at).toBeDefined();
+    return task;
+  });
+  expect(delivered).toEqual([]);
+  ok(await stage.root.post("/locks/release", { lock_id: held[0]?.id, force: true, reason: "over" }), 204);
+  await rings(stage, id, Date.parse(retry_at ?? "") - Date.now());
+  await arrived(delivered, 1);
+}, 8_000);
 
 describe("a delivery", () => {
   it("under way is not begun a second time, whatever rings", async () => {

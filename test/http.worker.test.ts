@@ -95,6 +95,13 @@ describe("a request body", () => {
     expectFailure(await root.post("/users", "{'id':1}"), "MALFORMED_JSON");
   });
 
+  it("goes nowhere by a path that is no percent-encoded UTF-8", async () => {
+    for (const id of ["%ff", "%zz", "a%ed%a0%80", "%"]) {
+      const answer = await root.put(`/resources/database/${id}`, { criticality: 5 });
+      expect(expectFailure(answer, "VALIDATION_ERROR").details).toMatchObject({ field: "path" });
+    }
+  });
+
   it("of a route that takes none holds nothing either", async () => {
     for (const path of ["/ws/tickets", "/admin/rebuild"]) {
       expectFailure(await root.post(path, { zzz: 1 }), "VALIDATION_ERROR");

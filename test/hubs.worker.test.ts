@@ -132,7 +132,25 @@ function rows(stage: Stage, key: string, query: string): Promise<Record<string, 
   return runInDurableObject(stage.stub(key), (_, state) => state.storage.sql.exec(query).toArray());
 }
 
+/** The life of a person's hub that a publisher knows. */
+async function lifeOf(stage: Stage, person: Person, publisher: string): Promise<number> {
+  const [stored] = await rows(stage, publisher, "SELECT body FROM documents WHERE key = 'subscribers'");
+  const subscribers = JSON.parse(String(stored?.body)) as { hub: string; life: number }[];
+  return subscribers.find(({ hub }) => hub === hubOf(person))?.life ?? Number.NaN;
+}
+
 describe("through hibernation, eviction and lost pushes", () => {
+  test("what a hub said before it died does not end what it says now, though its clock is behind by now", async () => {
+    stopClock();
+    const stage = new Stage();
+    const alice = await stage.user("alice", "author");
+    await (await Listener.open(alice.token)).subscribe([CHANNEL]);
+    await stage.abort(hubOf(alice));
+    pass(-60_000);
+    await (await Listener.open(alice.token)).subscribe(["user:alice"]);
+    expect(await lifeOf(stage, alice, "inbox:alice")).toBeGreaterThan(await lifeOf(stage, alice, CHANNEL));
+  });
+
   test("a socket whose hub was evicted goes on where it was", async () => {
     const stage = new Stage();
     const { alice, robo } = await stage.cast();

@@ -258,9 +258,9 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
 
   // --- timers
 
-  override async alarm(): Promise<void> {
+  override async alarm(rung?: AlarmInvocationInfo): Promise<void> {
     const now = Date.now();
-    await this.#alarm.handle(now, callsOthers, (timer) => this.#ring(timer, now));
+    await this.#alarm.handle(now, rung?.scheduledTime, callsOthers, (timer) => this.#ring(timer, now));
   }
 
   async #ring(timer: Timer, now: number): Promise<void> {

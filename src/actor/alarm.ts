@@ -31,18 +31,29 @@ export class Alarm {
    * the platform keeps that alarm until the handler is done, and rings it again if the process dies.
    */
   arm(now: number): void {
+    this.#arm(now, 0);
+  }
+
+  /** `aheadMs`: of the actor's clock, the one by which the platform rings. */
+  #arm(now: number, aheadMs: number): void {
     const at = alarmToSet(this.timers.values(), this.#setTo, now);
     if (at === undefined) return;
-    void this.#storage.setAlarm(at);
+    void this.#storage.setAlarm(at + aheadMs);
     this.#setTo = at;
   }
 
-  /** Rings what is due: first, one by one, what is the actor's own, then what `callsOthers`; sets the alarm anew in any case. */
+  /**
+   * Rings what is due: first, one by one, what is the actor's own, then what `callsOthers`; sets the alarm anew in any case.
+   * `rangFor` is the time to which the alarm was set that rang, as the platform tells it.
+   */
   async handle(
     now: number,
+    rangFor: number | undefined,
     callsOthers: (timer: Timer) => boolean,
     ring: (timer: Timer) => Promise<void>,
   ): Promise<void> {
+    // The machine that rings has another clock: set to the same time again, it would ring at once, and on until ours is there, too.
+    const aheadMs = Math.max(0, (rangFor ?? now) - now);
     try {
       const due = dueTimers(this.timers.values(), now);
       for (const timer of due) if (!callsOthers(timer)) await ring(timer);
@@ -50,7 +61,7 @@ export class Alarm {
       if (sweeps.length > 0) await atMost(PATIENCE_MS, Promise.all(sweeps));
     } finally {
       this.#setTo = null;
-      this.arm(Date.now());
+      this.#arm(Date.now(), aheadMs);
     }
   }
 }

@@ -34,11 +34,26 @@ export interface Caller {
   readonly idempotency?: IdempotencyKey;
 }
 
+/** The caller without their Idempotency-Key: it is for the request itself, not for what the request leads to. */
+export function withoutKey({ idempotency: _, ...caller }: Caller): Caller {
+  return caller;
+}
+
+/** The caller with a key of its own for one part of the request, so that a retry of the whole replays each part. */
+export function withOwnKey(caller: Caller, part: string | number): Caller {
+  const { idempotency } = caller;
+  if (idempotency === undefined) return caller;
+  return { ...caller, idempotency: { ...idempotency, scope: `${idempotency.scope}:${part}` } };
+}
+
+/** Who the trail names for what nobody in particular did. */
+export const SYSTEM: Who = { id: "system", kind: "system", roles: ["system"] };
+
 /** The caller of what an actor does by itself: timers, sagas, effects. */
 export function systemCaller(workspace: string, service: string, request_id: string): Caller {
   return {
     workspace,
-    who: { id: "system", kind: "system", roles: ["system"] },
+    who: SYSTEM,
     name: "system",
     where: { service },
     request_id,

@@ -1,7 +1,7 @@
 /** One atomic change of an actor: state, journal, effects, timers and the stored answer, all or nothing. */
 
 import type { EventBody } from "../realtime/channel-api.ts";
-import { type Caller, systemCaller } from "./caller.ts";
+import { type Caller, systemCaller, withoutKey } from "./caller.ts";
 import { canonicalJson, type Entry, entryOf, type Happening, linkHash, nextMicros } from "./journal.ts";
 import type { EffectRow } from "./outbox.ts";
 import { type ActorKey, addressOfKey } from "./remote.ts";
@@ -98,8 +98,7 @@ export class Commit {
     // Found out only when it is sent, a wrong key would be retried for ever.
     addressOfKey(target);
     counters.effects += 1;
-    const { idempotency: _, ...caller } = this.#caller;
-    const envelope: Envelope = { caller, body };
+    const envelope: Envelope = { caller: withoutKey(this.#caller), body };
     const row: EffectRow = { n: counters.effects, message: JSON.stringify(envelope) };
     store.enqueue(row.n, target, row.message);
     this.effects.set(target, [...(this.effects.get(target) ?? []), row]);

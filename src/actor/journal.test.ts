@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { systemCaller } from "./caller.ts";
-import { canonicalJson, type Entry, entryOf, GENESIS, linkHash, microsToTimestamp, nextMicros } from "./journal.ts";
+import { canonicalJson, type Entry, entryOf, GENESIS, linkHash, nextMicros } from "./journal.ts";
+import { microsToTimestamp } from "./timestamp.ts";
 
 /** RFC 8785 once more, from the RFC's text: members sorted by UTF-16 code units, ECMAScript's own numbers and strings. */
 function jcs(value: unknown): string {

@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import type { Caller, Where, Who } from "./caller.ts";
+import { microsToTimestamp } from "./timestamp.ts";
 
 export { canonicalJson } from "./canonical-json.ts";
 
@@ -66,13 +67,6 @@ export function linkHash(prevHash: string, canonicalEntry: string): string {
  */
 export function nextMicros(last: number, nowMs: number): number {
   return Math.max(nowMs * 1000, last + 1);
-}
-
-/** RFC 3339 with six fractional digits. */
-export function microsToTimestamp(micros: number): string {
-  const millis = Math.floor(micros / 1000);
-  const logical = String(micros % 1000).padStart(3, "0");
-  return new Date(millis).toISOString().replace("Z", `${logical}Z`);
 }
 
 /** The audit row of something that happened. Undefined fields are absent, so that they never enter the hash. */

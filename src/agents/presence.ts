@@ -1,4 +1,5 @@
 /** Whether an agent is there (02-http-and-auth, "Agents"). Pure; all times in ms. */
+import { SYSTEM } from "../actor/caller.ts";
 import type { Happening } from "../actor/journal.ts";
 import type { AgentPresence } from "./agent-api.ts";
 
@@ -46,7 +47,7 @@ export function presenceHappening(id: string, { from, to }: PresenceChange, last
     subject_id: id,
     from_state: from,
     to_state: to,
-    ...(to !== "online" && { who: { id: "system", kind: "system", roles: ["system"] } }),
+    ...(to !== "online" && { who: SYSTEM }),
     details: { last_heartbeat_at: new Date(lastAt).toISOString() },
   };
 }

@@ -1,6 +1,7 @@
 /** An approval that asks for more of them (03, "Approval requests": require_additional_approvals). Pure. */
 import type { Caller } from "../actor/caller.ts";
-import { type Request, type TaskRecord, timestamp } from "../tasks/task.ts";
+import { timestamp } from "../actor/timestamp.ts";
+import type { Request, TaskRecord } from "../tasks/task.ts";
 import type { Transition, Turn } from "../tasks/transition.ts";
 import type { Requirement } from "./contract.ts";
 import type { Nominee } from "./nominees.ts";

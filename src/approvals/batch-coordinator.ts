@@ -1,8 +1,9 @@
 /** Batches as the inbox of who makes them runs them: the coordinator of a two-phase commit (docs/design/batch.md). */
-import type { Caller } from "../actor/caller.ts";
+import { type Caller, withOwnKey } from "../actor/caller.ts";
 import type { Commit } from "../actor/commit.ts";
 import type { ActorKey } from "../actor/remote.ts";
 import { type Failure, fail, ok, type Result } from "../actor/result.ts";
+import { within } from "../actor/within.ts";
 import type { Env } from "../env.ts";
 import { causeOf, log } from "../log.ts";
 import { taskAt } from "../tasks/task-api.ts";
@@ -105,7 +106,7 @@ export class BatchCoordinator {
       items.map(async ({ key, address, task_id, approval_ids }) => {
         const own = { ...order, approval_ids };
         const task = taskAt(this.#deps.env, this.#deps.workspace, address);
-        const result = await heard(task.decideBatch(within(caller, key), own));
+        const result = await heard(task.decideBatch(withOwnKey(caller, key), own));
         if (result?.ok) return { task_id, ...result.value };
         return { task_id, results: refuseAll(own, result?.error ?? unreachable()) };
       }),
@@ -134,24 +135,12 @@ export class BatchCoordinator {
 
 /** What a task answers in time; undefined if nobody knows what it did. */
 async function heard<T>(answer: Promise<T>): Promise<T | undefined> {
-  const { promise: late, resolve } = Promise.withResolvers<undefined>();
-  const timer = setTimeout(() => resolve(undefined), PREPARE_MS);
-  const known = answer.catch((thrown) => {
+  try {
+    return await within(answer, PREPARE_MS);
+  } catch (thrown) {
     log("error", "batch.task_unreachable", { cause: causeOf(thrown) });
     return undefined;
-  });
-  try {
-    return await Promise.race([known, late]);
-  } finally {
-    clearTimeout(timer);
   }
-}
-
-/** The request as one of its tasks sees it: a key of its own, so that a retry of the whole replays each part. */
-function within(caller: Caller, key: ActorKey): Caller {
-  const { idempotency } = caller;
-  if (idempotency === undefined) return caller;
-  return { ...caller, idempotency: { ...idempotency, scope: `${idempotency.scope}:${key}` } };
 }
 
 function noSuchRequest(): Failure {

@@ -1,5 +1,5 @@
 /** What a batch does to one task: judge, reserve, then decide or let go (03, "Batch"; docs/design/batch.md). Pure. */
-import type { Caller } from "../actor/caller.ts";
+import { type Caller, withoutKey } from "../actor/caller.ts";
 import type { Failure } from "../actor/result.ts";
 import type { TaskRecord } from "../tasks/task.ts";
 import { followedBy, type Transition, type Turn } from "../tasks/transition.ts";
@@ -58,8 +58,7 @@ export function agreed(results: readonly BatchItem[]): boolean {
 
 /** The task promised to the batch; `now` in ms. */
 export function reserve(task: TaskRecord, order: BatchOrder, caller: Caller, now: number): Transition {
-  const { idempotency: _, ...who } = caller;
-  const reservation: Reservation = { ...order, caller: who, ask_at: now + PREPARED_MS };
+  const reservation: Reservation = { ...order, caller: withoutKey(caller), ask_at: now + PREPARED_MS };
   return { task: { ...task, reservation }, happenings: [], effects: [] };
 }
 

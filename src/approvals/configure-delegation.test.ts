@@ -132,6 +132,7 @@ describe("what is no delegation policy", () => {
     ["a risk beyond the scale", { conditions: { risk_above: 101 } }],
     ["a mode of no name", { mode: "forward" }],
     ["an end that is no time", { expires_at: "tomorrow" }],
+    ["an end after the year 9999", { expires_at: "9999-12-31T23:59:59-23:59" }],
   ])("%s", (_, given) => {
     expect(DelegationPolicyInput.safeParse({ delegate_to: "bob", ...given }).success).toBe(false);
   });

@@ -1,7 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Plan } from "../audit/plan.ts";
-import { freshPolicyId, type PolicyBody, type PolicyCommand, type PolicyFacts, policyPlanner } from "./configure.ts";
+import {
+  freshPolicyId,
+  MAX_POLICIES_BYTES,
+  type PolicyBody,
+  type PolicyCommand,
+  type PolicyFacts,
+  policyPlanner,
+} from "./configure.ts";
 import { ReviewerPolicy, ReviewerPolicyInput } from "./contract.ts";
 
 const NOW = "2026-11-20T12:00:00.000Z";
@@ -13,7 +20,7 @@ function body(given: object = {}): PolicyBody {
 }
 
 const stored: ReviewerPolicy = { id: "dba", ...body(), created_at: EARLIER, updated_at: EARLIER };
-const nothing: PolicyFacts = { users: [] };
+const nothing: PolicyFacts = { taken: 0, users: [] };
 
 function planned(command: PolicyCommand, facts: PolicyFacts): Plan {
   const result = policyPlanner.plan(command, facts, NOW);
@@ -41,7 +48,19 @@ describe("creating a reviewer policy", () => {
   });
 
   it("refuses an id that another policy has", () => {
-    expect(refused({ do: "create", id: "dba", policy: body() }, { stored, users: [] }).code).toBe("ALREADY_EXISTS");
+    expect(refused({ do: "create", id: "dba", policy: body() }, { stored, taken: 0, users: [] }).code).toBe(
+      "ALREADY_EXISTS",
+    );
+  });
+
+  it("refuses what would make all policies together larger than a submit may read", () => {
+    const policy = body();
+    const size = new TextEncoder().encode(JSON.stringify(policy)).byteLength;
+    const taken = MAX_POLICIES_BYTES - size;
+    expect(planned({ do: "create", id: "dba", policy }, { users: [], taken }).changes).toHaveLength(1);
+    const more = refused({ do: "create", id: "dba", policy }, { users: [], taken: taken + 1 });
+    expect(more.code).toBe("PAYLOAD_TOO_LARGE");
+    expect(planned({ do: "delete", id: "dba" }, { stored, users: [], taken: 2 * taken }).changes).toHaveLength(1);
   });
 
   it("keeps the id of the built-in requirement free", () => {
@@ -50,7 +69,7 @@ describe("creating a reviewer policy", () => {
 
   it("names every required reviewer who is no user", () => {
     const policy = body({ required_reviewers: ["ann", "bob", "cyd"] });
-    const { code, details } = refused({ do: "create", id: "dba", policy }, { users: ["bob"] });
+    const { code, details } = refused({ do: "create", id: "dba", policy }, { taken: 0, users: ["bob"] });
     expect(code).toBe("VALIDATION_ERROR");
     expect(details).toEqual({
       field: "required_reviewers.0",
@@ -68,7 +87,7 @@ describe("replacing a reviewer policy", () => {
   it("keeps when it was created and nothing else", () => {
     const before = { ...stored, auto_approve_if: { risk_below: 20 } };
     const policy = body({ name: "All databases" });
-    const plan = planned({ do: "replace", id: "dba", policy }, { stored: before, users: [] });
+    const plan = planned({ do: "replace", id: "dba", policy }, { stored: before, taken: 0, users: [] });
     expect(plan.answer).toEqual({ id: "dba", ...policy, created_at: EARLIER, updated_at: NOW });
     expect(plan.answer).not.toHaveProperty("auto_approve_if");
     expect(plan.happenings.map(({ action }) => action)).toEqual(["policy.updated"]);
@@ -80,13 +99,15 @@ describe("replacing a reviewer policy", () => {
 
   it("refuses required reviewers who are no users", () => {
     const policy = body({ required_reviewers: ["ann"] });
-    expect(refused({ do: "replace", id: "dba", policy }, { stored, users: [] }).code).toBe("VALIDATION_ERROR");
+    expect(refused({ do: "replace", id: "dba", policy }, { stored, taken: 0, users: [] }).code).toBe(
+      "VALIDATION_ERROR",
+    );
   });
 });
 
 describe("deleting a reviewer policy", () => {
   it("removes the row and journals what it said", () => {
-    const plan = planned({ do: "delete", id: "dba" }, { stored, users: [] });
+    const plan = planned({ do: "delete", id: "dba" }, { stored, taken: 0, users: [] });
     expect(plan.changes).toEqual([{ remove: "policies", id: "dba" }]);
     expect(plan.happenings).toEqual([
       { action: "policy.deleted", subject_type: "policy", subject_id: "dba", details: { policy: stored } },

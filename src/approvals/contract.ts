@@ -2,9 +2,10 @@
 import { Slug, Timestamp } from "../wire.ts";
 import { z } from "../zod.ts";
 
-const pattern = z.string().min(1).max(512);
+/** Of task types or resources (pattern.ts). */
+export const Pattern = z.string().min(1).max(512);
 /** Whatever is not reserved is an organisation's own (02, "Roles and permissions"), told apart by the letter. */
-const role = z
+export const Role = z
   .string()
   .min(1)
   .max(64)
@@ -39,17 +40,17 @@ export const ReviewerPolicyInput = z.lazy(() =>
     .strictObject({
       id: Slug.optional(),
       name: z.string().min(1).max(200),
-      task_types: z.array(pattern).max(100).default([]),
-      resource_patterns: z.array(pattern).max(100).default([]),
+      task_types: z.array(Pattern).max(100).default([]),
+      resource_patterns: z.array(Pattern).max(100).default([]),
       min_approvers: z.number().int().min(1).max(10).default(1),
-      required_roles: z.array(role).max(20).default([]),
+      required_roles: z.array(Role).max(20).default([]),
       required_reviewers: z.array(Slug).max(10).default([]),
       risk_threshold: z.number().int().min(0).max(100).default(0),
       auto_approve_if: z
         .strictObject({
           risk_below: z.number().min(0).max(101).optional(),
-          author_has_role: z.array(role).max(20).optional(),
-          resources_in_scope: z.array(pattern).max(100).optional(),
+          author_has_role: z.array(Role).max(20).optional(),
+          resources_in_scope: z.array(Pattern).max(100).optional(),
         })
         .optional(),
       approval_timeout_seconds: z.number().int().min(1).max(31_536_000).default(172_800),
@@ -120,5 +121,3 @@ export const ApprovalRequest = z.lazy(() =>
     .openapi("ApprovalRequest"),
 );
 export type ApprovalRequest = z.infer<typeof ApprovalRequest>;
-
-export { pattern as Pattern, role as Role };

@@ -1,9 +1,10 @@
 /** A reviewer's decision on one revision of a task (03, "Approval requests"). Pure; serialised by the task's actor. */
 import type { Happening } from "../actor/journal.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
+import { timestamp } from "../actor/timestamp.ts";
 import { readyEffects } from "../tasks/dispatch-api.ts";
 import { sameJson } from "../tasks/stable-json.ts";
-import { allows, type Decision, type Request, type TaskRecord, timestamp } from "../tasks/task.ts";
+import { allows, type Decision, type Request, type TaskRecord } from "../tasks/task.ts";
 import type { DecisionAction, RespondInput } from "../tasks/task-contract.ts";
 import { followedBy, happened, type Transition, type Turn } from "../tasks/transition.ts";
 import { requireApprovals } from "./additional-approvals.ts";

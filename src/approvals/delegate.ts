@@ -1,12 +1,13 @@
 /** A reviewer hands their request to somebody else (03, "Approval requests": delegate). Pure. */
 import { fail, ok, type Result } from "../actor/result.ts";
-import { type Request, type TaskRecord, timestamp } from "../tasks/task.ts";
+import { timestamp } from "../actor/timestamp.ts";
+import type { Request, TaskRecord } from "../tasks/task.ts";
 import type { RespondInput } from "../tasks/task-contract.ts";
 import type { Transition, Turn } from "../tasks/transition.ts";
 import { eligibleNominees, type Nominee, notEligible } from "./nominees.ts";
 import { openRequestsOf, ownerOf, tellInboxes, withRequests } from "./open-requests.ts";
 import { canBeMet } from "./quorum.ts";
-import { about, actingOn, requested } from "./requests.ts";
+import { about, actingOn, mayHave, requested } from "./requests.ts";
 
 /**
  * The request is DELEGATED, and a new one opens that fills the same part and is due when the old one was: passing on buys no
@@ -59,6 +60,8 @@ export function delegate(
     ...withRequests(before, closed, next),
     metadata: { ...before.metadata, updated_at: timestamp(now) },
   };
+  const fits = mayHave(task.requests);
+  if (!fits.ok) return fits;
   const passed = {
     ...about(closed, "approval.delegated", { from: request.reviewer_id, to: to.id, decided_by: caller.who.id }),
     acting: actingOn(request, caller.who),

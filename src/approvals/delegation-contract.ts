@@ -1,4 +1,5 @@
 /** Wire schemas of delegation policies (03-tasks-and-approvals, "Delegation policy"). */
+import { isTime } from "../http/validation.ts";
 import { Slug, Timestamp } from "../wire.ts";
 import { z } from "../zod.ts";
 import { Pattern } from "./contract.ts";
@@ -18,7 +19,10 @@ export const DelegationConditions = z
 export type DelegationConditions = z.infer<typeof DelegationConditions>;
 
 /** RFC 3339 with any offset, kept in UTC. */
-const Time = z.iso.datetime({ offset: true }).transform((text) => new Date(text).toISOString());
+const Time = z.iso
+  .datetime({ offset: true })
+  .refine(isTime, "must be of a year from 0000 to 9999")
+  .transform((text) => new Date(text).toISOString());
 
 const mode = z.enum(["reassign", "follow"]);
 

@@ -48,7 +48,7 @@ export function delegationRoutes(app: App): void {
       access: WRITE,
       body: DelegationPolicyInput,
       answers: { 201: DelegationPolicy },
-      errors: ["ALREADY_EXISTS", "INVALID_STATE", "UNAVAILABLE"],
+      errors: ["ALREADY_EXISTS", "INVALID_STATE"],
     },
     async ({ env, caller, principal, body: { id = freshPolicyId(), owner_id = caller.who.id, ...policy } }) => {
       const command = { do: "create" as const, by: actor(principal), id, policy: { ...policy, owner_id } };
@@ -68,7 +68,7 @@ export function delegationRoutes(app: App): void {
       params: OnePolicy,
       body: DelegationPolicyPatch,
       answers: { 200: DelegationPolicy },
-      errors: ["POLICY_NOT_FOUND", "UNAVAILABLE"],
+      errors: ["POLICY_NOT_FOUND"],
     },
     async ({ env, caller, principal, params: { id }, body: set }) => {
       const command = { do: "update" as const, by: actor(principal), id, set };
@@ -86,7 +86,7 @@ export function delegationRoutes(app: App): void {
       access: WRITE,
       params: OnePolicy,
       answers: { 204: null },
-      errors: ["POLICY_NOT_FOUND", "UNAVAILABLE"],
+      errors: ["POLICY_NOT_FOUND"],
     },
     async ({ env, caller, principal, params: { id } }) => {
       const command = { do: "delete" as const, by: actor(principal), id };

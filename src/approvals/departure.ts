@@ -1,6 +1,6 @@
 /** What becomes of the requests of somebody who left (02, "Users": `active: false`). Pure. */
-
-import { type Request, type TaskRecord, timestamp } from "../tasks/task.ts";
+import { timestamp } from "../actor/timestamp.ts";
+import type { Request, TaskRecord } from "../tasks/task.ts";
 import type { Transition, Turn } from "../tasks/transition.ts";
 import { adminsAmong, type Colleague, canBeAsked, managersOf } from "./colleagues.ts";
 import { type Delegations, delegationsInForce, passageOf } from "./delegation.ts";

@@ -3,8 +3,8 @@
  * open and a requirement that it serves is not satisfied; what it opened on its way climbs with it, and by itself only once
  * that one was answered. Pure; `now` in ms.
  */
-
-import { type Request, type TaskRecord, timestamp } from "../tasks/task.ts";
+import { timestamp } from "../actor/timestamp.ts";
+import type { Request, TaskRecord } from "../tasks/task.ts";
 import { happened, type Transition, type Turn } from "../tasks/transition.ts";
 import { adminsAmong, type Colleague, canBeAsked, managersOf } from "./colleagues.ts";
 import { doesFor, openRequestsOf, ownerOf, tellInboxes, unmetBy, withRequests } from "./open-requests.ts";

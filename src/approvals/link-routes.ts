@@ -42,7 +42,7 @@ export function linkRoutes(app: App): void {
       const replayed = result.ok && result.replayed === true;
       return reply(result, 201, (kept) => ({
         ...kept,
-        ...(replayed ? { secret_shown: true } : { links: { review: `${origin}/links/${linkToken(root, link)}` } }),
+        ...(replayed ? { secret_shown: true } : { links: { review: `${origin()}/links/${linkToken(root, link)}` } }),
       }));
     },
   );

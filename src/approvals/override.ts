@@ -1,7 +1,8 @@
 /** Approving in an emergency, without the reviewers: two admins and an incident ticket (02, "Roles"; 03, override). Pure. */
 import type { Who } from "../actor/caller.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
-import { allows, invalidState, type TaskRecord, timestamp } from "../tasks/task.ts";
+import { timestamp } from "../actor/timestamp.ts";
+import { allows, invalidState, type TaskRecord } from "../tasks/task.ts";
 import { happened, type Transition, type Turn } from "../tasks/transition.ts";
 import { leaveReview } from "./decide.ts";
 import { type Override, openOverride } from "./overridden.ts";

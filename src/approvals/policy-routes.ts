@@ -1,6 +1,6 @@
 /** Reviewer policies over HTTP (03-tasks-and-approvals, "Routes"). */
 import { ledgerOf } from "../audit/ledger-api.ts";
-import type { Access } from "../http/access.ts";
+import { type Access, ADMIN } from "../http/access.ts";
 import { endpoint, reply } from "../http/endpoint.ts";
 import type { App } from "../http/endpoint-spec.ts";
 import { refuse, refuseInvalid } from "../http/failure.ts";
@@ -12,9 +12,8 @@ import { freshPolicyId } from "./configure.ts";
 import { ReviewerPolicy, ReviewerPolicyInput } from "./contract.ts";
 import { POLICY_COLUMNS, policyOf, type StoredPolicy } from "./policies.ts";
 
-const TAG = "policies";
+const tag = "Policies";
 const READ: Access = { roles: "any", scope: "approvals:read" };
-const WRITE: Access = { roles: ["admin"], scope: "admin", fresh: true };
 const OnePolicy = z.lazy(() => z.strictObject({ id: Slug }));
 
 export function policyRoutes(app: App): void {
@@ -23,7 +22,7 @@ export function policyRoutes(app: App): void {
     {
       method: "get",
       path: "/policies",
-      tag: TAG,
+      tag,
       summary: "List the reviewer policies",
       description: "Ordered by id, disabled ones too.",
       access: READ,
@@ -50,13 +49,13 @@ export function policyRoutes(app: App): void {
     {
       method: "post",
       path: "/policies",
-      tag: TAG,
+      tag,
       summary: "Create a reviewer policy",
       description: "Without an id it is given one. It holds for tasks that are submitted from now on.",
-      access: WRITE,
+      access: ADMIN,
       body: ReviewerPolicyInput,
       answers: { 201: ReviewerPolicy },
-      errors: ["ALREADY_EXISTS", "UNAVAILABLE"],
+      errors: ["ALREADY_EXISTS"],
     },
     async ({ caller, env, body: { id = freshPolicyId(), ...policy } }) => {
       const ledger = ledgerOf(env, caller.workspace);
@@ -69,7 +68,7 @@ export function policyRoutes(app: App): void {
     {
       method: "get",
       path: "/policies/{id}",
-      tag: TAG,
+      tag,
       summary: "Read a reviewer policy",
       access: READ,
       params: OnePolicy,
@@ -90,14 +89,14 @@ export function policyRoutes(app: App): void {
     {
       method: "put",
       path: "/policies/{id}",
-      tag: TAG,
+      tag,
       summary: "Replace a reviewer policy",
       description: "What is left out takes its default. Tasks that were submitted before keep what they were asked.",
-      access: WRITE,
+      access: ADMIN,
       params: OnePolicy,
       body: ReviewerPolicyInput,
       answers: { 200: ReviewerPolicy },
-      errors: ["POLICY_NOT_FOUND", "UNAVAILABLE"],
+      errors: ["POLICY_NOT_FOUND"],
     },
     async ({ caller, env, params, body: { id = params.id, ...policy } }) => {
       if (id !== params.id) {
@@ -113,12 +112,12 @@ export function policyRoutes(app: App): void {
     {
       method: "delete",
       path: "/policies/{id}",
-      tag: TAG,
+      tag,
       summary: "Delete a reviewer policy",
-      access: WRITE,
+      access: ADMIN,
       params: OnePolicy,
       answers: { 204: null },
-      errors: ["POLICY_NOT_FOUND", "UNAVAILABLE"],
+      errors: ["POLICY_NOT_FOUND"],
     },
     async ({ caller, env, params: { id } }) => {
       const ledger = ledgerOf(env, caller.workspace);

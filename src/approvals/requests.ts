@@ -1,8 +1,11 @@
 /** Opening and closing a task's approval requests. Pure; the task's actor owns them, inboxes and the trail are told. */
 import type { Who } from "../actor/caller.ts";
 import type { Happening } from "../actor/journal.ts";
+import { fail, ok, type Result } from "../actor/result.ts";
+import { timestamp } from "../actor/timestamp.ts";
 import type { RiskLevel } from "../tasks/contract.ts";
 import { type Request, requestView, type TaskRecord } from "../tasks/task.ts";
+import { jsonBytes } from "../tasks/task-contract.ts";
 import type { Effect } from "../tasks/transition.ts";
 import type { AskedReviewer, Reviewer } from "./assignment.ts";
 import { isBacklogged, raised } from "./backlog.ts";
@@ -15,6 +18,18 @@ const PRIORITY: Readonly<Record<RiskLevel, ApprovalPriority>> = {
   HIGH: "HIGH",
   CRITICAL: "URGENT",
 };
+
+/** What all requests of a task may take together, open and closed, of every revision: some ten thousand. Each step writes them anew. */
+export const MAX_REQUESTS_BYTES = 4 * 1024 * 1024;
+
+/** Whether a task may have these requests: what asks for one more is refused, what ends them never is. */
+export function mayHave(requests: readonly Request[]): Result<null> {
+  if (jsonBytes(requests) <= MAX_REQUESTS_BYTES) return ok(null);
+  return fail(
+    "PAYLOAD_TOO_LARGE",
+    `the approval requests of a task may take ${MAX_REQUESTS_BYTES} bytes of JSON together; cancel it and file it anew`,
+  );
+}
 
 export interface RequestChange {
   readonly requests: readonly Request[];
@@ -46,9 +61,9 @@ export function openRequests(
       revision: task.revision,
       status: "PENDING",
       priority: isBacklogged(person, backlog) ? raised(usual) : usual,
-      due_at: new Date(now + timeout_seconds * 1000).toISOString(),
+      due_at: timestamp(now + timeout_seconds * 1000),
       escalation_level: 0,
-      created_at: new Date(now).toISOString(),
+      created_at: timestamp(now),
       policy_ids,
       timeout_seconds,
       ...(named_by.length > 0 && { named_by }),
@@ -79,7 +94,7 @@ export function requested(request: Request, details: Record<string, unknown> = {
 
 /** Closes one request with its outcome. */
 export function closeRequest(task: TaskRecord, id: string, status: ApprovalStatus, now: number): RequestChange {
-  const responded_at = new Date(now).toISOString();
+  const responded_at = timestamp(now);
   const closed = task.requests.filter((request) => request.id === id).map((one) => ({ ...one, status, responded_at }));
   return {
     requests: task.requests.map((request) => closed.find(({ id: other }) => other === request.id) ?? request),

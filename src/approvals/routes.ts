@@ -3,6 +3,7 @@ import { endpoint, reply, unwrap } from "../http/endpoint.ts";
 import type { App } from "../http/endpoint-spec.ts";
 import { refuseInvalid } from "../http/failure.ts";
 import { approvalId, Id, IdParams } from "../http/ids.ts";
+import { DEFAULT_LIMIT } from "../http/pagination.ts";
 import { PageQuery, Pagination, queryList } from "../http/validation.ts";
 import { Preview, Risk, RiskLevel, TaskState } from "../tasks/contract.ts";
 import { taskAt } from "../tasks/task-api.ts";
@@ -14,7 +15,6 @@ import { inboxOf } from "./inbox-api.ts";
 import { namedBy, readNominees } from "./nominees.ts";
 
 const tag = "Approvals";
-const DEFAULT_LIMIT = 20;
 
 const TaskGlance = z.lazy(() =>
   z.strictObject({

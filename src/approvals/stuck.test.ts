@@ -17,7 +17,7 @@ function noted(task: TaskRecord, ...changed: readonly Colleague[]) {
 }
 
 function rows(task: TaskRecord) {
-  return taskRows(task).filter(({ table }) => table === "stuck_tasks");
+  return taskRows(task, []).filter(({ table }) => table === "stuck_tasks");
 }
 
 describe("a requirement is stuck", () => {

@@ -1,5 +1,6 @@
 /** Requirements that the open requests of a review can no longer meet (02, "Users"; 03, GET /approvals/stuck). Pure. */
-import { type Request, type Stuck, type TaskRecord, timestamp } from "../tasks/task.ts";
+import { timestamp } from "../actor/timestamp.ts";
+import type { Request, Stuck, TaskRecord } from "../tasks/task.ts";
 import { happened, type Transition } from "../tasks/transition.ts";
 import { type Colleague, canBeAsked } from "./colleagues.ts";
 import type { Requirement } from "./contract.ts";

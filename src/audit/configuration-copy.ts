@@ -2,6 +2,7 @@
  * The ledger's own copy of D1's configuration, row by row and changed in the same commit as the journal: the journal tells what
  * was changed with secrets masked and tokens left out, so that it alone could not bring a lost table back.
  */
+import { fitting } from "../actor/storage.ts";
 import type { AgentRow, ConfigurationChange, TokenRow, UserRow } from "../db/configuration.ts";
 import type { TokenHolder } from "../users/token-holder.ts";
 import { rowsOf } from "./ledger-core.ts";
@@ -30,21 +31,14 @@ export function copyConfiguration(sql: SqlStorage, changes: readonly Configurati
 
 /** The next rows after `place` (0: from the first), as changes that write them again; the last of them stands at `last`. */
 export function copiedConfiguration(sql: SqlStorage, place: number): { readonly puts: Put[]; readonly last: number } {
-  const puts: Put[] = [];
-  let last = place;
-  let chars = 0;
   const rows = sql.exec<{ place: number; kind: string; body: string }>(
     "SELECT place, kind, body FROM copies WHERE place > ? ORDER BY place LIMIT ?",
     place,
     PAGE_ROWS,
   );
-  for (const row of rows) {
-    chars += row.body.length;
-    if (puts.length > 0 && chars > PAGE_CHARS) break;
-    puts.push({ put: row.kind, row: JSON.parse(row.body) } as Put);
-    last = row.place;
-  }
-  return { puts, last };
+  const page = fitting(rows, PAGE_CHARS, ({ body }) => body.length);
+  const puts = page.map(({ kind, body }) => ({ put: kind, row: JSON.parse(body) }) as Put);
+  return { puts, last: page.at(-1)?.place ?? place };
 }
 
 /** Who holds this token; null if nobody does. */

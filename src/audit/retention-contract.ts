@@ -1,4 +1,6 @@
 /** Wire schemas of retention and rebuild (docs/design/retention.md, docs/design/rebuild.md). */
+
+import { isTime } from "../http/validation.ts";
 import { Timestamp } from "../wire.ts";
 import { z } from "../zod.ts";
 import { FirstBad } from "./contract.ts";
@@ -43,7 +45,7 @@ export const PrepareRetention = z.lazy(() =>
     .strictObject({
       before: z
         .string()
-        .refine((text) => z.iso.datetime({ offset: true }).safeParse(text).success, "must be an RFC 3339 time")
+        .refine(isTime, "must be an RFC 3339 time of a year from 0000 to 9999")
         .transform((text) => new Date(text).toISOString())
         .openapi({ type: "string", format: "date-time", description: "exclusive; in the past" }),
     })

@@ -11,7 +11,7 @@ import { MEDIA_TYPES } from "./export-format.ts";
 import { AUDIT_COLUMNS, auditConditions, auditRowOf, knownTotal, type StoredAuditRow } from "./query.ts";
 import { verifySubject, verifyTrail } from "./verification.ts";
 
-const TAG = "audit";
+const tag = "Audit";
 const READ: Access = { roles: "any", scope: "audit:read" };
 const DEFAULT_ROWS = 20;
 const DEFAULT_CHAINS = 20;
@@ -23,7 +23,7 @@ export function auditRoutes(app: App): void {
     {
       method: "get",
       path: "/audit",
-      tag: TAG,
+      tag,
       summary: "Search the audit trail",
       access: READ,
       query: z.strictObject({ ...PageQuery, ...AuditFilters, sort_order: z.enum(["asc", "desc"]).default("desc") }),
@@ -51,7 +51,7 @@ export function auditRoutes(app: App): void {
     {
       method: "get",
       path: "/audit/tail",
-      tag: TAG,
+      tag,
       summary: "The newest rows of the trail",
       description: "Newest first. What the channel `system` tells as it happens.",
       access: READ,
@@ -73,7 +73,7 @@ export function auditRoutes(app: App): void {
     {
       method: "get",
       path: "/audit/export",
-      tag: TAG,
+      tag,
       summary: "Download the trail, or what of it fits the filters",
       description:
         "Oldest first, one row a line, as it stood when the request came. The header Audit-Rows says how many rows there are: " +
@@ -102,7 +102,7 @@ export function auditRoutes(app: App): void {
     {
       method: "get",
       path: "/audit/verify",
-      tag: TAG,
+      tag,
       summary: "Prove that no row was altered or lost",
       description:
         "With a subject: recomputes its chain from the database and compares the end with what its actor knows. Without: " +
@@ -110,7 +110,7 @@ export function auditRoutes(app: App): void {
       access: READ,
       query: VerifyQuery,
       answers: { 200: z.union([ChainVerdict, TrailVerdict]) },
-      errors: ["NOT_FOUND", "UNAVAILABLE"],
+      errors: ["NOT_FOUND"],
     },
     async ({ caller, env, query: { subject, limit = DEFAULT_CHAINS, cursor } }) => {
       if (subject !== undefined) {

@@ -73,7 +73,7 @@ export interface paths {
     delete: operations["deleteAgentsIdTokensTokenId"];
   };
   "/tasks": {
-    /** Tasks, newest first; without preview, comments and output */
+    /** Tasks, newest first; without preview, comments, output and requests of earlier revisions */
     get: operations["getTasks"];
     /**
      * Draft a change
@@ -1747,6 +1747,7 @@ export interface components {
         readonly expires_at: string;
         readonly purpose?: string;
       };
+      /** @description the earliest first, at most 1,000 */
       readonly holders: readonly {
           /** Format: uuid */
           readonly lock_id: string;
@@ -2156,6 +2157,11 @@ export interface components {
            */
           readonly since: string;
         })[];
+      /**
+       * @description there are more edges than the 10,000 told here
+       * @enum {boolean}
+       */
+      readonly truncated?: true;
     };
     /**
      * @example {
@@ -2319,6 +2325,7 @@ export interface components {
         readonly expires_at: string;
         readonly purpose?: string;
       };
+      /** @description the earliest first, at most 1,000 */
       readonly holders: readonly {
           /** Format: uuid */
           readonly lock_id: string;
@@ -3072,7 +3079,7 @@ export interface operations {
       };
     };
   };
-  /** Tasks, newest first; without preview, comments and output */
+  /** Tasks, newest first; without preview, comments, output and requests of earlier revisions */
   getTasks: {
     parameters: {
       query?: {

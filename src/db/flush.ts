@@ -110,6 +110,9 @@ const CONFIGURATION = {
   },
 } as const;
 
+/** The rows of a parameter: read for each column anew, every one of them would be written out and parsed again. */
+const GIVEN = "WITH given AS MATERIALIZED (SELECT value FROM json_each(?2))";
+
 /** JSON of one parameter, in bytes of UTF-8: D1 takes 2 MB. */
 const PARAMETER_BYTES = 1_000_000;
 
@@ -141,21 +144,21 @@ function inserts(
   let bytes = 0;
   const finish = () => {
     if (texts.length === 0) return;
-    const values = insertion.columns.map((column) => `value ->> '${column}'`);
-    const sql = insertSql(insertion, `${values.join(", ")} FROM json_each(?2)`);
+    const values = insertion.columns.map((_, at) => `value ->> ${at}`);
+    const sql = `${GIVEN} ${insertSql(insertion, `${values.join(", ")} FROM given`)}`;
     statements.push(db.prepare(sql).bind(workspace, `[${texts.join()}]`));
     texts = [];
     bytes = 0;
   };
-  for (const row of rows.map(flat)) {
-    const text = JSON.stringify(row);
+  for (const row of rows) {
+    const cells = cellsOf(row, insertion.columns);
+    const text = JSON.stringify(cells);
     const size = Buffer.byteLength(text);
     if (bytes + size > PARAMETER_BYTES) finish();
     if (size > PARAMETER_BYTES) {
       // Too large for a parameter together, its columns still are not one by one.
       const values = insertion.columns.map((_, at) => `?${at + 2}`);
-      const binds = insertion.columns.map((column) => row[column] ?? null);
-      statements.push(db.prepare(insertSql(insertion, values.join(", "))).bind(workspace, ...binds));
+      statements.push(db.prepare(insertSql(insertion, values.join(", "))).bind(workspace, ...cells));
     } else {
       texts.push(text);
       bytes += size;
@@ -178,14 +181,14 @@ function insertSql({ table, columns, key }: Insertion, values: string): string {
   return `${insert} WHERE true ON CONFLICT (${conflict}) DO UPDATE SET ${updates}`;
 }
 
-/** Objects and arrays of a row as JSON text, so that SQLite stores exactly what was written; booleans as it has them. */
-function flat(row: object): Record<string, string | number | null> {
-  return Object.fromEntries(
-    Object.entries(row).map(([column, value]) => {
-      if (typeof value === "boolean") return [column, Number(value)];
-      return [column, typeof value === "object" && value !== null ? JSON.stringify(value) : value];
-    }),
-  );
+/** What stands in these columns: objects and arrays as JSON text, so that SQLite stores exactly what was written; booleans as it has them. */
+function cellsOf(row: object, columns: readonly string[]): unknown[] {
+  const byColumn: Readonly<Record<string, unknown>> = { ...row };
+  return columns.map((column) => {
+    const value = byColumn[column] ?? null;
+    if (typeof value === "boolean") return Number(value);
+    return typeof value === "object" && value !== null ? JSON.stringify(value) : value;
+  });
 }
 
 function auditStatements(
@@ -230,12 +233,7 @@ function taskResourceStatements(
 ): D1PreparedStatement[] {
   const rows = changes.flatMap((change) =>
     change.table === "tasks" && change.row !== null
-      ? change.row.resources.map((resource) => ({
-          task_id: change.id,
-          key: resource.key,
-          type: resource.type,
-          resource_id: resource.id,
-        }))
+      ? change.row.resources.map(({ key, type, id }) => [key, change.id, type, id])
       : [],
   );
   const ids = JSON.stringify(changes.map((change) => change.id));
@@ -245,8 +243,8 @@ function taskResourceStatements(
       .bind(workspace, ids),
     db
       .prepare(
-        `INSERT OR IGNORE INTO task_resources (workspace, key, task_id, type, resource_id)
-         SELECT ?1, value ->> 'key', value ->> 'task_id', value ->> 'type', value ->> 'resource_id' FROM json_each(?2)`,
+        `${GIVEN} INSERT OR IGNORE INTO task_resources (workspace, key, task_id, type, resource_id)
+         SELECT ?1, value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM given`,
       )
       .bind(workspace, JSON.stringify(rows)),
   ];

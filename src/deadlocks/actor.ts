@@ -127,7 +127,7 @@ export class CoordinatorActor extends Actor implements CoordinatorApi {
     return underWay ? now + WATCH_MS : undefined;
   }
 
-  #conclude({ case: doomed, before, notice, resolved, told }: Conclusion): void {
+  #conclude({ case: doomed, before, heard_at, notice, resolved, told }: Conclusion): void {
     const { deadlock, retry_after_ms } = notice;
     const taskId = taskOfSession(doomed.victim.session_id);
     const effect: ToldEffect = { do: "deadlock.told", notice, claim: doomed.victim.claim };
@@ -135,7 +135,7 @@ export class CoordinatorActor extends Actor implements CoordinatorApi {
       this.#memory.dropDoomed(doomed);
       this.#memory.addDeadlock(resolved.deadlock);
       this.#memory.savePast(resolved.past, tx.now);
-      this.#memory.addSweep({ case: doomed, before, notice }, tx.now + SWEEP_MS);
+      this.#memory.addSweep({ case: doomed, before, heard_at, notice }, tx.now + SWEEP_MS);
       tx.timerBy(SWEEP_TIMER, tx.now + SWEEP_MS);
       tx.journal({
         action: "deadlock.resolved",

@@ -43,6 +43,7 @@ export const GraphView = z.lazy(() =>
           since: Timestamp,
         }),
       ),
+      truncated: z.literal(true).optional().openapi({ description: "there are more edges than the 10,000 told here" }),
     })
     .openapi("WaitForGraph"),
 );

@@ -33,6 +33,10 @@ export interface Remembered {
   readonly past: readonly PastAborts[];
 }
 
+/** Links that their locks have just denied, by their claim: it waits for one lock, so it names its link. */
+type Denied = ReadonlyMap<string, Link>;
+const NOTHING: Denied = new Map();
+
 /** A case as long as it is open. */
 interface Open {
   readonly id: string;
@@ -83,7 +87,7 @@ export class Coordination {
     const judgement = judged(asked.links.map(questionOf), answers);
     switch (judgement.kind) {
       case "gone":
-        return this.#over(open, reports, now, linksWithin(asked.links, judgement.claims));
+        return this.#over(open, reports, now, deniedOf(asked.links, judgement.claims));
       case "unknown":
         return this.#overUnanswered(open, reports, now);
       case "soft":
@@ -98,7 +102,7 @@ export class Coordination {
     const open = this.#open.get(id);
     if (open === undefined) return [];
     if (report === undefined) return this.#overUnanswered(open, [], now);
-    return this.#over(open, [report], now, linksWithin(links, [claim]));
+    return this.#over(open, [report], now, deniedOf(links, [claim]));
   }
 
   /**
@@ -108,9 +112,8 @@ export class Coordination {
   aborted(doomed: DoomedCase, ended_at: number | undefined, report: Report, now: number): Command[] {
     const open = this.#open.get(doomed.id);
     if (open === undefined) return [];
-    if (ended_at === undefined)
-      return this.#over(open, [report], now, linksWithin(doomed.links, [doomed.victim.claim]));
-    return [...this.#taken([report], [], now), { do: "release", case: doomed, before: ended_at }];
+    if (ended_at === undefined) return this.#over(open, [report], now, deniedOf(doomed.links, [doomed.victim.claim]));
+    return [...this.#taken([report], [], now), { do: "release", case: doomed, before: ended_at, heard_at: now }];
   }
 
   /**
@@ -154,12 +157,7 @@ export class Coordination {
   }
 
   /** Takes in reports, then searches from whatever they touched and from `again`; `denied` as in `#deal`. */
-  #taken(
-    reports: readonly Report[],
-    again: Iterable<SessionNode>,
-    now: number,
-    denied: readonly Link[] = [],
-  ): Command[] {
+  #taken(reports: readonly Report[], again: Iterable<SessionNode>, now: number, denied: Denied = NOTHING): Command[] {
     const roots = new Set(again);
     const commands: Command[] = [];
     for (const report of reports) {
@@ -182,12 +180,12 @@ export class Coordination {
    * Opens a case for each cycle, or leaves it to the open case that shares a session with it. One with a link that its lock has
    * just `denied` is for later: asked again at once, the lock would deny it again, and the two would do nothing else.
    */
-  #deal(found: readonly Found[], now: number, denied: readonly Link[] = []): Command[] {
+  #deal(found: readonly Found[], now: number, denied: Denied = NOTHING): Command[] {
     return found.flatMap(({ cycle, again }) => {
       const links = linksOf(cycle);
       // A long search may have put together edges of different times. A short one, within this turn, cannot.
       if (links === undefined) return this.#deal(this.#detector.find(again), now, denied);
-      if (links.some((link) => denied.some((one) => isSameLink(one, link)))) {
+      if (links.some((link) => isSameLink(link, denied.get(link.claim)))) {
         for (const root of again) this.#later.add(root);
         return [];
       }
@@ -210,7 +208,7 @@ export class Coordination {
   }
 
   /** Closes a case and searches again where it was found. */
-  #over(open: Open, reports: readonly Report[], now: number, denied: readonly Link[] = []): Command[] {
+  #over(open: Open, reports: readonly Report[], now: number, denied: Denied = NOTHING): Command[] {
     this.#closed(open);
     return this.#taken(reports, open.again, now, denied);
   }
@@ -239,9 +237,9 @@ export class Coordination {
   }
 }
 
-/** A claim waits for one lock, so it names its link. */
-function linksWithin(links: readonly Link[], claims: readonly string[]): Link[] {
-  return links.filter(({ claim }) => claims.includes(claim));
+function deniedOf(links: readonly Link[], claims: readonly string[]): Denied {
+  const wanted = new Set(claims);
+  return new Map(links.flatMap((link) => (wanted.has(link.claim) ? [[link.claim, link]] : [])));
 }
 
 function contenderOf({ session, claim, lock, since, priority }: Wait, node = session): Contender {

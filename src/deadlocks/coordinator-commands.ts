@@ -8,7 +8,7 @@ import type { Question } from "./confirmation.ts";
 import type { Coordination } from "./coordination.ts";
 import type { Sweep } from "./coordinator-store.ts";
 import { type DeadlockNotice, firstNotice, noticeOf } from "./notice.ts";
-import type { Case, Command, DoomedCase, Resolved } from "./resolution.ts";
+import type { Case, Command, DoomedCase, GaveWay, Resolved } from "./resolution.ts";
 import { suspectOf } from "./suspect-api.ts";
 
 /** What a confirmed deadlock came to, to be stored in one commit. */
@@ -58,15 +58,15 @@ export class CoordinatorCommands {
       case "abort":
         return this.#abort(command.case);
       case "release":
-        return this.#release(command.case, command.before);
+        return this.#release(command.case, command);
     }
   }
 
   /** Ends what the victim held that the first pass did not find; false if a lock, or the read model, did not answer. */
-  async sweep({ case: doomed, before, notice }: Sweep): Promise<boolean> {
+  async sweep({ case: doomed, before, heard_at, notice }: Sweep): Promise<boolean> {
     const known = await this.#reached("the read model", () => this.#locksOf(doomed.victim));
     const locks = new Set([...doomed.locks, ...(known ?? [])]);
-    const answers = await this.#abortSession(locks, doomed, before, notice, 1);
+    const answers = await this.#abortSession(locks, doomed, { before, heard_at }, notice, 1);
     for (const { report } of answers) this.#report((coordination, now) => coordination.report(report, now));
     return known !== undefined && answers.length === locks.size;
   }
@@ -101,32 +101,34 @@ export class CoordinatorCommands {
     this.#report((coordination, now) => coordination.aborted(doomed, answer.ended_at, answer.report, now));
   }
 
-  async #release(doomed: DoomedCase, before: number): Promise<void> {
+  async #release(doomed: DoomedCase, { before, heard_at }: GaveWay): Promise<void> {
     const { victim } = doomed;
     const known = await this.#reached("the read model", () => this.#locksOf(victim));
     const locks = new Set([...doomed.locks, ...(known ?? [])]);
-    const answers = await this.#abortSession(locks, doomed, before, firstNotice(doomed), RELEASE_TRIES);
+    const answers = await this.#abortSession(locks, doomed, { before, heard_at }, firstNotice(doomed), RELEASE_TRIES);
     const ids = new Set([victim.claim, ...answers.flatMap((answer) => answer.ids)]);
     const reports = answers.map(({ report }) => report);
     const now = Date.now();
     const { resolved, commands } = this.#deps.coordination().released(doomed, [...ids], reports, now, Math.random());
     const told = new Set([victim.lock, ...answers.flatMap(({ lock, ids }) => (ids.length > 0 ? [lock] : []))]);
     const notice = noticeOf(doomed, resolved.deadlock, resolved.retry_after_ms);
-    this.#deps.concluded({ case: doomed, before, notice, resolved, told: [...told] });
+    this.#deps.concluded({ case: doomed, before, heard_at, notice, resolved, told: [...told] });
     this.#deps.follow(commands);
   }
 
   async #abortSession(
     locks: Iterable<string>,
     { victim: { agent_id, session_id }, ids }: DoomedCase,
-    before: number,
+    { before, heard_at }: GaveWay,
     notice: DeadlockNotice,
     tries: number,
   ) {
     const session = { agent_id, session_id };
     const answers = await Promise.all(
       [...locks].map(async (lock) => {
-        const abort = () => this.#suspect(lock).abortSession(lock, session, before, ids, notice);
+        const abort = () => {
+          return this.#suspect(lock).abortSession(lock, session, before, ids, notice, Date.now() - heard_at);
+        };
         const answer = await this.#reached(lock, abort, tries);
         return answer === undefined ? [] : [{ lock, ...answer }];
       }),

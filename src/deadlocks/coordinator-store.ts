@@ -5,7 +5,7 @@ import type { DeadlockInfo } from "./contract.ts";
 import type { Remembered } from "./coordination.ts";
 import type { HistoryPage } from "./coordinator-api.ts";
 import type { DeadlockNotice } from "./notice.ts";
-import type { DoomedCase } from "./resolution.ts";
+import type { DoomedCase, GaveWay } from "./resolution.ts";
 import { isRemembered, type PastAborts } from "./victim.ts";
 
 /** Cases are documents of their own: a large ring is more than a row holds. */
@@ -20,9 +20,8 @@ export const COORDINATOR_MIGRATION = `
 const DEADLOCKS_KEPT = 1_000;
 
 /** A second look for what the victim held when it was aborted: the read model may not have known it yet. */
-export interface Sweep {
+export interface Sweep extends GaveWay {
   readonly case: DoomedCase;
-  readonly before: number;
   readonly notice: DeadlockNotice;
 }
 

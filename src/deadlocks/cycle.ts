@@ -44,9 +44,9 @@ export interface Link extends Session {
 }
 
 /** Whether the graph says the very same of the very same wait. */
-export function isSameLink(one: Link, other: Link): boolean {
+export function isSameLink(one: Link, other: Link | undefined): boolean {
   const { claim, since, soft } = one;
-  if (claim !== other.claim || since !== other.since || soft !== other.soft) return false;
+  if (claim !== other?.claim || since !== other.since || soft !== other.soft) return false;
   return isSameBlocker(one.blocker, other.blocker);
 }
 

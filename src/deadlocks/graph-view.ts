@@ -3,7 +3,10 @@ import type { Session } from "../locks/lock-types.ts";
 import type { GraphView } from "./contract.ts";
 import type { WaitForGraph } from "./wait-for-graph.ts";
 
-/** The graph as GET /locks/graph shows it: an edge from everybody who waits to everybody who holds. O(edges). */
+/** More is no picture any more: 1,000 that wait for a lock which 1,000 share are a million edges. A ring of 10,000 is whole. */
+const MAX_EDGES = 10_000;
+
+/** The graph as GET /locks/graph shows it: an edge from everybody who waits to everybody who holds. O(nodes + edges). */
 export function graphView(graph: WaitForGraph): GraphView {
   const nodes: GraphView["nodes"] = [];
   const edges: GraphView["edges"] = [];
@@ -13,6 +16,7 @@ export function graphView(graph: WaitForGraph): GraphView {
       const lockName = nameOf(lock.name);
       for (const { session: holder } of lock.holders.values()) {
         if (holder === session) continue;
+        if (edges.length === MAX_EDGES) return { nodes: [...graph.sessions()].map(named), edges, truncated: true };
         edges.push({ from: named(session), to: named(holder), ...lockName, since: new Date(since).toISOString() });
       }
     }

@@ -45,8 +45,16 @@ export type Command =
    * another life of the coordinator.
    */
   | { readonly do: "abort"; readonly case: DoomedCase }
-  /** Release what the victim's session had asked for before the moment `before` (ms). */
-  | { readonly do: "release"; readonly case: DoomedCase; readonly before: number };
+  /** Release what the victim's session had asked for before it gave way. */
+  | ({ readonly do: "release"; readonly case: DoomedCase } & GaveWay);
+
+/** When a victim gave way (ms). */
+export interface GaveWay {
+  /** By the clock of the lock where it did. */
+  readonly before: number;
+  /** By the coordinator's clock, when it heard so. */
+  readonly heard_at: number;
+}
 
 /** How to begin: by letting a reader in where only the queue holds it up, else by asking whether the cycle is real. */
 export function firstStep(opened: Case): Command {

@@ -26,7 +26,6 @@ export function deadlockRoutes(app: App): void {
       access,
       query: z.strictObject(PageQuery),
       answers: { 200: History },
-      errors: [],
     },
     async ({ env, caller, query }) => {
       const coordinator = coordinatorOf(env, caller.workspace);
@@ -44,7 +43,6 @@ export function deadlockRoutes(app: App): void {
       summary: "Who waits for whom now: sessions, and an edge from each that waits to each that holds",
       access,
       answers: { 200: GraphView },
-      errors: [],
     },
     async ({ env, caller }) => ({ status: 200, body: await coordinatorOf(env, caller.workspace).graph() }),
   );

@@ -23,8 +23,9 @@ export interface SuspectApi extends ActorApi {
     notice: DeadlockNotice,
   ): Promise<{ readonly ended_at: number | undefined; readonly report: Snapshot }>;
   /**
-   * Ends what the session asked for before the moment `before` (ms), and what of it is among `known`: ids of leases and claims,
-   * others are passed over. `ids`: all that ended here in this case, so far.
+   * Ends what the session asked for before it gave way: before the moment `before` (ms, by the clock of the lock where it did), and
+   * not within the last `ago_ms` either, by this lock's own. Ends also what of it is among `known`: ids of leases and claims, others
+   * are passed over. Where something ended in this case already, nothing else does. `ids`: all that ended here in it, so far.
    */
   abortSession(
     key: string,
@@ -32,6 +33,7 @@ export interface SuspectApi extends ActorApi {
     before: number,
     known: readonly string[],
     notice: DeadlockNotice,
+    ago_ms?: number,
   ): Promise<{ readonly ids: readonly string[]; readonly report: Snapshot }>;
 }
 

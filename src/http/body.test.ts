@@ -45,6 +45,26 @@ describe("a body", () => {
     },
   );
 
+  it("that is compressed, or says so, is 415: nobody would unpack it", async () => {
+    for (const coding of ["gzip", "br", "GZIP, identity"]) {
+      const request = post("{}");
+      request.headers.set("Content-Encoding", coding);
+      expect((await refused(request)).code).toBe("UNSUPPORTED_MEDIA_TYPE");
+    }
+    const plain = post("{}");
+    plain.headers.set("Content-Encoding", "identity");
+    expect((await readBody(plain)).value).toEqual({});
+  });
+
+  it("whose integers would come back as others is refused with where they stand", async () => {
+    for (const text of ["9007199254740993", "-12345678901234567890", "1152921504606846976", "1".repeat(400)]) {
+      const { details } = await refused(post(`{"a":[{"b":${text}}],"c":"${text}"}`));
+      expect(details, text).toMatchObject({ field: "a.0.b", issue: expect.stringContaining("send it as text") });
+    }
+    const kept = '{"a":[9007199254740992,100000000000000000000,0.1234567890123456789,1e300,-0],"b":"9007199254740993"}';
+    expect((await readBody(post(kept))).value).toEqual(JSON.parse(kept));
+  });
+
   it("that is empty counts as {} and needs no content type", async () => {
     for (const request of [post(undefined, null), post("", null), post(" \n\t", "text/plain")]) {
       expect(await readBody(request)).toEqual({ text: "{}", value: {} });

@@ -25,7 +25,7 @@ export async function readBody(request: Request): Promise<ReadBody> {
   }
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = LONG_NUMBER.test(text) ? JSON.parse(text, asWritten) : JSON.parse(text);
   } catch {
     refuse("MALFORMED_JSON", "the body is not valid JSON");
   }
@@ -37,7 +37,16 @@ export async function readBody(request: Request): Promise<ReadBody> {
   return { text, value };
 }
 
-/** The body as text. Ends the request with 400 or 413. */
+const LONG_NUMBER = /\d{16}/;
+
+/** What is no longer the integer that was written counts as infinite, so that {@link forbidden} names where it stands. */
+function asWritten(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
+  const { source = "" } = context ?? {};
+  const isChanged = typeof value === "number" && /^-?\d+$/.test(source) && String(value) !== source && source !== "-0";
+  return isChanged ? Number.POSITIVE_INFINITY : value;
+}
+
+/** The body as text. Ends the request with 400, 413 or 415. */
 export async function readText(request: Request): Promise<string> {
   if (request.body === null) return "";
   const declared = request.headers.get("Content-Length");
@@ -47,6 +56,8 @@ export async function readText(request: Request): Promise<string> {
   // Nobody reads this answer: the client went away while it sent. It is no failure of ours that an operator should look for.
   const bytes = await reading.catch(() => refuse("MALFORMED_JSON", "the body broke off"));
   if (bytes.byteLength > MAX_BODY_BYTES) refuse("PAYLOAD_TOO_LARGE", `the body is larger than ${MAX_BODY_BYTES} bytes`);
+  const coding = request.headers.get("Content-Encoding") ?? "identity";
+  if (coding.toLowerCase() !== "identity") refuse("UNSUPPORTED_MEDIA_TYPE", "send the body as it is, not compressed");
   try {
     return UTF_8.decode(bytes);
   } catch {
@@ -80,14 +91,15 @@ interface Forbidden {
 
 /**
  * The first thing in a JSON value that is refused anywhere: U+0000, lone surrogates, `__proto__` keys, too deep nesting, and
- * numbers such as 1e999, which are read as Infinity and cannot be written again.
+ * numbers that would be written otherwise than they were read, such as 1e999.
  */
 export function forbidden(value: unknown, field: string, depth: number): Forbidden | undefined {
   if (typeof value === "string") {
     if (value.includes("\u0000")) return { field, issue: "must not hold U+0000" };
     return value.isWellFormed() ? undefined : { field, issue: "must not hold a lone surrogate" };
   }
-  if (typeof value === "number" && !Number.isFinite(value)) return { field, issue: "is too large a number" };
+  if (typeof value === "number" && !Number.isFinite(value))
+    return { field, issue: "is a number that cannot be kept as it is: send it as text" };
   if (typeof value !== "object" || value === null) return undefined;
   if (depth >= MAX_DEPTH) return { field, issue: `is nested more than ${MAX_DEPTH} deep` };
   for (const [key, inner] of Object.entries(value)) {

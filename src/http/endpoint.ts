@@ -11,7 +11,7 @@ import { z } from "../zod.ts";
 import { mayCall, type Principal } from "./access.ts";
 import { readBody } from "./body.ts";
 import type { AnySchema, App, AppEnv, EndpointSpec } from "./endpoint-spec.ts";
-import { RequestFailure } from "./failure.ts";
+import { RequestFailure, refuseInvalid } from "./failure.ts";
 import { idempotencyOf } from "./idempotency.ts";
 import { describeEndpoint } from "./openapi.ts";
 import { authenticate } from "./principal.ts";
@@ -29,7 +29,7 @@ export interface Call<P, Q, B> {
   readonly query: Q;
   readonly body: B;
   /** Scheme and host that the caller used. */
-  readonly origin: string;
+  readonly origin: () => string;
   readonly header: (name: string) => string | undefined;
   readonly after: (work: Promise<unknown>) => void;
   /** Counts ids that named nothing (default one) against the client's address; 429 once there were too many (02, "Rate limits"). */
@@ -62,7 +62,7 @@ export function endpoint<
     const { text, value } = spec.method === "get" ? { text: "", value: {} } : await readBody(c.req.raw);
     const body = validate(spec.body ?? emptyObject, value, "body");
     const query = readQuery(c.req.url, spec.query);
-    const params = spec.params === undefined ? {} : validate(spec.params, c.req.param(), "path");
+    const params = spec.params === undefined ? {} : readPath(c, spec.params);
     const caller = callerOf(c, principal, spec, text);
     const call = {
       caller,
@@ -72,9 +72,7 @@ export function endpoint<
       params: params as z.infer<P>,
       query: query as z.infer<Q>,
       body: body as z.infer<B>,
-      get origin() {
-        return new URL(c.req.url).origin;
-      },
+      origin: () => new URL(c.req.url).origin,
       header: (name: string) => c.req.header(name),
       after: (work: Promise<unknown>) => c.executionCtx.waitUntil(work),
       missed: async (count = 1) => {
@@ -98,6 +96,23 @@ function namesNothing({ code, details }: Failure): boolean {
 
 const emptyObject = z.strictObject({});
 
+/** A path that is no percent-encoded UTF-8 names nothing: read as it stands, `%ff` would be taken for the id that `%25ff` names. */
+function readPath(c: Context<AppEnv>, schema: AnySchema): unknown {
+  const params = validate(schema, c.req.param(), "path");
+  if (isPercentEncoded(c.req.url)) return params;
+  return refuseInvalid({ field: "path", issue: "is not percent-encoded UTF-8" });
+}
+
+function isPercentEncoded(url: string): boolean {
+  if (!url.includes("%")) return true;
+  try {
+    decodeURIComponent(url.split("?", 1)[0] ?? "");
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Most requests have no query, and most routes take none. */
 function readQuery(url: string, schema: AnySchema | undefined): unknown {
   if (schema === undefined && !url.includes("?")) return {};
@@ -108,12 +123,13 @@ type Admission = Pick<EndpointSpec<AnySchema, AnySchema, AnySchema>, "access" | 
 
 async function admit(c: Context<AppEnv>, spec: Admission, writes: boolean, unlimited: boolean): Promise<Principal> {
   const { access } = spec;
+  const takesTicket = spec.ticket !== undefined;
   // Who has a token needs no ticket.
-  const ticket = c.req.header("Authorization") === undefined ? c.req.query("ticket") : undefined;
+  const ticket = takesTicket && c.req.header("Authorization") === undefined ? c.req.query("ticket") : undefined;
   let principal: Principal;
   try {
     principal =
-      spec.ticket !== undefined && ticket !== undefined
+      takesTicket && ticket !== undefined
         ? await spec.ticket(c.env, ticket)
         : await authenticate(c.req.raw, c.env, access, (work) => c.executionCtx.waitUntil(work));
   } catch (thrown) {

@@ -1,10 +1,9 @@
 /** Pages for people: no scripts, nothing loaded from anywhere, nothing kept, nothing told to the next site. */
 import { createHash } from "node:crypto";
 import { html } from "hono/html";
-
-/** The style of every page; the policy allows this text and no other. */
 import { STYLE } from "./page-style.ts";
 
+/** Allows the one style sheet of every page, by its hash, and no other. */
 const policy = () =>
   [
     "default-src 'none'",

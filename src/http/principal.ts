@@ -1,6 +1,7 @@
 /** Who a bearer token stands for: the isolate's cache first, then its form, then D1 (02, "Authentication"). */
 import { timingSafeEqual } from "node:crypto";
 import type { Env } from "../env.ts";
+import { EXECUTOR } from "../users/principal-ref.ts";
 import { isWellFormedToken } from "../users/token-text.ts";
 import { looksLikeTaskToken, readTaskToken } from "../webhooks/task-token.ts";
 import type { Access, Principal } from "./access.ts";
@@ -88,8 +89,8 @@ function executorPrincipal(rootToken: string, token: string): Principal {
   const { workspace, task_id, attempt } = read;
   return {
     workspace,
-    who: { id: "executor", kind: "agent", roles: ["system"], session_id: `task:${task_id}:${attempt}` },
-    name: "executor",
+    who: { id: EXECUTOR, kind: "agent", roles: ["system"], session_id: `task:${task_id}:${attempt}` },
+    name: EXECUTOR,
     scopes: null,
     root: false,
     task_id,

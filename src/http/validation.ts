@@ -69,13 +69,18 @@ export const queryBoolean = z
   .transform((text) => text === "true")
   .openapi({ type: "boolean" });
 
+/** Whether this is an RFC 3339 time, also in UTC: an offset may carry it out of the years that are told by four digits. */
+export function isTime(text: string): boolean {
+  return z.iso.datetime({ offset: true }).safeParse(text).success && /^\d{4}-/.test(new Date(text).toISOString());
+}
+
 /**
  * An RFC 3339 time in a query string, in UTC with six digits of fraction: compared as text with times of three digits or six
  * (the trail's), it falls on the right side of either.
  */
 export const queryTime = z
   .string()
-  .refine((text) => z.iso.datetime({ offset: true }).safeParse(text).success, "must be an RFC 3339 time")
+  .refine(isTime, "must be an RFC 3339 time of a year from 0000 to 9999")
   .transform((text) => {
     const micros = /\.(\d+)/.exec(text)?.[1]?.slice(3, 6).padEnd(3, "0") ?? "000";
     return new Date(text).toISOString().replace("Z", `${micros}Z`);

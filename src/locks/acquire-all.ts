@@ -1,5 +1,5 @@
 /** POST /locks/acquire-all: several locks or none of them, without waiting (04, "Routes"). */
-import type { Caller } from "../actor/caller.ts";
+import { type Caller, withoutKey } from "../actor/caller.ts";
 import { actorOf } from "../actor/remote.ts";
 import { ok, type Result } from "../actor/result.ts";
 import type { Env } from "../env.ts";
@@ -80,12 +80,12 @@ async function rolledBack(taken: readonly Taken[], undo: Deeds["undo"]): Promise
 
 async function undone(
   lock: Pick<LockApi, "release" | "downgrade">,
-  { idempotency: _, ...caller }: Caller,
+  caller: Caller,
   took: Attempt["took"],
   member: number,
 ): Promise<void> {
-  if (took === "lease") await lock.release(caller, member, { force: false });
-  if (took === "upgrade") await lock.downgrade(caller, member);
+  if (took === "lease") await lock.release(withoutKey(caller), member, { force: false });
+  if (took === "upgrade") await lock.downgrade(withoutKey(caller), member);
 }
 
 function isOf(lease: Lease, { resource_type, resource_id }: WantedLock): boolean {

@@ -1,5 +1,6 @@
 /** Wire schemas of locks (04-locks-and-deadlocks, "Routes"). */
 import { isUuidShaped } from "../actor/ids.ts";
+import { Pagination } from "../http/validation.ts";
 import { Timestamp } from "../wire.ts";
 import { z } from "../zod.ts";
 
@@ -152,7 +153,7 @@ export const Lock = z.lazy(() =>
       fencing_token: z.number().int().optional(),
       expires_at: Timestamp.optional(),
       holder: LockHolder.optional(),
-      holders: z.array(LockHolder),
+      holders: z.array(LockHolder).openapi({ description: "the earliest first, at most 1,000" }),
       queue_position: z.number().int().optional(),
       estimated_wait_seconds: z.number().optional(),
       reentrant: z.literal(true).optional(),
@@ -177,7 +178,7 @@ export const Lease = z.lazy(() =>
 );
 export type Lease = z.infer<typeof Lease>;
 
-/** A held lease as lists show it, with everybody who waits for its lock; an upgrade waits under the id of its lease. */
+/** A held lease as lists show it, with those who wait for its lock; an upgrade waits under the id of its lease. */
 export const LockInfo = z.lazy(() =>
   z
     .strictObject({
@@ -196,3 +197,27 @@ export const LockInfo = z.lazy(() =>
     .openapi("LockInfo"),
 );
 export type LockInfo = z.infer<typeof LockInfo>;
+
+/** A page of GET /locks. */
+export const Locks = z.lazy(() =>
+  z.strictObject({ locks: z.array(LockInfo), pagination: Pagination }).openapi("Locks"),
+);
+
+/** What POST /locks/acquire-all took. */
+export const Leases = z.lazy(() => z.strictObject({ leases: z.array(Lease) }).openapi("Leases"));
+
+/** What became of each of `lock_ids`, in their order: a heartbeat of many never fails as a whole. */
+export const LockHeartbeats = z.lazy(() =>
+  z
+    .strictObject({
+      results: z.array(
+        z.strictObject({
+          lock_id: z.string(),
+          ok: z.boolean(),
+          expires_at: z.string().optional(),
+          error: z.strictObject({ code: z.string(), message: z.string() }).optional(),
+        }),
+      ),
+    })
+    .openapi("LockHeartbeats"),
+);

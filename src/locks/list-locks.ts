@@ -53,6 +53,9 @@ export async function listLocks(
   return { locks: ids.flatMap((id) => infos.get(id) ?? []), pagination };
 }
 
+/** How many holders, and how many that wait, a page tells of: its leases may all be of one lock, and each tells them. */
+const TOLD = 10_000;
+
 /** Asks each lock once, however many of its leases are on the page. */
 async function infosOf(env: Env, workspace: string, ids: readonly string[]): Promise<ReadonlyMap<string, LockInfo>> {
   const leases = ids.flatMap((id) => parseId(id) ?? []);
@@ -60,7 +63,7 @@ async function infosOf(env: Env, workspace: string, ids: readonly string[]): Pro
     [...Map.groupBy(leases, ({ address }) => address)].map(([address, [first, ...others]]) => {
       if (first === undefined) return [];
       const members = [first, ...others].map(({ member }) => member);
-      return actorAt<LockApi>(env, workspace, first.kind, address).infos(members);
+      return actorAt<LockApi>(env, workspace, first.kind, address).infos(members, Math.floor(TOLD / ids.length));
     }),
   );
   return new Map(infos.flat().map((info) => [info.id, info]));

@@ -1,5 +1,5 @@
 /** The part of an actor that carries a lock: tasks, resources and agents extend it (04-locks-and-deadlocks). */
-import { type Caller, hasRole } from "../actor/caller.ts";
+import { type Caller, hasRole, withoutKey } from "../actor/caller.ts";
 import type { Commit } from "../actor/commit.ts";
 import type { ActorKey } from "../actor/remote.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
@@ -80,12 +80,11 @@ export abstract class LockActor extends SuspectLock implements LockApi {
 
   async attempt(caller: Caller, key: ActorKey, command: AttemptCommand): Promise<Result<Attempt>> {
     if (!this.identify(key)) return fail("NOT_FOUND", `there is no ${key}`);
-    const { idempotency: _, ...plainly } = caller;
     const attempt = { ...command, wait_ms: 0, hold_ms: 0 };
     const admitted = await this.admit(caller, attempt);
     if (!admitted.ok) return admitted;
     const fresh = this.nextMember;
-    const asked = this.ask(plainly, attempt);
+    const asked = this.ask(withoutKey(caller), attempt);
     if (!asked.ok) return asked;
     const { reentrant, id } = asked.value;
     const took = reentrant ? "nothing" : memberOf(id) === fresh ? "lease" : "upgrade";
@@ -109,12 +108,12 @@ export abstract class LockActor extends SuspectLock implements LockApi {
     return ok({ current: rules.isCurrent(this.book, token, now), highest: this.book.token });
   }
 
-  async infos(members: readonly number[]): Promise<LockInfo[]> {
+  async infos(members: readonly number[], most: number): Promise<LockInfo[]> {
     if (!this.exists) return [];
     const now = Date.now();
     this.settleLock(now);
     const wanted = this.book.holders.filter(({ member }) => members.includes(member));
-    return wanted.map((lease) => lockInfo(this.place.address, this.lockName, this.book, lease, now));
+    return wanted.map((lease) => lockInfo(this.place.address, this.lockName, this.book, lease, now, most));
   }
 
   async readLock(caller: Caller, member: number): Promise<Result<Lock>> {

@@ -51,8 +51,8 @@ export interface LockApi extends ActorApi {
   keep(caller: Caller, key: string, answer: readonly Lease[]): Promise<void>;
   /** Whether a lease held now has this fencing token, and the highest handed out. Creates nothing. */
   verify(key: string, token: number): Promise<Result<Verification>>;
-  /** Those of these leases that are held now, each with the queue of the lock. */
-  infos(members: readonly number[]): Promise<LockInfo[]>;
+  /** Those of these leases that are held now, each with at most `most` of the lock's holders and of its queue. */
+  infos(members: readonly number[], most: number): Promise<LockInfo[]>;
   /** An agent reads its own leases and claims only, an admin any. */
   readLock(caller: Caller, member: number): Promise<Result<Lock>>;
 }

@@ -4,6 +4,7 @@ import { ChannelActor } from "../actor/channel-actor.ts";
 import { type Commit, housekeeper } from "../actor/commit.ts";
 import { parseId } from "../actor/ids.ts";
 import type { ChainedEntry, Entry } from "../actor/journal.ts";
+import { nextLife } from "../actor/lives.ts";
 import type { ActorKey } from "../actor/remote.ts";
 import { Waiters } from "../actor/waiters.ts";
 import type { ReadModelChange } from "../db/read-model.ts";
@@ -182,13 +183,11 @@ export abstract class LockShell extends ChannelActor {
 
   // --- internals
 
-  /** Counted on disk: a life on another machine may have a clock that is behind, and then nobody would believe it. */
   #nextEpoch(): number {
     // What has never been used has no life that could be taken for another one.
     if (!this.exists) return 0;
-    const epoch = (this.store.read<number>(EPOCH_DOCUMENT) ?? 0) + 1;
-    this.commit(housekeeper(this.place.workspace), (tx) => tx.store.write(EPOCH_DOCUMENT, epoch));
-    return epoch;
+    const commit = (work: (tx: Commit) => void) => this.commit(housekeeper(this.place.workspace), work);
+    return nextLife({ store: this.store, commit, document: EPOCH_DOCUMENT });
   }
 
   /** A deadlock is over: its victim is answered now. The lock that they gave up waiting for tells them, too. */

@@ -1,8 +1,9 @@
 /** A lock book on disk, and its steps as rows, audit entries and read-model changes. Used by every actor that carries a lock. */
-import { systemCaller } from "../actor/caller.ts";
+import { SYSTEM } from "../actor/caller.ts";
 import type { Commit } from "../actor/commit.ts";
 import { type Address, idOf, parseId } from "../actor/ids.ts";
 import type { ChainedEntry, Happening } from "../actor/journal.ts";
+import { timestamp } from "../actor/timestamp.ts";
 import type { LockRow, ReadModelChange } from "../db/read-model.ts";
 import type { DeadlockNotice } from "../deadlocks/notice.ts";
 import type { LockKind } from "./contract.ts";
@@ -184,7 +185,7 @@ export class LockTable {
     return {
       ...about,
       action,
-      ...(!own && { who: systemCaller("", "", "").who }),
+      ...(!own && { who: SYSTEM }),
       // By force it was somebody else, in no session of this lock.
       ...(own &&
         more.forced !== true &&
@@ -214,7 +215,7 @@ function lockRow(id: string, entry: Entry, { resource_type, resource_id }: LockN
     status: isLease(entry) ? "held" : "queued",
     mode: entry.mode,
     fencing_token: isLease(entry) ? entry.token : null,
-    since: new Date(isLease(entry) ? entry.acquired_at : entry.requested_at).toISOString(),
+    since: timestamp(isLease(entry) ? entry.acquired_at : entry.requested_at),
   };
 }
 
@@ -241,8 +242,8 @@ function told(
     case "acquired": {
       const { acquired_at, expires_at, purpose } = event.lease;
       const more = {
-        acquired_at: time(acquired_at),
-        expires_at: time(expires_at),
+        acquired_at: timestamp(acquired_at),
+        expires_at: timestamp(expires_at),
         ...(purpose !== undefined && { purpose }),
         ...(event.waited && { waited: true }),
         ...(event.upgraded && { upgraded: true }),
@@ -257,10 +258,10 @@ function told(
     case "cancelled":
       return { action: "lock.released", own: true, more: { ended_reason: event.forced ? "forced" : "cancelled" } };
     case "expired":
-      return { action: "lock.expired", own: false, more: { expired_at: time(event.lease.expires_at) } };
+      return { action: "lock.expired", own: false, more: { expired_at: timestamp(event.lease.expires_at) } };
     case "timed_out": {
       const { waiter } = event;
-      const expired_at = time(isLease(waiter) ? waiter.upgrade.deadline : waiter.deadline);
+      const expired_at = timestamp(isLease(waiter) ? waiter.upgrade.deadline : waiter.deadline);
       return { action: "lock.expired", own: false, more: { expired_at, ended_reason: "wait_timeout" } };
     }
     case "downgraded":
@@ -270,10 +271,6 @@ function told(
     case "reordered":
       return { action: "lock.reordered", own: false, more: { ahead_of: event.ahead_of.map(id) } };
   }
-}
-
-function time(ms: number): string {
-  return new Date(ms).toISOString();
 }
 
 /** The entry that this event ended, unless it lives on in the book (an upgrade that was given up keeps its lease). */

@@ -1,5 +1,6 @@
 /** The Lock of the API (04, "Lock") as one entry of a book is shown. Pure. */
 import { type Address, idOf } from "../actor/ids.ts";
+import { timestamp } from "../actor/timestamp.ts";
 import type { Lock, LockInfo, Lease as WireLease } from "./contract.ts";
 import {
   type Entry,
@@ -14,24 +15,30 @@ import {
 } from "./lock-book.ts";
 import type { LockName } from "./lock-table.ts";
 
-function time(ms: number): string {
-  return new Date(ms).toISOString();
-}
-
 function holderOf(address: Address, lease: Lease) {
   return {
     lock_id: idOf(address, lease.member),
     agent_id: lease.agent_id,
     session_id: lease.session_id,
-    acquired_at: time(lease.acquired_at),
-    expires_at: time(lease.expires_at),
+    acquired_at: timestamp(lease.acquired_at),
+    expires_at: timestamp(lease.expires_at),
     ...(lease.purpose !== undefined && { purpose: lease.purpose }),
   };
 }
 
-export function lockView(address: Address, name: LockName, book: LockBook, entry: Entry, now: number): Lock {
+/** An answer about a lock tells this many of its holders, the earliest. A lock may be shared by any number. */
+const MAX_HOLDERS = 1_000;
+
+export function lockView(
+  address: Address,
+  name: LockName,
+  book: LockBook,
+  entry: Entry,
+  now: number,
+  most = MAX_HOLDERS,
+): Lock {
   const held = isLease(entry);
-  const holders = book.holders.map((lease) => holderOf(address, lease));
+  const holders = book.holders.slice(0, most).map((lease) => holderOf(address, lease));
   const [holder] = holders;
   const position = positionOf(book, entry.member);
   const wait = position === undefined ? undefined : estimatedWaitSeconds(book, entry.member, now);
@@ -42,7 +49,7 @@ export function lockView(address: Address, name: LockName, book: LockBook, entry
     resource_type: name.resource_type,
     resource_id: name.resource_id,
     mode: entry.mode,
-    ...(held && { fencing_token: entry.token, expires_at: time(entry.expires_at) }),
+    ...(held && { fencing_token: entry.token, expires_at: timestamp(entry.expires_at) }),
     ...(holder !== undefined && { holder }),
     holders,
     ...(position !== undefined && { queue_position: position }),
@@ -56,10 +63,19 @@ export function isPending({ status, upgrade_pending }: Lock): boolean {
   return status === "queued" || upgrade_pending === true;
 }
 
-/** A lease with all that wait for its lock, next one first (04, "LockInfo"). */
-export function lockInfo(address: Address, name: LockName, book: LockBook, lease: Lease, now: number): LockInfo {
-  const queue = waitersOf(book).map((waiter) => waiterOf(address, waiter));
-  return { ...lockView(address, name, book, lease, now), queue };
+/** A lease with those that wait for its lock, next one first (04, "LockInfo"): at most `most` of them, and of its holders. */
+export function lockInfo(
+  address: Address,
+  name: LockName,
+  book: LockBook,
+  lease: Lease,
+  now: number,
+  most: number,
+): LockInfo {
+  const queue = waitersOf(book)
+    .slice(0, most)
+    .map((waiter) => waiterOf(address, waiter));
+  return { ...lockView(address, name, book, lease, now, most), queue };
 }
 
 function waiterOf(address: Address, waiter: Waiter): LockInfo["queue"][number] {
@@ -70,7 +86,7 @@ function waiterOf(address: Address, waiter: Waiter): LockInfo["queue"][number] {
     agent_id,
     session_id,
     mode: upgrade === undefined ? waiter.mode : "exclusive",
-    requested_at: time((upgrade ?? waiter).requested_at),
+    requested_at: timestamp((upgrade ?? waiter).requested_at),
     priority,
   };
 }

@@ -1,10 +1,10 @@
+/** Locks over HTTP (04-locks-and-deadlocks, "Routes"). */
 import { actorAt, actorOf } from "../actor/remote.ts";
 import { ADMIN, mayCall } from "../http/access.ts";
 import { endpoint, replayHeader, reply, unwrap } from "../http/endpoint.ts";
 import type { App } from "../http/endpoint-spec.ts";
 import { IdParams, lockId } from "../http/ids.ts";
 import { authenticate } from "../http/principal.ts";
-import { Pagination } from "../http/validation.ts";
 import { z } from "../zod.ts";
 import { acquireAll } from "./acquire-all.ts";
 import { beat } from "./beat.ts";
@@ -13,9 +13,10 @@ import {
   AcquireInput,
   DowngradeInput,
   HeartbeatInput,
-  Lease,
+  Leases,
   Lock,
-  LockInfo,
+  LockHeartbeats,
+  Locks,
   ReleaseInput,
   Verification,
   VerifyInput,
@@ -31,24 +32,6 @@ const access = { roles: ["system", "admin"], scope: "locks:write" } as const;
 const DEFAULT_PRIORITY = 50;
 /** RFC 7240; more does not count. */
 const MAX_HOLD_S = 60;
-
-const BatchResult = z.lazy(() =>
-  z
-    .strictObject({
-      results: z.array(
-        z.strictObject({
-          lock_id: z.string(),
-          ok: z.boolean(),
-          expires_at: z.string().optional(),
-          error: z.strictObject({ code: z.string(), message: z.string() }).optional(),
-        }),
-      ),
-    })
-    .openapi("LockHeartbeats"),
-);
-
-const Leases = z.lazy(() => z.strictObject({ leases: z.array(Lease) }).openapi("Leases"));
-const Locks = z.lazy(() => z.strictObject({ locks: z.array(LockInfo), pagination: Pagination }).openapi("Locks"));
 
 export function lockRoutes(app: App): void {
   endpoint(
@@ -131,7 +114,7 @@ export function lockRoutes(app: App): void {
       access: { ...access, survivesOutage: true },
       unlimited: true,
       body: HeartbeatInput,
-      answers: { 200: z.union([Lock, BatchResult]) },
+      answers: { 200: z.union([Lock, LockHeartbeats]) },
       errors: ["LOCK_NOT_FOUND", "LOCK_EXPIRED", "NOT_LOCK_HOLDER", "DEADLOCK_DETECTED"],
     },
     async ({ env, caller, body }) => {
@@ -229,7 +212,6 @@ export function lockRoutes(app: App): void {
       access: { roles: ["system", "admin"], scope: "locks:read" },
       query: ListLocks,
       answers: { 200: Locks },
-      errors: [],
     },
     async ({ env, caller, query }) => ({ status: 200, body: await listLocks(env, caller, query) }),
   );
@@ -254,7 +236,7 @@ export function lockRoutes(app: App): void {
 }
 
 /** Seconds of `Prefer: wait=N`; 0 without. */
-export function holdSeconds(prefer: string | undefined): number {
+function holdSeconds(prefer: string | undefined): number {
   const wait = /(?:^|[,;\s])wait=([0-9]{1,6})(?:$|[,;\s])/i.exec(prefer ?? "");
   return wait === null ? 0 : Math.min(MAX_HOLD_S, Number(wait[1]));
 }

@@ -52,13 +52,23 @@ export abstract class SuspectLock extends LockShell implements SuspectApi {
     before: number,
     known: readonly string[],
     notice: DeadlockNotice,
+    ago_ms = 0,
   ): Promise<{ ids: string[]; report: Snapshot }> {
     const self = this.#called(key);
     const now = Date.now();
-    const doomed = { before, members: known.flatMap((id) => this.#ownMember(id)) };
-    this.applyStep(self, rules.abortSession(this.book, session, doomed, now), now, undefined, { notice });
-    const members = this.exists ? this.table.endedIn(notice.case_id) : [];
-    return { ids: members.map((member) => idOf(this.place.address, member)), report: this.reporting.snapshot() };
+    // A session has one lease or claim here: what it has after that one ended is its retry.
+    if (this.#endedIn(notice).length === 0) {
+      const members = known.flatMap((id) => this.#ownMember(id));
+      const doomed = { before: Math.min(before, now - ago_ms), members };
+      this.applyStep(self, rules.abortSession(this.book, session, doomed, now), now, undefined, { notice });
+    }
+    return { ids: this.#endedIn(notice), report: this.reporting.snapshot() };
+  }
+
+  /** Ids of what ended here in a deadlock. */
+  #endedIn({ case_id }: DeadlockNotice): string[] {
+    const members = this.exists ? this.table.endedIn(case_id) : [];
+    return members.map((member) => idOf(this.place.address, member));
   }
 
   /** Nothing for the id of another lock's. */

@@ -26,13 +26,16 @@ export function admission(
     const named = allowed(text, holder);
     if (!named.ok) {
       refused.set(text, named.error);
-    } else if (has.has(named.value) || wanted.has(named.value) || room > 0) {
-      if (!has.has(named.value) && !wanted.has(named.value)) room -= 1;
-      wanted.set(named.value, Object.hasOwn(since, text) ? since[text] : undefined);
-    } else {
+      continue;
+    }
+    const isNew = !has.has(named.value) && !wanted.has(named.value);
+    if (isNew && room === 0) {
       const message = `a socket has at most ${CHANNELS_PER_SOCKET} channels`;
       refused.set(text, fail("RATE_LIMITED", message).error);
+      continue;
     }
+    if (isNew) room -= 1;
+    wanted.set(named.value, Object.hasOwn(since, text) ? since[text] : undefined);
   }
   return { wanted, refused };
 }

@@ -6,6 +6,7 @@ import { Actor } from "../actor/actor.ts";
 import type { Caller } from "../actor/caller.ts";
 import { type Commit, housekeeper } from "../actor/commit.ts";
 import { STATUS_OF } from "../actor/error-codes.ts";
+import { nextLife } from "../actor/lives.ts";
 import type { ActorKey } from "../actor/remote.ts";
 import { type Failure, fail, ok, type Result } from "../actor/result.ts";
 import { ledgerOf } from "../audit/ledger-api.ts";
@@ -45,6 +46,8 @@ export class HubActor extends Actor implements HubDoor {
   readonly #gate: Gate;
   /** What each socket says is dealt with in order. */
   readonly #turns = new Lanes<number>();
+  /** Once this life has called a publisher. */
+  #life: number | undefined;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -62,7 +65,7 @@ export class HubActor extends Actor implements HubDoor {
     this.#forwarding = new Forwarding({
       store: channels,
       persist: (write, unfinished) => this.#persist(write, unfinished),
-      publishers: publishersFor(env, workspace, () => this.key),
+      publishers: publishersFor(env, workspace, { key: () => this.key, life: () => this.#whichLife() }),
       send,
       later: (work) => ctx.waitUntil(work),
     });
@@ -196,6 +199,12 @@ export class HubActor extends Actor implements HubDoor {
     if (!(await ledgerOf(this.env, this.place.workspace).enrol(this.key))) return false;
     this.#housekeep((tx) => tx.store.write("enrolled", true));
     return true;
+  }
+
+  #whichLife(): number {
+    const commit = (work: (tx: Commit) => void) => this.#housekeep(work);
+    this.#life ??= nextLife({ store: this.store, commit, document: "life" });
+    return this.#life;
   }
 
   #persist(write: () => void, unfinished: boolean): void {

@@ -30,23 +30,27 @@ export async function replayed({ key, actor }: Publisher, query: EventsQuery): P
   return page;
 }
 
-/** What the hub `hub` calls publishers through. One that cannot answer now throws, as one that is out of reach does. */
-export function publishersFor(env: Env, workspace: string, hub: () => ActorKey): Publishers {
+/** The hub that calls, by its key, and which life of it this is: a call that an earlier one made may arrive after one of this. */
+interface CallingHub {
+  readonly key: () => ActorKey;
+  readonly life: () => number;
+}
+
+/** What a hub calls publishers through. One that cannot answer now throws, as one that is out of reach does. */
+export function publishersFor(env: Env, workspace: string, hub: CallingHub): Publishers {
   const at = (name: string): Publisher => {
     const channel = channelNamed(name);
     if (!channel.ok) throw new Error(`no channel: ${name}`);
     return publisherAt(env, workspace, channel.value);
   };
-  // A call that an earlier life of the hub made may arrive after one of this life.
-  const life = Date.now();
   return {
     subscribe: async (name) => {
       const { key, actor } = at(name);
-      return available(await actor.subscribe(key, name, hub(), life));
+      return available(await actor.subscribe(key, name, hub.key(), hub.life()));
     },
     unsubscribe: (name) => {
       const { key, actor } = at(name);
-      return actor.unsubscribe(key, name, hub(), life);
+      return actor.unsubscribe(key, name, hub.key(), hub.life());
     },
     events: async (name, after, limit, begins) => {
       const query = { channel: name, after, limit, ...(begins && { most: MOST_REPLAYED }) };

@@ -1,6 +1,6 @@
 /** The resource catalogue over HTTP (03-tasks-and-approvals, "Routes"). */
 import { ledgerOf } from "../audit/ledger-api.ts";
-import type { Access } from "../http/access.ts";
+import { type Access, ADMIN } from "../http/access.ts";
 import { endpoint, reply } from "../http/endpoint.ts";
 import type { App } from "../http/endpoint-spec.ts";
 import { condition, paged } from "../http/pagination.ts";
@@ -12,9 +12,8 @@ import { CataloguedResource, CatalogueInput, Resource } from "./catalogue-contra
 import { ResourceRef, ResourceType } from "./contract.ts";
 import { type ResourceAddress, resourceKey } from "./resource-key.ts";
 
-const TAG = "resources";
+const tag = "Resources";
 const READ: Access = { roles: "any", scope: "tasks:read" };
-const WRITE: Access = { roles: ["admin"], scope: "admin", fresh: true };
 
 const OneResource = z.lazy(() =>
   z.strictObject({
@@ -35,7 +34,7 @@ export function catalogueRoutes(app: App): void {
     {
       method: "get",
       path: "/resources",
-      tag: TAG,
+      tag,
       summary: "List the catalogued resources",
       description: "Ordered by key. Attributes, revision and lock are left out: each is kept by an object of its own.",
       access: READ,
@@ -75,7 +74,7 @@ export function catalogueRoutes(app: App): void {
     {
       method: "get",
       path: "/resources/{type}/{id}",
-      tag: TAG,
+      tag,
       summary: "Read a resource",
       description:
         "Also one that nobody catalogued: what was last applied to it, and its lock. A slash in the id is written %2F.",
@@ -101,15 +100,14 @@ export function catalogueRoutes(app: App): void {
     {
       method: "put",
       path: "/resources/{type}/{id}",
-      tag: TAG,
+      tag,
       summary: "Catalogue a resource",
       description: "Replaces what was said about it before; what is left out is unset.",
-      access: WRITE,
+      access: ADMIN,
       params: OneResource,
       query: InNamespace,
       body: CatalogueInput,
       answers: { 200: CataloguedResource },
-      errors: ["UNAVAILABLE"],
     },
     async ({ caller, env, params, query, body }) => {
       const command = { do: "put", resource: named(params, query), input: body } as const;
@@ -122,14 +120,14 @@ export function catalogueRoutes(app: App): void {
     {
       method: "delete",
       path: "/resources/{type}/{id}",
-      tag: TAG,
+      tag,
       summary: "Take a resource out of the catalogue",
       description: "Its attributes, revision and lock stay.",
-      access: WRITE,
+      access: ADMIN,
       params: OneResource,
       query: InNamespace,
       answers: { 204: null },
-      errors: ["NOT_FOUND", "UNAVAILABLE"],
+      errors: ["NOT_FOUND"],
     },
     async ({ caller, env, params, query }) => {
       const command = { do: "remove", resource: named(params, query) } as const;

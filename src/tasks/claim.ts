@@ -1,6 +1,6 @@
 /** A claim: the dispatch offers one task at a time, the task itself says whether it begins (03, "Execution"). */
 
-import type { Caller } from "../actor/caller.ts";
+import { type Caller, withoutKey } from "../actor/caller.ts";
 import { parseId } from "../actor/ids.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
 import { agentOf } from "../agents/agent-api.ts";
@@ -48,10 +48,10 @@ export async function claimTask(
 }
 
 /** The key is for the claim; should the same claim come again, the task gives the same answer by its state. */
-function begin(env: Env, { idempotency: _, ...caller }: Caller, taskId: string): Promise<Result<ApplyAnswer>> {
+function begin(env: Env, caller: Caller, taskId: string): Promise<Result<ApplyAnswer>> {
   const address = parseId(taskId)?.address;
   if (address === undefined) throw new Error(`the dispatch offered ${taskId}, which is no task`);
-  return taskAt(env, caller.workspace, address).apply(caller, caller.who.id);
+  return taskAt(env, caller.workspace, address).apply(withoutKey(caller), caller.who.id);
 }
 
 async function registered(env: Env, { workspace, who }: Caller): Promise<readonly string[]> {

@@ -1,4 +1,4 @@
-import type { Caller } from "../actor/caller.ts";
+import { type Caller, withoutKey } from "../actor/caller.ts";
 import { type Address, freshTaskAddress, hashedAddress } from "../actor/ids.ts";
 import { endpoint, reply, unwrap } from "../http/endpoint.ts";
 import type { App } from "../http/endpoint-spec.ts";
@@ -141,8 +141,7 @@ export function draftingRoutes(app: App): void {
       const draft = taskAt(env, caller.workspace, newAddress(caller, params.id));
       const created = await draft.create(caller, { ...input, dry_run: false }, params.id);
       // The key was for the draft; saying it again to the old task changes nothing.
-      const { idempotency: _, ...plain } = caller;
-      if (created.ok) unwrap(await old.noteResubmitted(plain, created.value.id));
+      if (created.ok) unwrap(await old.noteResubmitted(withoutKey(caller), created.value.id));
       return withETag(created, 201);
     },
   );

@@ -1,16 +1,20 @@
 /** The rules from a draft to its review: create, edit, submit, cancel, delete, comment (03, "State machine"). Pure. */
-import { type Caller, hasRole } from "../actor/caller.ts";
+import { type Caller, hasRole, SYSTEM } from "../actor/caller.ts";
 import { fail, invalid, ok, type Result } from "../actor/result.ts";
-import { openRequests, supersedeOpen } from "../approvals/requests.ts";
+import { timestamp } from "../actor/timestamp.ts";
+import { mayHave, openRequests, supersedeOpen } from "../approvals/requests.ts";
 import { type Assessment, assignReviewers, type Facts } from "./assess.ts";
 import { MAX_CONFIG_BYTES, MetadataInput, TaskConfig } from "./contract.ts";
 import { goneEffects, readyEffects } from "./dispatch-api.ts";
 import { mergePatch } from "./merge-patch.ts";
 import { releaseSaga } from "./saga.ts";
 import { sameJson } from "./stable-json.ts";
-import { allows, type Comment, type Metadata, type TaskRecord, timestamp } from "./task.ts";
+import { allows, type Comment, type Metadata, type TaskRecord } from "./task.ts";
 import { type CreateTask, jsonBytes, type PatchTask, type SubmitTask } from "./task-contract.ts";
 import { happened, type Transition, type Turn } from "./transition.ts";
+
+/** What all comments of a task may take together: thousands of short ones. Every answer with the task holds them all. */
+export const MAX_COMMENTS_BYTES = 4 * 1024 * 1024;
 
 /** A revision on which nobody has decided yet: nothing of an earlier one counts, neither decisions nor their wishes. */
 const UNDECIDED = { requirements: [], decisions: [], auto_approved: false, apply_immediately: false } as const;
@@ -181,6 +185,8 @@ export function startReview(
     requirements,
   };
   const opened = openRequests(task, asked, turn.mint, turn.now, facts.backlog_limit);
+  const fits = mayHave(opened.requests);
+  if (!fits.ok) return fits;
   const entered = from.state === "SUBMITTED" ? [reviewing(task)] : [];
   return ok({
     task: { ...task, requests: opened.requests },
@@ -214,7 +220,7 @@ function autoApprove(from: TaskRecord, { auto, matched }: Assessment, now: numbe
   const approved = happened(task, "task.auto_approved", {
     from_state: "SUBMITTED",
     to_state: "APPROVED",
-    who: { id: "system", kind: "system", roles: ["system"] },
+    who: SYSTEM,
     details: { revision: task.revision, policies: matched.map(({ id }) => id), reasons: auto.reasons },
   });
   return { task, happenings: [approved], effects: readyEffects(task) };
@@ -270,6 +276,9 @@ export function comment(before: TaskRecord, body: string, turn: Turn): Result<Tr
   if (!allowed.ok) return allowed;
   const made: Comment = { id: turn.mint(), author_id: turn.caller.who.id, body, created_at: timestamp(turn.now) };
   const task: TaskRecord = { ...before, comments: [...before.comments, made] };
+  if (jsonBytes(task.comments) > MAX_COMMENTS_BYTES) {
+    return fail("PAYLOAD_TOO_LARGE", `the comments of a task may take ${MAX_COMMENTS_BYTES} bytes of JSON together`);
+  }
   const details = { comment_id: made.id };
   return ok({ task, happenings: [happened(task, "task.commented", { details })], effects: [], comment: made });
 }

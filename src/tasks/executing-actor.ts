@@ -1,5 +1,5 @@
 /** A task that is applied: claims of its locks, heartbeats, its end, and its executor if it has one. */
-import type { Caller } from "../actor/caller.ts";
+import { type Caller, withOwnKey } from "../actor/caller.ts";
 import { housekeeper } from "../actor/commit.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
 import type { Env } from "../env.ts";
@@ -8,7 +8,7 @@ import { causeOf, log } from "../log.ts";
 import { EXECUTOR } from "../users/principal-ref.ts";
 import { type Assessment, assess, type Facts } from "./assess.ts";
 import { complete, reportRollback, stash } from "./completion.ts";
-import { lapse, leasesEndAt, timeOut, working } from "./executing.ts";
+import { lapse, leasesEndAt, renewed, timeOut, working } from "./executing.ts";
 import { ExecutorRun, executorCaller } from "./executor-run.ts";
 import { gatherFacts } from "./gather.ts";
 import { LEASE_MS, lockKeys } from "./saga.ts";
@@ -81,7 +81,7 @@ export abstract class ExecutingTask extends TaskShell {
       this.settle(caller, lapse(after, leases.error.message, Date.now(), Math.random()));
       return fail("TASK_LEASE_LOST", leases.error.message, { state: this.task?.state });
     }
-    this.#beat(caller, after, leases.value, input);
+    this.settle(caller, renewed(after, leases.value, input));
     return ok({
       task_id: after.id,
       state: after.state,
@@ -97,7 +97,8 @@ export abstract class ExecutingTask extends TaskShell {
     const known = await this.overdue(Date.now());
     if (!known.ok) return known;
     return this.decide(
-      withinAttempt(caller, this.task),
+      // A key that kept a stash for an earlier attempt has kept nothing for this one.
+      withOwnKey(caller, this.task?.attempts ?? 0),
       (task) => stash(task, input, caller),
       (task) => ({ task_id: task.id, resource: input.resource }),
     );
@@ -123,13 +124,7 @@ export abstract class ExecutingTask extends TaskShell {
     const leases = await this.#saga.look(execution);
     if (this.task !== task) return ok(null);
     if (!leases.ok && leases.error.code === "UNAVAILABLE") return leases;
-    if (!leases.ok) this.settle(self, lapse(task, leases.error.message, now, Math.random()));
-    else
-      this.settle(self, {
-        task: { ...task, execution: { ...execution, leases: leases.value } },
-        happenings: [],
-        effects: [],
-      });
+    this.settle(self, leases.ok ? renewed(task, leases.value) : lapse(task, leases.error.message, now, Math.random()));
     return ok(null);
   }
 
@@ -186,7 +181,7 @@ export abstract class ExecutingTask extends TaskShell {
 
   // --- internals
 
-  async #end(caller: Caller, rule: Parameters<typeof this.decide<Transition, Task>>[1]): Promise<Result<Task>> {
+  async #end(caller: Caller, rule: (task: TaskRecord, turn: Turn) => Result<Transition | null>): Promise<Result<Task>> {
     const known = await this.overdue(Date.now());
     if (!known.ok) return known;
     const done = this.decide(caller, rule, taskView);
@@ -206,13 +201,12 @@ export abstract class ExecutingTask extends TaskShell {
     if (execution?.delivery === undefined) return;
     const leases = await this.#saga.renew(execution, LEASE_MS);
     const after = this.#sameAttempt(execution);
-    if (after?.execution === undefined || (!leases.ok && leases.error.code === "UNAVAILABLE")) return;
+    if (after === undefined || (!leases.ok && leases.error.code === "UNAVAILABLE")) return;
     const self = housekeeper(this.place.workspace);
-    if (!leases.ok) this.settle(self, lapse(after, leases.error.message, now, Math.random()));
-    else {
-      const task: TaskRecord = { ...after, execution: { ...after.execution, leases: leases.value } };
-      this.settle(self, { task, happenings: [], effects: [] });
-    }
+    this.settle(
+      self,
+      leases.ok ? renewed(after, leases.value) : lapse(after, leases.error.message, now, Math.random()),
+    );
   }
 
   /** The task, if this attempt is still under way. */
@@ -228,34 +222,4 @@ export abstract class ExecutingTask extends TaskShell {
     const facts = await this.facts(config, { id: metadata.author_id, roles: author_roles });
     return facts.ok ? ok({ facts: facts.value, assessment: assess(config, facts.value, turn.now) }) : facts;
   }
-
-  #beat(
-    caller: Caller,
-    task: TaskRecord,
-    leases: NonNullable<TaskRecord["execution"]>["leases"],
-    input: HeartbeatTask,
-  ): void {
-    if (task.execution === undefined) return;
-    const { progress, message } = input;
-    const told = progress !== undefined || message !== undefined;
-    const happenings = told
-      ? [
-          {
-            action: "task.progress",
-            subject_type: "task",
-            subject_id: task.id,
-            details: { ...(progress !== undefined && { progress }), ...(message !== undefined && { message }) },
-            audit: false,
-          },
-        ]
-      : [];
-    this.settle(caller, { task: { ...task, execution: { ...task.execution, leases } }, happenings, effects: [] });
-  }
-}
-
-/** A stash goes with its attempt: an Idempotency-Key that kept one for an earlier attempt has kept nothing for this one. */
-function withinAttempt(caller: Caller, task: TaskRecord | undefined): Caller {
-  const { idempotency } = caller;
-  if (idempotency === undefined) return caller;
-  return { ...caller, idempotency: { ...idempotency, scope: `${idempotency.scope}:${task?.attempts ?? 0}` } };
 }

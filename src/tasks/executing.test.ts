@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { complete } from "./completion.ts";
 import { cancel } from "./drafting.ts";
-import { beginExecution, lapse, leasesEndAt, timeOut, working } from "./executing.ts";
+import { beginExecution, lapse, leasesEndAt, renewed, timeOut, working } from "./executing.ts";
 import { rests, waitsFor } from "./saga.ts";
 import {
   API,
@@ -94,6 +94,20 @@ describe("the beginning of an attempt", () => {
       at === 2 ? { ...lease, expires_at: "2026-11-20T12:00:09Z" } : lease,
     );
     expect(leasesEndAt({ ...execution, leases })).toBe(T0 + 9_000);
+  });
+
+  test("keeps its leases as their locks know them, and tells its channel alone how far it is", () => {
+    const task = applying();
+    const leases = task.execution?.leases.slice(1) ?? [];
+    const silent = must(renewed(task, leases));
+    expect(silent).toEqual({
+      task: { ...task, execution: { ...task.execution, leases } },
+      happenings: [],
+      effects: [],
+    });
+    const { happenings } = must(renewed(task, leases, { progress: 0 }));
+    expect(happenings).toMatchObject([{ action: "task.progress", details: { progress: 0 }, audit: false }]);
+    expect(renewed(approved(), leases, { message: "still here" })).toBeNull();
   });
 });
 

@@ -1,6 +1,7 @@
 /** The rules of an execution under way: APPLYING, heartbeat, lapse, timeout, drift (03, "State machine", "Execution"). Pure. */
-import { type Caller, hasRole } from "../actor/caller.ts";
+import { type Caller, hasRole, SYSTEM } from "../actor/caller.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
+import { timestamp } from "../actor/timestamp.ts";
 import type { CommandEffect } from "../agents/agent-api.ts";
 import type { Lease } from "../locks/contract.ts";
 import type { Assessment, Facts } from "./assess.ts";
@@ -9,10 +10,10 @@ import { goneEffects, grantedEffects, readyEffects } from "./dispatch-api.ts";
 import { startReview } from "./drafting.ts";
 import { finish } from "./finish.ts";
 import { releaseSaga } from "./saga.ts";
-import { allows, type Execution, type Saga, type TaskRecord, timestamp } from "./task.ts";
+import { allows, type Execution, type Saga, type TaskRecord } from "./task.ts";
+import type { HeartbeatTask } from "./task-contract.ts";
 import { type Effect, happened, type Transition, type Turn } from "./transition.ts";
 
-const SYSTEM = { id: "system", kind: "system", roles: ["system"] } as const;
 const LAST_RETRY_S = 60;
 
 /** All locks are held and nothing drifted: the attempt begins. */
@@ -129,6 +130,23 @@ export function isTheirs(execution: Execution, who: Caller["who"]): boolean {
 /** The earliest end of a lease of this execution (ms). */
 export function leasesEndAt(execution: Execution): number {
   return Math.min(...execution.leases.map((lease) => Date.parse(lease.expires_at)));
+}
+
+/** The leases as their locks know them now; how far the work is, if that was said, is for the task's channel alone. */
+export function renewed(
+  before: TaskRecord,
+  leases: readonly Lease[],
+  { progress, message }: Pick<HeartbeatTask, "progress" | "message"> = {},
+): Transition | null {
+  const { execution } = before;
+  if (before.state !== "APPLYING" || execution === undefined) return null;
+  const details = { ...(progress !== undefined && { progress }), ...(message !== undefined && { message }) };
+  const said = Object.keys(details).length > 0;
+  return {
+    task: { ...before, execution: { ...execution, leases } },
+    happenings: said ? [happened(before, "task.progress", { details, audit: false })] : [],
+    effects: [],
+  };
 }
 
 /** A lease lapsed: another attempt after a pause, or the end. `random` in [0, 1). */

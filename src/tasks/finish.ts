@@ -1,11 +1,12 @@
 /** The end of an execution: what stands on the task, what the resources take, what is given back (03, "Execution"). Pure. */
 import type { Who } from "../actor/caller.ts";
+import { timestamp } from "../actor/timestamp.ts";
 import type { ReleaseEffect } from "../locks/lock-shell.ts";
 import type { AppliedEffect } from "../locks/resource-actor.ts";
 import type { JsonObject } from "../wire.ts";
 import { releaseSaga, stepsOf } from "./saga.ts";
 import { own } from "./stable-json.ts";
-import { type Execution, type TaskRecord, timestamp } from "./task.ts";
+import type { Execution, TaskRecord } from "./task.ts";
 import { type Effect, happened, type Transition } from "./transition.ts";
 
 export interface Ending {

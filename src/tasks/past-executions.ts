@@ -1,7 +1,8 @@
 /** A task's earlier executions, told from its journal: the task itself remembers the last one only. Pure. */
 import type { ChainedEntry } from "../actor/journal.ts";
+import { timestamp } from "../actor/timestamp.ts";
 import type { ExecutionRow, ReadModelChange } from "../db/read-model.ts";
-import { type TaskRecord, timestamp } from "./task.ts";
+import type { TaskRecord } from "./task.ts";
 
 /** Rows of the executions before the present one, as they stood when each was over; `entries` is the task's whole chain. */
 export function pastExecutions(

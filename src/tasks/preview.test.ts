@@ -2,8 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { JsonObject } from "../wire.ts";
 import { Preview, type ResourceRef, TaskConfig } from "./contract.ts";
-import { mergePatch } from "./merge-patch.ts";
-import { computePreview, desiredAfter, MAX_CHANGES_BYTES, type PreviewFacts, sameChanges } from "./preview.ts";
+import { computePreview, MAX_CHANGES_BYTES, type PreviewFacts, sameChanges } from "./preview.ts";
 import { prettyJson } from "./stable-json.ts";
 
 type Named = Partial<ResourceRef> & Pick<ResourceRef, "type" | "id">;
@@ -245,20 +244,6 @@ describe("a preview that would explode", () => {
   });
 });
 
-describe("what a resource takes on success", () => {
-  it("is the after of its change, itself if nothing writes it, null if anything deletes it", () => {
-    const config = configOf(
-      [api, { ...api, id: "run", actions: ["execute"] }, { ...api, id: "gone", actions: ["delete", "write"] }],
-      { a: 2 },
-    );
-    const before = { a: 1, b: 1 };
-    expect(desiredAfter(config, "service:api", before)).toEqual({ a: 2, b: 1 });
-    expect(desiredAfter(config, "service:run", before)).toEqual(before);
-    expect(desiredAfter(config, "service:gone", before)).toBeNull();
-    expect(desiredAfter(config, "service:stranger", before)).toEqual(before);
-  });
-});
-
 const attributes = fc
   .dictionary(fc.constantFrom("a", "b", "c"), fc.jsonValue({ maxDepth: 2 }), { maxKeys: 3 })
   .map((object): JsonObject => JSON.parse(JSON.stringify(object)));
@@ -289,18 +274,6 @@ describe("previews", () => {
         const preview = computePreview(config, world);
         expect(computePreview(JSON.parse(JSON.stringify(config)), JSON.parse(JSON.stringify(world)))).toEqual(preview);
         expect(JSON.stringify([config, world])).toBe(inputs);
-      }),
-    );
-  });
-
-  it("promise what completion does", () => {
-    fc.assert(
-      fc.property(configs, worlds, (config, world) => {
-        for (const { resource, action, before, after } of computePreview(config, world).changes) {
-          const deletes = resource.actions.includes("delete");
-          if (action === "delete" || !deletes) expect(desiredAfter(config, resource.key, before ?? {})).toEqual(after);
-          if (action === "write") expect(mergePatch(after, {})).toEqual(after);
-        }
       }),
     );
   });

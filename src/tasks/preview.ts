@@ -45,16 +45,6 @@ export function computePreview(config: TaskConfig, facts: PreviewFacts): Preview
 }
 
 /**
- * What a resource's attributes become when the task succeeds: null after a delete, else `before` merged with the desired
- * attributes after a write (RFC 7396), else `before` itself, also for a resource that the task does not name.
- */
-export function desiredAfter(config: TaskConfig, key: string, before: JsonObject): JsonObject | null {
-  const actions = resourcesByKey(config.resources).get(key)?.actions ?? [];
-  if (actions.includes("delete")) return null;
-  return actions.includes("write") ? mergePatch(before, desiredAttributes(config, key)) : before;
-}
-
-/**
  * Whether two previews of one revision promise the same changes; if not, what was approved has drifted. Warnings, errors
  * and durations do not count, nor does the diff, which only shows before and after. A change too large to be shown is
  * told by its resource's revision instead, so that drift cannot hide in it.

@@ -3,6 +3,7 @@ import type { Caller } from "../actor/caller.ts";
 import { type Commit, housekeeper } from "../actor/commit.ts";
 import { idOf } from "../actor/ids.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
+import { timestamp } from "../actor/timestamp.ts";
 import { readSurroundings } from "../approvals/colleagues.ts";
 import { respond } from "../approvals/decide.ts";
 import { eligibility } from "../approvals/eligibility.ts";
@@ -16,7 +17,7 @@ import { openOverride } from "../approvals/overridden.ts";
 import { confirmOverride, requestOverride } from "../approvals/override.ts";
 import type { OverrideInput, OverrideRequested } from "../approvals/override-contract.ts";
 import { ExecutingTask } from "./executing-actor.ts";
-import { requestView, type TaskRecord, taskView, timestamp } from "./task.ts";
+import { requestView, type TaskRecord, taskView } from "./task.ts";
 import type { ApprovalAnswer, RespondAnswer } from "./task-api.ts";
 import type { RespondInput, Task } from "./task-contract.ts";
 
@@ -74,6 +75,7 @@ export abstract class ReviewedTask extends ExecutingTask {
       () => ({ expires_at: timestamp(link.expires_at * 1000) }),
     );
   }
+
   async override(caller: Caller, input: OverrideInput): Promise<Result<OverrideRequested>> {
     return this.decide(caller, (task, turn) => requestOverride(task, input, turn), overrideView);
   }

@@ -30,7 +30,7 @@ function readingRoutes(app: App): void {
       method: "get",
       path: "/tasks",
       tag,
-      summary: "Tasks, newest first; without preview, comments and output",
+      summary: "Tasks, newest first; without preview, comments, output and requests of earlier revisions",
       access: read,
       query: ListTasks,
       answers: { 200: z.strictObject({ tasks: z.array(Task), pagination: Pagination }) },

@@ -3,7 +3,7 @@
  * between any two steps is resumed by running from the first step again. Its dependencies are arguments.
  */
 
-import type { Caller } from "../actor/caller.ts";
+import { type Caller, withoutKey } from "../actor/caller.ts";
 import { housekeeper } from "../actor/commit.ts";
 import { parseId } from "../actor/ids.ts";
 import { actorAt } from "../actor/remote.ts";
@@ -182,7 +182,7 @@ export class SagaRun {
   async #steps(caller: Caller): Promise<Result<ApplyAnswer>> {
     const task = this.#deps.task();
     const saga = task?.saga;
-    if (task === undefined || saga === undefined || saga.resting_until !== undefined) return this.#whatever();
+    if (task === undefined || saga === undefined || saga.resting_until !== undefined) return this.#asItStands();
     const taken: Taken[] = [];
     let own: number | undefined;
     for (const step of stepsOf(task.config, saga.agent_id)) {
@@ -195,7 +195,7 @@ export class SagaRun {
       if (current === undefined) {
         // Cancelled, edited or given up meanwhile: what this call took belongs to nobody.
         this.#letGo(task, saga);
-        return this.#whatever();
+        return this.#asItStands();
       }
       if (answer.kind === "failed") {
         const now = Date.now();
@@ -206,7 +206,7 @@ export class SagaRun {
       if (answer.kind === "queued") {
         const { resource_type, resource_id, queue_position = 1 } = answer.lock;
         this.#deps.settle(caller, waitsFor(current, { resource_type, resource_id, queue_position }));
-        return this.#whatever();
+        return this.#asItStands();
       }
       taken.push(answer.taken);
     }
@@ -215,7 +215,7 @@ export class SagaRun {
 
   async #begin(caller: Caller, saga: Saga, { taken, own }: Holding): Promise<Result<ApplyAnswer>> {
     const task = this.#current(saga);
-    if (task === undefined) return this.#whatever();
+    if (task === undefined) return this.#asItStands();
     // Somebody took it meanwhile: it is waited for like any other.
     if (own !== undefined && !this.#deps.isFree(commandOf(saga, OWN))) return this.#steps(caller);
     const leases = taken.map(({ lease }) => lease);
@@ -230,15 +230,15 @@ export class SagaRun {
       const begun = (held: readonly Lease[]) => beginExecution({ ...task, preview }, saga, held, Date.now());
       if (own === undefined) this.#deps.settle(caller, begun(leases));
       else {
-        this.#deps.lockTask(plainly(caller), commandOf(saga, OWN), (lock) =>
+        this.#deps.lockTask(withoutKey(caller), commandOf(saga, OWN), (lock) =>
           begun(leases.toSpliced(own, 0, leaseView(lock))),
         );
       }
-      return this.#whatever();
+      return this.#asItStands();
     }
     const known = await this.#deps.reassess(this.#deps.turn(caller));
     const current = this.#current(saga);
-    if (current === undefined) return this.#whatever();
+    if (current === undefined) return this.#asItStands();
     const turn = this.#deps.turn(caller);
     const { value } = known.ok ? known : { value: undefined };
     const review = value && drifted(current, saga, value.assessment, value.facts, turn);
@@ -255,7 +255,7 @@ export class SagaRun {
 
   async #take(caller: Caller, saga: Saga, step: Step): Promise<StepAnswer> {
     const command = commandOf(saga, step);
-    const plain = plainly(caller);
+    const plain = withoutKey(caller);
     try {
       const { env, workspace } = this.#deps;
       if (step.kind === "task") return answered(this.#deps.lockTask(plain, command));
@@ -292,8 +292,8 @@ export class SagaRun {
     });
   }
 
-  /** The answer that the task's state gives now. */
-  #whatever(): Result<ApplyAnswer> {
+  /** The answer that the task gives now, whatever this run came to. */
+  #asItStands(): Result<ApplyAnswer> {
     const task = this.#deps.task();
     if (task === undefined) return fail("TASK_NOT_FOUND", "there is no such task");
     if (task.state === "APPLYING" || task.saga !== undefined) return ok(answerOf(task));
@@ -311,11 +311,6 @@ function commandOf(saga: Saga, step: Step): AcquireCommand {
     priority: 50,
     hold_ms: 0,
   };
-}
-
-/** The caller's Idempotency-Key is for its own request, not for the saga's. */
-function plainly({ idempotency: _, ...caller }: Caller): Caller {
-  return caller;
 }
 
 /** Whether it may be different in a moment. Whoever asked is told and may ask again; a saga that goes on by itself comes again. */

@@ -4,13 +4,14 @@
  */
 import type { ActorKey } from "../actor/remote.ts";
 import { ok, type Result } from "../actor/result.ts";
+import { timestamp } from "../actor/timestamp.ts";
 import { skipsDrift } from "../approvals/overridden.ts";
 import type { ReleaseEffect } from "../locks/lock-shell.ts";
 import type { TaskConfig } from "./contract.ts";
 import { goneEffects, readyEffects } from "./dispatch-api.ts";
 import { resourcesByKey } from "./resource-key.ts";
 import { sameJson } from "./stable-json.ts";
-import { allows, invalidState, type Saga, type TaskRecord, timestamp } from "./task.ts";
+import { allows, invalidState, type Saga, type TaskRecord } from "./task.ts";
 import type { Effect, Transition } from "./transition.ts";
 
 /** TTL of every lease that task work holds. */
@@ -98,10 +99,12 @@ export function rests(before: TaskRecord, now: number, random: number): Transiti
   return { task: { ...before, saga: resting }, happenings: [], effects: releaseSaga(before, saga) };
 }
 
-/** Ends the saga without an execution: others may claim the task again, not before `notBefore` (ms). */
+/** Ends the saga without an execution: others may claim the task again, or it begins anew by itself, not before `notBefore` (ms). */
 export function abandons(before: TaskRecord, notBefore: number): Transition | null {
-  const { saga, ...task } = before;
+  const { saga, ...rest } = before;
   if (saga === undefined) return null;
+  // An executor claims nothing: without a pause of its own the task would begin again at once, and for ever.
+  const task: TaskRecord = before.config.executor === undefined ? rest : { ...rest, retry_at: notBefore };
   return { task, happenings: [], effects: [...releaseSaga(before, saga), ...readyEffects(task, notBefore)] };
 }
 

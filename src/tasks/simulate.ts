@@ -1,6 +1,7 @@
 /** `POST /tasks/simulate`: preview, risk and reviewers of a change nobody filed, under the stored policies or others. */
 import type { Caller } from "../actor/caller.ts";
 import { ok, type Result } from "../actor/result.ts";
+import { timestamp } from "../actor/timestamp.ts";
 import { Requirement, type ReviewerPolicy, ReviewerPolicyInput } from "../approvals/contract.ts";
 import { requiredApprovals } from "../approvals/quorum.ts";
 import type { Env } from "../env.ts";
@@ -8,7 +9,6 @@ import { Slug } from "../wire.ts";
 import { z } from "../zod.ts";
 import { MetadataInput, Preview, Risk } from "./contract.ts";
 import { askedView, forecast } from "./forecast.ts";
-import { timestamp } from "./task.ts";
 import { AskedView, DRAFT_EXAMPLE, FiledConfig } from "./task-contract.ts";
 
 export const SimulateTask = z.lazy(() =>

@@ -1,4 +1,4 @@
-/** What others may ask of a task's actor. `id` is the task's id; an actor that stands for no task answers TASK_NOT_FOUND. */
+/** What others may ask of a task's actor. One that stands for no task answers TASK_NOT_FOUND, and APPROVAL_NOT_FOUND of its requests. */
 import type { Caller } from "../actor/caller.ts";
 import type { Address } from "../actor/ids.ts";
 import { actorAt, type Remote } from "../actor/remote.ts";

@@ -10,6 +10,7 @@ import {
   bot,
   done,
   draft,
+  editing,
   ORDERS,
   requestOf,
   resource,
@@ -19,10 +20,11 @@ import {
   turn,
 } from "./task.fixture.ts";
 import type { TaskRecord } from "./task.ts";
+import { jsonBytes } from "./task-contract.ts";
 import { taskRows } from "./task-rows.ts";
 
-function rows(task: TaskRecord, table: string) {
-  return taskRows(task).filter((change) => change.table === table);
+function rows(task: TaskRecord, table: string, entries: readonly { readonly subject_id: string }[] = []) {
+  return taskRows(task, entries).filter((change) => change.table === table);
 }
 
 describe("the row of a task", () => {
@@ -71,7 +73,7 @@ describe("the row of a task", () => {
   test("is gone with the task, and with it the rows of requests made for it", () => {
     const back = done(answering(reviewing(), ann, { action: "request_changes", reason: "no" })).task;
     const gone = done(remove(back, turn(alice))).task;
-    expect(taskRows(gone)).toEqual([
+    expect(taskRows(gone, [])).toEqual([
       { table: "tasks", id: TASK_ID, row: null },
       ...back.requests.map(({ id }) => ({ table: "approvals", id, row: null })),
     ]);
@@ -89,6 +91,40 @@ describe("the rows of approval requests", () => {
     ]);
     expect(changes.map(({ id }) => id)).toContain(requestOf(task, "bob").id);
     expect(JSON.stringify(changes)).not.toContain("policy_ids");
+  });
+});
+
+describe("a task that was reviewed many times", () => {
+  const before = reviewing();
+  const again = done(editing(before, { config: { description: "Wider still" } })).task;
+
+  test("tells anew of the requests of its current revision, and of earlier ones only what its entries name", () => {
+    const current = again.requests.filter(({ revision }) => revision === 2).map(({ id }) => id);
+    expect(rows(again, "approvals").map(({ id }) => id)).toEqual(current);
+    const old = requestOf(before, "bob").id;
+    expect(rows(again, "approvals", [{ subject_id: old }])).toMatchObject([
+      { id: old, row: { revision: 1, status: "SUPERSEDED" } },
+      ...current.map((id) => ({ id })),
+    ]);
+  });
+
+  test("shows in lists the requests of its current revision", () => {
+    expect(rows(again, "tasks")).toMatchObject([{ row: { body: { approval_requests: [{ revision: 2 }, {}, {}] } } }]);
+  });
+
+  test("has a row that D1 can hold, whatever its policies and reviewers make of it", () => {
+    const [request] = again.requests.slice(-1);
+    const [requirement] = again.requirements;
+    if (request === undefined || requirement === undefined) throw new Error("nobody was asked");
+    const many = { ...again, requests: new Array(4_000).fill({ ...request, reviewer_name: "名".repeat(200) }) };
+    expect(rows(many, "tasks")).toMatchObject([{ row: { body: { approval_requests: [], requirements: [{}] } } }]);
+    const demanding = {
+      ...many,
+      requirements: new Array(4_000).fill({ ...requirement, policy_name: "名".repeat(200) }),
+    };
+    const [change] = rows(demanding, "tasks");
+    expect(change).toMatchObject({ row: { body: { requirements: [], config: again.config } } });
+    expect(jsonBytes(change)).toBeLessThan(1_000_000);
   });
 });
 

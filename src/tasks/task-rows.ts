@@ -1,19 +1,23 @@
 /** A task's rows in D1's read models, from its state as it is (docs/design/journal-and-ledger.md). Pure. */
+import type { Entry } from "../actor/journal.ts";
+import { timestamp } from "../actor/timestamp.ts";
 import { stuckNow } from "../approvals/stuck.ts";
 import type { ReadModelChange } from "../db/read-model.ts";
 import { resourcesByKey } from "./resource-key.ts";
-import { requestView, type TaskRecord, taskView, timestamp } from "./task.ts";
-import type { Task } from "./task-contract.ts";
+import { type Request, requestView, type TaskRecord, taskView } from "./task.ts";
+import { jsonBytes, type Task } from "./task-contract.ts";
+
+/** A row of D1 takes 2 MB; config and metadata, which a list always shows, take less than 300 KB. */
+const MAX_BODY_BYTES = 1_000_000;
 
 /**
- * Everything that a reader of lists sees of this task. Of a deleted one nothing but its executions, which tell the next task
- * of its type how likely it fails. Comments, output, preview and queue are read from the task itself.
+ * Everything that a reader of lists sees of this task once these of its entries are told. Of a deleted one nothing but its
+ * executions, which tell the next task of its type how likely it fails. Comments, output, preview, queue and requests of
+ * earlier revisions are read from the task itself.
  */
-export function taskRows(task: TaskRecord): ReadModelChange[] {
+export function taskRows(task: TaskRecord, entries: readonly Pick<Entry, "subject_id">[]): ReadModelChange[] {
   const { id, config, metadata, execution } = task;
   if (task.deleted) return rowsGone(task);
-  const { preview: _p, queue: _q, ...body } = taskView({ ...task, comments: [] });
-  const shown = body.execution === undefined ? body : { ...body, execution: slim(body.execution) };
   return [
     {
       table: "tasks",
@@ -31,11 +35,11 @@ export function taskRows(task: TaskRecord): ReadModelChange[] {
         updated_at: metadata.updated_at,
         tags: metadata.tags,
         resources: [...resourcesByKey(config.resources)].map(([key, ref]) => ({ key, type: ref.type, id: ref.id })),
-        body: shown,
+        body: listed(task),
       },
     },
     ...stuckRows(task),
-    ...task.requests.map((request): ReadModelChange => {
+    ...changedRequests(task, entries).map((request): ReadModelChange => {
       const view = requestView(request);
       return {
         table: "approvals",
@@ -73,6 +77,29 @@ export function taskRows(task: TaskRecord): ReadModelChange[] {
           },
         ]),
   ];
+}
+
+/** The task as lists show it. What would not fit is left out, what is read least first: all of it is on the task itself. */
+function listed(task: TaskRecord): object {
+  const current = task.requests.filter(({ revision }) => revision === task.revision);
+  const { preview: _p, queue: _q, ...view } = taskView({ ...task, requests: current, comments: [] });
+  let body = view.execution === undefined ? view : { ...view, execution: slim(view.execution) };
+  for (const part of ["approval_requests", "approvals", "requirements"] as const) {
+    if (jsonBytes(body) > MAX_BODY_BYTES) body = { ...body, [part]: [] };
+  }
+  return body;
+}
+
+/**
+ * Requests that these entries may have changed: those of the current revision, as an escalation moves some that it does not
+ * name, and those that are named. All others are as they were: a task edited a thousand times has thousands.
+ */
+function changedRequests(
+  { requests, revision }: TaskRecord,
+  entries: readonly Pick<Entry, "subject_id">[],
+): readonly Request[] {
+  const named = new Set(entries.map(({ subject_id }) => subject_id));
+  return requests.filter((request) => request.revision === revision || named.has(request.id));
 }
 
 /** One that was stuck once says so, or that it is over, with whatever else there is to say. */

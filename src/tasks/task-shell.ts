@@ -48,10 +48,13 @@ export abstract class TaskShell extends LockActor {
     return { caller, now: Date.now(), mint: () => idOf(this.place.address, this.member()) };
   }
 
-  /** One command: its stored answer if it came before, else what the rule decides, committed with the answer. */
-  protected decide<T extends Transition, V>(
+  /**
+   * One command: its stored answer if it came before, else what the rule decides, committed with the answer. A rule that says
+   * null changes nothing.
+   */
+  protected decide<T extends Transition | null, V>(
     caller: Caller,
-    rule: (task: TaskRecord, turn: Turn) => Result<T | null>,
+    rule: (task: TaskRecord, turn: Turn) => Result<T>,
     view: (task: TaskRecord, done: T) => V,
   ): Result<V> {
     const replay = this.replayed<V>(caller);
@@ -60,18 +63,18 @@ export abstract class TaskShell extends LockActor {
     if (!task.ok) return task;
     const turn = this.turn(caller);
     const decided = rule(task.value, turn);
-    if (decided.ok && decided.value === null) return ok(view(task.value, { task: task.value } as T));
-    return this.answer(turn, decided as Result<T>, view);
+    if (!decided.ok) return decided;
+    const done = decided.value;
+    return this.#answered(turn, done, view(done?.task ?? task.value, done));
   }
 
-  protected answer<T extends Transition, V>(
-    turn: Turn,
-    decided: Result<T>,
-    view: (task: TaskRecord, done: T) => V,
-  ): Result<V> {
-    if (!decided.ok) return decided;
-    const value = view(decided.value.task, decided.value);
-    this.settle(turn.caller, decided.value, (tx) => tx.remember(value), turn.now);
+  /** What was decided already, committed with its answer. */
+  protected answer<V>(turn: Turn, decided: Result<Transition>, view: (task: TaskRecord) => V): Result<V> {
+    return decided.ok ? this.#answered(turn, decided.value, view(decided.value.task)) : decided;
+  }
+
+  #answered<V>({ caller, now }: Turn, transition: Transition | null, value: V): Result<V> {
+    this.settle(caller, transition, (tx) => tx.remember(value), now);
     return ok(value);
   }
 
@@ -150,7 +153,8 @@ export abstract class TaskShell extends LockActor {
   protected override project(entries: readonly ChainedEntry[]): readonly ReadModelChange[] {
     // An attempt may have ended and the next one begun before the first was shipped: then the record has forgotten it.
     const ended = entries.some(({ entry }) => entry.action === "task.retrying");
-    const rows = this.#task === undefined ? [] : taskRows(this.#task);
+    const told = entries.map(({ entry }) => entry);
+    const rows = this.#task === undefined ? [] : taskRows(this.#task, told);
     return [...rows, ...(ended ? this.#past() : []), ...super.project(entries)];
   }
 

@@ -59,13 +59,19 @@ describe("the timers of a task", () => {
 
   it("wake a saga that rests when it is rested", () => {
     const resting = rests(gathering(approved()).task, T0, 0.5)?.task ?? draft();
-    expect(wanted(resting)).toEqual({ saga: (resting.saga?.resting_until ?? 0) - T0 });
+    const rested = resting.saga?.resting_until ?? 0;
+    expect(wanted(resting)).toEqual({ saga: rested - T0 });
+    expect(wanted(resting, rested)).toEqual({ saga: rested + 1_000 - T0 });
   });
 
   it("end an execution with its leases or its timeout; heartbeats do not move the alarm", () => {
     const task = applying();
     expect(wanted(task)).toEqual({ lease: 30_000, timeout: task.config.timeout_seconds * 1000 });
     expect(timersOf(task, T0).find(({ name }) => name === "lease")?.lazy).toBe(true);
+  });
+
+  it("look again at leases that their locks, whose clocks may be behind, still take for held", () => {
+    expect(wanted(applying(), T0 + 30_000)).toMatchObject({ lease: 31_000 });
   });
 });
 
@@ -83,8 +89,7 @@ describe("a task with an executor", () => {
   });
 
   it("begins anew when its retry is due", () => {
-    const abandoned = abandons(gathering(approved({ config }), EXECUTOR).task, T0 + 60_000)?.task ?? draft();
-    const task: TaskRecord = { ...abandoned, retry_at: T0 + 60_000 };
+    const task = abandons(gathering(approved({ config }), EXECUTOR).task, T0 + 60_000)?.task ?? draft();
     expect(nextStepAt(task)).toBe(T0 + 60_000);
     expect(wanted(task)).toEqual({ executor: 60_000 });
     expect(wanted(task, T0 + 60_000)).toEqual({ executor: 65_000 });

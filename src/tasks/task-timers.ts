@@ -2,7 +2,7 @@
 import { lookAfterAt } from "../approvals/look-after.ts";
 import { leasesEndAt, timeoutAt } from "./executing.ts";
 import { RENEW_MS } from "./saga.ts";
-import type { TaskRecord } from "./task.ts";
+import type { Saga, TaskRecord } from "./task.ts";
 
 export interface TimerWish {
   readonly name: "review" | "saga" | "timeout" | "lease" | "renew" | "executor" | "batch";
@@ -14,6 +14,8 @@ export interface TimerWish {
 
 /** An executor is called at once by whoever made the state; this is for when that was lost in a crash. */
 const EXECUTOR_SWEEP_MS = 5_000;
+/** Between looks at what should be over by now: a timer that is set to the time at which it rang is done with. */
+const LOOK_AGAIN_MS = 1_000;
 
 export function timersOf(task: TaskRecord, now: number): TimerWish[] {
   const { saga } = task;
@@ -21,10 +23,10 @@ export function timersOf(task: TaskRecord, now: number): TimerWish[] {
   const renews = execution?.delivery !== undefined;
   return [
     wish("review", lookAfterAt(task, now)),
-    wish("saga", saga && (saga.resting_until ?? Math.min(now + RENEW_MS, saga.deadline))),
+    wish("saga", saga && sagaDueAt(saga, now)),
     wish("timeout", execution && timeoutAt(task, execution)),
     // Heartbeats move the end of the leases all the time.
-    wish("lease", execution && leasesEndAt(execution), execution !== undefined),
+    wish("lease", execution && upcoming(leasesEndAt(execution), now), execution !== undefined),
     wish("renew", renews ? now + RENEW_MS : undefined, renews),
     wish("executor", executorDueAt(task, now)),
     wish("batch", task.reservation?.ask_at),
@@ -33,6 +35,17 @@ export function timersOf(task: TaskRecord, now: number): TimerWish[] {
 
 function wish(name: TimerWish["name"], due_at: number | undefined, lazy = false): TimerWish {
   return { name, due_at, lazy };
+}
+
+/** One that is rested may have to wait until its locks have heard that it let go of them. */
+function sagaDueAt({ resting_until, deadline }: Saga, now: number): number {
+  if (resting_until === undefined) return Math.min(now + RENEW_MS, deadline);
+  return upcoming(resting_until, now);
+}
+
+/** What is due already was looked at just now, and is still to come: by the clock of a lock, or because something is on its way. */
+function upcoming(at: number, now: number): number {
+  return at > now ? at : now + LOOK_AGAIN_MS;
 }
 
 /** When a task with an executor has to go on by itself: begin to take its locks, or deliver. */

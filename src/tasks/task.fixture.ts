@@ -2,6 +2,7 @@
 import type { Caller } from "../actor/caller.ts";
 import { freshTaskAddress, idOf } from "../actor/ids.ts";
 import type { Result } from "../actor/result.ts";
+import { timestamp } from "../actor/timestamp.ts";
 import type { Reviewer } from "../approvals/assignment.ts";
 import { respond } from "../approvals/decide.ts";
 import type { Lease } from "../locks/contract.ts";
@@ -10,7 +11,7 @@ import { type ResourceRef, TaskConfig } from "./contract.ts";
 import { create, edit, patched, submit } from "./drafting.ts";
 import { beginExecution } from "./executing.ts";
 import { beginSaga, LEASE_MS, stepsOf } from "./saga.ts";
-import { type Request, type Saga, type TaskRecord, timestamp } from "./task.ts";
+import type { Request, Saga, TaskRecord } from "./task.ts";
 import { type PatchTask, RespondInput, SubmitTask } from "./task-contract.ts";
 import type { Effect, Transition, Turn } from "./transition.ts";
 

@@ -1,5 +1,6 @@
 /** The task as its actor keeps it, the table of its states, and the Task of the API (03-tasks-and-approvals). Pure. */
 import { fail, type Result } from "../actor/result.ts";
+import { timestamp } from "../actor/timestamp.ts";
 import type { Reservation } from "../approvals/batch-order.ts";
 import type { ApprovalRequest, Requirement } from "../approvals/contract.ts";
 import { type Override, openOverride } from "../approvals/overridden.ts";
@@ -162,14 +163,6 @@ export function allows(task: TaskRecord, command: Command): Result<null> {
 
 export function invalidState(task: TaskRecord, message: string, more: Record<string, unknown> = {}): Result<never> {
   return fail("INVALID_STATE", message, { state: task.state, allowed: ALLOWED[task.state], ...more });
-}
-
-export function isFinished(state: TaskState): boolean {
-  return state === "COMPLETED" || state === "REJECTED" || state === "CANCELLED";
-}
-
-export function timestamp(ms: number): string {
-  return new Date(ms).toISOString();
 }
 
 /** The Task of the API. */

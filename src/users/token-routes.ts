@@ -9,9 +9,7 @@ import { z } from "../zod.ts";
 import { CreateToken, type Token, TokenCreated, TokenList } from "./contract.ts";
 import { isPrincipalId, type PrincipalKind } from "./principal-ref.ts";
 import { newToken, tokenHash } from "./token-text.ts";
-import { type FirstToken, noSuchPrincipal } from "./tokens.ts";
-
-const NOT_FOUND = { user: "USER_NOT_FOUND", agent: "AGENT_NOT_FOUND" } as const;
+import { type FirstToken, NOT_FOUND, noSuchPrincipal } from "./tokens.ts";
 
 const tokenId = z
   .string()

@@ -1,10 +1,9 @@
 /** Tokens of users and agents (02-http-and-auth, "Users"), as plans of the configuration journal. The text of a token never comes here. */
-import type { ErrorCode } from "../actor/error-codes.ts";
 import type { Happening } from "../actor/journal.ts";
 import { fail, ok, type Result } from "../actor/result.ts";
 import type { Plan, Planner } from "../audit/plan.ts";
 import type { TokenRow } from "../db/configuration.ts";
-import type { PrincipalKind, PrincipalRef } from "./principal-ref.ts";
+import type { PrincipalRef } from "./principal-ref.ts";
 
 /** What is kept of a token: `hash` is hex SHA-256 of its text. */
 export interface FirstToken {
@@ -60,7 +59,8 @@ export const tokenPlanner: Planner<TokenCommand, TokenFacts> = {
 
 const TABLE_OF = { user: "users", agent: "agents" } as const;
 
-const NOT_FOUND: Readonly<Record<PrincipalKind, ErrorCode>> = { user: "USER_NOT_FOUND", agent: "AGENT_NOT_FOUND" };
+/** The code of a principal who is not there. */
+export const NOT_FOUND = { user: "USER_NOT_FOUND", agent: "AGENT_NOT_FOUND" } as const;
 
 export function noSuchPrincipal({ kind, id }: PrincipalRef): Result<never> {
   return fail(NOT_FOUND[kind], `there is no ${kind} ${id}`);

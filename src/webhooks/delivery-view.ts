@@ -1,5 +1,6 @@
 /** A delivery as it is served, and what of it is sent (docs/design/webhooks.md). Pure. */
 import { type Address, idOf } from "../actor/ids.ts";
+import { timestamp } from "../actor/timestamp.ts";
 import type { Event } from "../realtime/contract.ts";
 import type { Delivery } from "./contract.ts";
 import type { StoredDelivery } from "./delivery-store.ts";
@@ -13,19 +14,15 @@ export function deliveryView(at: Address, delivery: StoredDelivery): Delivery {
     seq,
     status,
     attempts,
-    ...(next_at !== null && { next_at: time(next_at) }),
+    ...(next_at !== null && { next_at: timestamp(next_at) }),
     ...(last_status !== null && { last_status }),
     ...(last_error !== null && { last_error }),
-    created_at: time(created_at),
-    ...(ended_at !== null && { ended_at: time(ended_at) }),
+    created_at: timestamp(created_at),
+    ...(ended_at !== null && { ended_at: timestamp(ended_at) }),
   };
 }
 
 /** The message of format `json`, as Standard Webhooks has it: the same at every attempt. */
 export function jsonMessage(workspace: string, { event, timestamp, seq, payload }: Event): string {
   return JSON.stringify({ type: event, timestamp, data: { ...payload, workspace, seq } });
-}
-
-function time(ms: number): string {
-  return new Date(ms).toISOString();
 }

@@ -80,13 +80,13 @@ export function webhookRoutes(app: App): void {
       access: ADMIN,
       body: WebhookInput,
       answers: { 201: WebhookSecret },
-      errors: ["ALREADY_EXISTS", "INVALID_STATE", "UNAVAILABLE"],
+      errors: ["ALREADY_EXISTS", "INVALID_STATE"],
     },
     async ({ env, caller, body: { id = freshWebhookId(), ...webhook }, origin }) => {
       const root = rootToken(env);
       assertAddress(webhook.url, env);
       const secret = crypto.randomUUID();
-      const result = await configure(env, caller, { do: "create", id, webhook, secret, origin });
+      const result = await configure(env, caller, { do: "create", id, webhook, secret, origin: origin() });
       return reply(result, 201, (kept) => ({
         ...kept,
         ...shownOnce(result, webhookSecret(root, caller.workspace, id, secret)),
@@ -126,11 +126,11 @@ export function webhookRoutes(app: App): void {
       params,
       body: WebhookPatch,
       answers: { 200: Webhook },
-      errors: ["WEBHOOK_NOT_FOUND", "UNAVAILABLE"],
+      errors: ["WEBHOOK_NOT_FOUND"],
     },
     async ({ env, caller, params: { id }, body: set, origin }) => {
       if (set.url !== undefined) assertAddress(set.url, env);
-      const result = await configure(env, caller, { do: "update", id, set, origin });
+      const result = await configure(env, caller, { do: "update", id, set, origin: origin() });
       return reply(result, 200, ({ webhook }) => webhook);
     },
   );
@@ -145,7 +145,7 @@ export function webhookRoutes(app: App): void {
       access: ADMIN,
       params,
       answers: { 204: null },
-      errors: ["WEBHOOK_NOT_FOUND", "UNAVAILABLE"],
+      errors: ["WEBHOOK_NOT_FOUND"],
     },
     async ({ env, caller, params: { id } }) =>
       reply(await configure(env, caller, { do: "delete", id }), 204, () => undefined),
@@ -162,7 +162,7 @@ export function webhookRoutes(app: App): void {
       params,
       body: z.strictObject({}),
       answers: { 200: WebhookSecret },
-      errors: ["WEBHOOK_NOT_FOUND", "UNAVAILABLE"],
+      errors: ["WEBHOOK_NOT_FOUND"],
     },
     async ({ env, caller, params: { id } }) => {
       const root = rootToken(env);

@@ -24,6 +24,8 @@ export interface Faults {
   readonly receiver: Mood;
   /** How far its clock is from the true one (ms). */
   readonly skew_ms: number;
+  /** How far, either way, the clock of one life of one actor may be from it besides (ms): each draws its own when it begins. */
+  readonly life_skew_ms: number;
 }
 
 export const NO_FAULTS: Faults = {
@@ -36,6 +38,7 @@ export const NO_FAULTS: Faults = {
   database: "well",
   receiver: "well",
   skew_ms: 0,
+  life_skew_ms: 0,
 };
 
 /** How often each kind of thing went wrong. */

@@ -1,4 +1,7 @@
 /** Lets things go wrong inside a worker: actors die or are evicted, messages are lost or doubled, alarms and clocks are off, D1 fails. */
+
+import { DurableObject } from "cloudflare:workers";
+import { AsyncLocalStorage } from "node:async_hooks";
 import unsafe from "workerd:unsafe";
 import { Actor } from "../../src/actor/actor.ts";
 import type { ActorKey } from "../../src/actor/remote.ts";
@@ -144,10 +147,54 @@ async function trouble(): Promise<void> {
   if (faults.database === "down" && strikes(1, "failed queries")) throw new Error("D1_ERROR: the database is down");
 }
 
+/** How far the clock of the life that runs is from that of the machine (ms). */
+const clock = new AsyncLocalStorage<number>();
 const { now } = Date;
-Date.now = () => now() + faults.skew_ms;
+Date.now = () => now() + faults.skew_ms + (clock.getStore() ?? 0);
 
-/** Alarms are set by the clock that is wrong: what it says when it is set is what it says when it rings, unless it steps. */
+/** The class whose every instance goes by a clock of its own, from its constructor on. */
+export function withOwnClocks<Class extends abstract new (...given: never[]) => object>(Class: Class): Class {
+  const skewOf = new WeakMap<object, number>();
+  for (const name of methodsOf(Class.prototype)) {
+    around(Class.prototype, name, (own) => {
+      return function (...given) {
+        return clock.run(skewOf.get(this) ?? clock.getStore() ?? 0, () => own.apply(this, given));
+      };
+    });
+  }
+  return new Proxy(Class, {
+    construct: (_, given, newTarget) => {
+      const own = Math.round((2 * Math.random() - 1) * faults.life_skew_ms);
+      if (own !== 0) strikes(1, "lives with clocks of their own");
+      const made: object = clock.run(own, () => Reflect.construct(Class, given, newTarget));
+      skewOf.set(made, own);
+      return made;
+    },
+  });
+}
+
+/** All that an object of this prototype can do, but for what every object can. */
+function methodsOf(prototype: object): Set<string> {
+  const names = new Set<string>();
+  for (let at = prototype; at !== DurableObject.prototype; at = Object.getPrototypeOf(at)) {
+    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(at))) {
+      if (typeof value === "function" && name !== "constructor") names.add(name);
+    }
+  }
+  return names;
+}
+
+around(Actor.prototype, "alarm", (alarm) => {
+  return function (given) {
+    const rung = given as AlarmInvocationInfo;
+    return alarm.call(this, { ...rung, scheduledTime: rung.scheduledTime + faults.skew_ms });
+  };
+});
+
+/**
+ * Alarms are set by the machine's clock, which may be wrong: what it says when it is set is what it says when it rings, unless it
+ * steps. The clock of one life may say something else.
+ */
 export function skewAlarms(storage: DurableObjectStorage): void {
   if (skewed) return;
   skewed = true;

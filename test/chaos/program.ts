@@ -42,6 +42,7 @@ function besetOf(random: Random): Deed {
       database: random.pick(["well", "well", "slow", "down"]),
       receiver: random.pick(MOODS),
       skew_ms: random.chance(0.4) ? Math.floor(random.between(-4_000, 2_000)) : 0,
+      life_skew_ms: random.chance(0.5) ? 1_500 : 0,
     },
   };
 }

@@ -4,7 +4,7 @@ import { actorOf } from "../../src/actor/remote.ts";
 import type { Env } from "../../src/env.ts";
 import worker, * as actors from "../../src/worker.ts";
 import { CHAOS_PATH, type Debt, type Faults } from "./faults.ts";
-import { beset, deadlyDatabase, disturbDatabase, evict, skewAlarms } from "./mishaps.ts";
+import { beset, deadlyDatabase, disturbDatabase, evict, skewAlarms, withOwnClocks } from "./mishaps.ts";
 
 const WORKSPACE = "default";
 
@@ -32,7 +32,7 @@ function inChaos(
       return { actor, ...owed.one() };
     }
   }
-  return InChaos;
+  return withOwnClocks(InChaos);
 }
 
 export const TaskActor = inChaos(actors.TaskActor);
