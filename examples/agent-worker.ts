@@ -4,6 +4,7 @@
  *   COUNTERSIGN_URL=http://127.0.0.1:8787 COUNTERSIGN_TOKEN=cs_… node examples/agent-worker.ts
  *
  * In a checkout of Countersign itself `npm run build` makes `countersign/client`, and `npx node` is a Node that runs TypeScript.
+ * SIGTERM goes to that Node itself: npx does not pass it on.
  */
 import { Countersign } from "countersign/client";
 

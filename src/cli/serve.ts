@@ -2,7 +2,7 @@
 import { join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { BUNDLE, build, isStale } from "./server/bundle.ts";
-import { ensureRootToken } from "./server/dev-vars.ts";
+import { provideRootToken } from "./server/dev-vars.ts";
 import { isErrorCode } from "./server/error-code.ts";
 import { reportFailure } from "./server/report-failure.ts";
 import { assertAddressFree, type Runtime, startRuntime } from "./server/runtime.ts";
@@ -30,10 +30,7 @@ try {
 
 async function serve(): Promise<void> {
   const settings = readSettings(process.env);
-  if (!process.env.ROOT_TOKEN) {
-    const token = ensureRootToken(join(root, ".dev.vars"));
-    if (token !== undefined) console.log(`ROOT_TOKEN created in .dev.vars: ${token}`);
-  }
+  if (!process.env.ROOT_TOKEN) provideRootToken(root);
   const state = await takeStateDirectory(resolve(settings.stateDir));
   await assertAddressFree(settings);
   if (isStale(root)) await build(root);

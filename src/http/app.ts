@@ -9,6 +9,7 @@ import { App, type AppEnv } from "./endpoint-spec.ts";
 import { envelope, RequestFailure } from "./failure.ts";
 import { KnownPathRouter } from "./known-path-router.ts";
 import { publicRoutes } from "./public-routes.ts";
+import { unexpected } from "./unexpected.ts";
 
 export const API = "/api/v1";
 
@@ -58,18 +59,6 @@ async function shared(c: Context<AppEnv>, next: () => Promise<void>): Promise<vo
   const answer = new Response(c.res.body, c.res);
   for (const [name, value] of Object.entries(headers)) answer.headers.set(name, value);
   c.res = answer;
-}
-
-/** A throw that reached us is a bug, unless the platform says that it was only busy or moving. */
-function unexpected(thrown: unknown) {
-  const platform = thrown as { retryable?: unknown; overloaded?: unknown } | null;
-  if (platform?.retryable === true || platform?.overloaded === true) {
-    return fail("UNAVAILABLE", "busy or restarting, try again", { retry_after_seconds: 1 }).error;
-  }
-  if (thrown instanceof Error && thrown.message.startsWith("D1_")) {
-    return fail("UNAVAILABLE", "the database does not answer, try again", { retry_after_seconds: 2 }).error;
-  }
-  return fail("INTERNAL_ERROR", "this is our fault; the request id names it in our logs").error;
 }
 
 /** 404, or 405 when the path exists under other methods: as it is declared itself, else by the patterns that it fits. */

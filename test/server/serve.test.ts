@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -108,7 +108,7 @@ test("what cannot work is refused in one line with code 1", async () => {
     "PORT must be",
     "RATE_LIMIT_READS must be",
     "ROOT_TOKEN must have",
-    "STATE_DIR cannot",
+    `STATE_DIR ${file} cannot be used: ENOTDIR`,
     `PORT ${port} on`,
     "HOST ",
   ];
@@ -118,4 +118,17 @@ test("what cannot work is refused in one line with code 1", async () => {
     expect(ended.stderr.startsWith(`countersign: ${lines[at]}`), ended.stderr).toBe(true);
     expect(ended.stderr.trimEnd()).not.toContain("\n");
   }
+});
+
+test("a database that cannot be opened, broken or on a full disk, is told by its STATE_DIR and not by a stack", async () => {
+  const STATE_DIR = temporaryFolder();
+  const databases = join(STATE_DIR, "d1", "miniflare-D1DatabaseObject");
+  mkdirSync(databases, { recursive: true });
+  writeFileSync(join(databases, "metadata.sqlite"), "no database ".repeat(100));
+  const { code, stderr } = await runToEnd({ STATE_DIR });
+  expect(code).toBe(1);
+  // The lines before are workerd's own.
+  expect(stderr.trimEnd().split("\n").at(-1)).toMatch(
+    new RegExp(`^countersign: STATE_DIR ${STATE_DIR} cannot be used: .*SQLITE_NOTADB$`),
+  );
 });

@@ -58,10 +58,11 @@ export class Cli {
   }
 
   get look(): Look {
-    const { isTTY, columns = Number.POSITIVE_INFINITY } = this.streams.stdout;
+    const { isTTY, columns } = this.streams.stdout;
     return {
       paint: this.#paint(this.streams.stdout),
-      width: isTTY ? columns : Number.POSITIVE_INFINITY,
+      // 0 is a terminal that does not know.
+      width: (isTTY && columns) || Number.POSITIVE_INFINITY,
       now: Date.now(),
     };
   }

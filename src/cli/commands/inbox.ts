@@ -29,8 +29,8 @@ export function inboxCommands(program: Command, cli: Cli): void {
     .action(async (flags: InboxFlags) => {
       const client = cli.client();
       const filtered = flags.list ?? flags.status ?? flags.task ?? flags.reviewer;
-      if (cli.isInteractive && cli.streams.stdout.isTTY && filtered === undefined)
-        return runInbox(client, () => cli.look);
+      const canDraw = cli.streams.stdout.isTTY && cli.env.TERM !== "dumb";
+      if (cli.isInteractive && canDraw && filtered === undefined) return runInbox(client, () => cli.look);
       const status = flags.status ?? ["PENDING"];
       const query = given({ ...paging(flags), status, task_id: flags.task, reviewer_id: flags.reviewer });
       const answer = await client.approvals.list(query);

@@ -1,4 +1,5 @@
 /** `countersign login | logout | whoami` */
+import type { Key } from "node:readline";
 import type { Command } from "commander";
 import type { Schema } from "../../client/index.ts";
 import { tokenOf } from "../profile/connection.ts";
@@ -57,12 +58,20 @@ async function askedToken(cli: Cli, url: string): Promise<string> {
   if (given) return tokenOf({ url, workspace: undefined, token: given });
   const token = cli.isInteractive ? await prompted(cli, url) : await readText("-", cli.streams.stdin);
   if (token.trim() === "") throw usage("no token was given", "echo $TOKEN | countersign login");
-  return token.trim();
+  return tokenOf({ url, workspace: undefined, token });
 }
 
 async function prompted({ streams }: Cli, url: string): Promise<string> {
   const { isCancel, password } = await import("@clack/prompts");
-  const answer = await password({ message: `Token for ${url}`, output: streams.stderr });
-  if (isCancel(answer)) throw cancelled();
-  return answer;
+  // Ctrl-D closes the input and with it all that would ever answer.
+  const closed = new AbortController();
+  const onKey = (_: unknown, { ctrl, name }: Key) => ctrl && name === "d" && closed.abort();
+  process.stdin.on("keypress", onKey);
+  try {
+    const answer = await password({ message: `Token for ${url}`, output: streams.stderr, signal: closed.signal });
+    if (isCancel(answer)) throw cancelled();
+    return answer;
+  } finally {
+    process.stdin.off("keypress", onKey);
+  }
 }

@@ -38,6 +38,12 @@ describe("completion", () => {
     for (const word of ["lock", "ls", "run", "mode", "ttl", "one all"]) expect(script).toContain(word);
   });
 
+  it("offers no command where the value of an option belongs", () => {
+    expect(completionScript("bash", "cs", tree)).toContain('"lock run:--ttl") words="" ;;');
+    expect(completionScript("bash", "cs", tree)).toContain('"lock ls:--mode") words="one all" ;;');
+    expect(completionScript("bash", "cs", tree)).not.toContain(":--now");
+  });
+
   it("quotes for fish what people write, and offers nothing below a command that is not there yet", () => {
     const lines = completionScript("fish", "cs", tree).split("\n");
     expect(lines).toContain("complete -c cs -f -n 'not __fish_seen_subcommand_from lock one many' -a lock -d 'locks'");

@@ -22,7 +22,7 @@ const wordsOf = ({ commands, options }: CommandNode) => [...commands, ...options
 /** Finds the command that is being typed by walking the words; then offers its commands, options or choices. */
 function bash(name: string, tree: readonly CommandNode[]): string {
   const known = tree.filter(({ path }) => path.length > 0).map(({ path }) => `"${keyOf(path)}"`);
-  const choices = choicesIn(tree).map(
+  const choices = valuesIn(tree).map(
     ({ path, option, values }) => `    "${keyOf(path)}:${option}") words="${values.join(" ")}" ;;`,
   );
   return `_${name}() {
@@ -82,9 +82,10 @@ function conditionOf({ path, commands }: CommandNode, tree: readonly CommandNode
   return quoted([...inside, ...outside].join("; and "));
 }
 
-function choicesIn(tree: readonly CommandNode[]) {
+/** The options that a value follows, and which: none where it may be any. */
+function valuesIn(tree: readonly CommandNode[]) {
   return tree.flatMap(({ path, options }) =>
-    options.flatMap(({ name: option, choices: values }) => (values.length > 0 ? [{ path, option, values }] : [])),
+    options.filter((one) => one.takesValue).map(({ name: option, choices: values }) => ({ path, option, values })),
   );
 }
 

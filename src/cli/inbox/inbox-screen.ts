@@ -13,13 +13,18 @@ const QUESTION = {
 } as const;
 /** Title, notice or question, and keys, with what stands between them. */
 const FRAME_LINES = 6;
+/** A window of fewer lines keeps the list, and one line for the notice or the question. */
+const LOW = 8;
 
 /** @param height lines; no more are drawn */
 export function inboxScreen(state: InboxState, look: Look, height: number): string[] {
-  const room = Math.max(2, height - FRAME_LINES);
+  const isLow = height < LOW;
+  const room = Math.max(1, height - (isLow ? 1 : FRAME_LINES));
   const count = state.entries.length;
   const title = `${look.paint("bold", "Inbox")}  ${look.paint("dim", count === 0 ? "nothing waits for you" : `${state.at + 1} of ${count}`)}`;
   const body = state.detail === undefined ? listLines(state, look, room) : approvalView(state.detail, look).split("\n");
+  // The last line is the one to keep: what is asked, and what the keys would do.
+  if (isLow) return [...clipped(body, room, look), footer(state, look) || title].slice(-height);
   return [
     title,
     "",
@@ -37,10 +42,11 @@ function listLines(state: InboxState, look: Look, room: number): string[] {
     width: look.width - 2,
   }).split("\n");
   // The head line stays; the rows scroll so that the cursor is among them.
-  const visible = room - 1;
+  const visible = Math.max(1, room - 1);
   const first = Math.max(0, Math.min(state.at - Math.floor(visible / 2), rows.length - visible));
   const shown = rows.map((row, at) => (at === state.at ? `${look.paint("cyan", "›")} ${row}` : `  ${row}`));
-  return [`  ${head}`, ...shown.slice(first, first + visible)];
+  const rowsShown = shown.slice(first, first + visible);
+  return room > 1 ? [`  ${head}`, ...rowsShown] : rowsShown;
 }
 
 function clipped(lines: readonly string[], room: number, look: Look): string[] {

@@ -63,6 +63,14 @@ describe("the inbox", () => {
     expect(typed(inbox, "r", "a", "q", "escape").effects).toEqual([]);
   });
 
+  it("takes a paste for one line of what it asks for, and for no word of command where it asks for nothing", () => {
+    const paste = (state: InboxState) => step(state, { is: "pasted", text: "not\r\n on\tFriday\na" });
+    expect(paste(inbox)).toEqual({ state: inbox });
+    const asking = paste(typed(inbox, "r").state);
+    expect(asking.effect).toBeUndefined();
+    expect(typed(asking.state, "enter").effects).toMatchObject([{ decision: { reason: "not on Friday a" } }]);
+  });
+
   it("goes round with n, and closes what was open, so that nobody decides on another than they see", () => {
     expect(typed(inbox, "n", "n", "n").state.at).toBe(0);
     const opened = step(typed(inbox, "o").state, { is: "opened", detail: { id: "1" } as ApprovalDetail }).state;
@@ -92,7 +100,7 @@ describe("the inbox", () => {
       fc.property(
         keys,
         fc.integer({ min: 40, max: 100 }),
-        fc.integer({ min: 8, max: 30 }),
+        fc.integer({ min: 2, max: 30 }),
         (pressed, width, height) => {
           const { state } = typed(inbox, ...pressed);
           expect(state.entries[state.at]).toBeDefined();

@@ -30,6 +30,7 @@ export type InboxEffect =
 
 export type InboxNews =
   | { readonly is: "key"; readonly key: string }
+  | { readonly is: "pasted"; readonly text: string }
   | { readonly is: "decided"; readonly id: string; readonly text: string }
   | { readonly is: "opened"; readonly detail: ApprovalDetail }
   | { readonly is: "loaded"; readonly entries: readonly InboxEntry[] }
@@ -49,6 +50,8 @@ export function step(state: InboxState, news: InboxNews): Step {
   switch (news.is) {
     case "key":
       return onKey(state, news.key);
+    case "pasted":
+      return { state: pasted(state, news.text) };
     case "decided": {
       const entries = state.entries.filter(({ id }) => id !== news.id);
       const at = Math.max(0, Math.min(state.at, entries.length - 1));
@@ -119,6 +122,12 @@ function onTyping(state: InboxState, asking: NonNullable<InboxState["asking"]>, 
   }
   const typed = key === "space" ? " " : key;
   return { state: [...typed].length === 1 ? typing(state, asking, asking.typed + typed) : state };
+}
+
+/** One line of what was asked for, whatever it looks like; elsewhere nothing: what is pasted is no word of command. */
+function pasted(state: InboxState, text: string): InboxState {
+  if (state.asking === undefined) return state;
+  return typing(state, state.asking, state.asking.typed + text.replaceAll(/\s+/g, " "));
 }
 
 function typing(state: InboxState, asking: NonNullable<InboxState["asking"]>, typed: string): InboxState {

@@ -6,9 +6,11 @@ import { toldFailure } from "../terminal/told-failure.ts";
 import { inboxScreen } from "./inbox-screen.ts";
 import { type InboxEffect, type InboxNews, openInbox, step } from "./inbox-state.ts";
 
-/** The other screen of a terminal, so that what was there before is there afterwards; no cursor, and long lines are cut. */
-const ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l";
-const LEAVE = "\x1b[?7h\x1b[?25h\x1b[?1049l";
+/** The other screen of a terminal, so that what was there before is there afterwards; no cursor, long lines are cut, pastes are marked. */
+const ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[?2004h";
+const LEAVE = "\x1b[?2004l\x1b[?7h\x1b[?25h\x1b[?1049l";
+/** Of a terminal that does not say how large it is (lines). */
+const USUAL_HEIGHT = 24;
 const HOME = "\x1b[H";
 const CLEAR_TO_END = "\x1b[J";
 const CLEAR_LINE = "\x1b[K";
@@ -19,7 +21,7 @@ export async function runInbox(client: Countersign, look: () => Look): Promise<v
   const { stdin, stdout } = process;
   let state = openInbox(await waiting(client));
   const draw = () => {
-    const lines = inboxScreen(state, look(), stdout.rows);
+    const lines = inboxScreen(state, look(), stdout.rows || USUAL_HEIGHT);
     stdout.write(`${HOME}${lines.map((line) => line + CLEAR_LINE).join("\r\n")}${CLEAR_TO_END}`);
   };
   await new Promise<void>((resolve, reject) => {
@@ -31,7 +33,16 @@ export async function runInbox(client: Countersign, look: () => Look): Promise<v
       if (next.effect !== undefined)
         void carriedOut(client, next.effect).then(take, (thrown) => leave(() => reject(thrown)));
     };
-    const onKey = (_: string | undefined, key: Key) => take({ is: "key", key: nameOf(key) });
+    let paste: string | undefined;
+    const onKey = (typed: string | undefined, key: Key) => {
+      if (key.name === "paste-start") paste = "";
+      else if (paste === undefined) take({ is: "key", key: nameOf(key) });
+      else if (key.name !== "paste-end") paste += typed ?? key.sequence ?? "";
+      else {
+        take({ is: "pasted", text: paste });
+        paste = undefined;
+      }
+    };
     const onSignal = () => leave(resolve);
     const leave = (then: () => void) => {
       stdin.off("keypress", onKey).setRawMode(false).pause();

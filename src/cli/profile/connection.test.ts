@@ -34,6 +34,13 @@ describe("where to call and as whom", () => {
     expect(() => tokenOf(connectionOf(NO_PROFILES, {}, {}))).toThrow("you are not logged in");
   });
 
+  it("a token that no header can carry is refused before it is sent; blanks around one do not count", () => {
+    const own = (COUNTERSIGN_TOKEN: string) => tokenOf(connectionOf(NO_PROFILES, { COUNTERSIGN_TOKEN }, {}));
+    expect(own(" cs_1\n")).toBe("cs_1");
+    for (const token of ["字", "cs_1\ncs_2", "cs 1", "cs_\u0007", " "])
+      expect(() => own(token)).toThrow("this is no token");
+  });
+
   it("refuses profiles that are not stored, and what is no web address", () => {
     for (const profile of ["none", "constructor", "__proto__"])
       expect(() => connectionOf(stored, {}, { profile })).toThrow("there is no profile");

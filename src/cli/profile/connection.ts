@@ -40,11 +40,19 @@ export function connectionOf(stored: StoredProfiles, env: Environment, wanted: W
   return { url, workspace, token: undefined, withheld: `the token of profile ${name} is for ${profile.url}` };
 }
 
-/** @throws CliFailure if there is none: what to do about it */
+/** @throws CliFailure if there is none, or what is no token: what to do about it */
 export function tokenOf({ token, url, withheld }: Connection): string {
-  if (token !== undefined) return token;
+  if (token !== undefined) return sound(token);
   const why = withheld === undefined ? "you are not logged in" : `no token for ${url}: ${withheld}`;
   throw new CliFailure("UNAUTHENTICATED", EXIT.denied, why, "run `countersign login`, or set COUNTERSIGN_TOKEN");
+}
+
+/** No header carries anything else: sent, it would look like a server that does not answer. */
+function sound(token: string): string {
+  const trimmed = token.trim();
+  if (/^[\x21-\x7e]+$/.test(trimmed)) return trimmed;
+  const advice = "paste it whole: letters, digits and signs on one line";
+  throw new CliFailure("UNAUTHENTICATED", EXIT.denied, "this is no token: no token holds such characters", advice);
 }
 
 /** Without the base path and trailing slashes. */

@@ -1,8 +1,8 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
-import { ensureRootToken } from "./dev-vars.ts";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { ensureRootToken, provideRootToken } from "./dev-vars.ts";
 
 let folder: string;
 let path: string;
@@ -25,6 +25,16 @@ test("a token that is there stays, and is not told again", () => {
   const before = readFileSync(path, "utf8");
   expect(ensureRootToken(path)).toBeUndefined();
   expect(readFileSync(path, "utf8")).toBe(before);
+});
+
+test("a project is given its token once, and that is told in full", () => {
+  const told = vi.spyOn(console, "log").mockReturnValue();
+  provideRootToken(folder);
+  provideRootToken(folder);
+  expect(told.mock.calls).toEqual([
+    [`ROOT_TOKEN created in .dev.vars: ${readFileSync(path, "utf8").trim().slice("ROOT_TOKEN=".length)}`],
+  ]);
+  told.mockRestore();
 });
 
 test("a token is added to a file that lacks one, beside what the file holds", () => {

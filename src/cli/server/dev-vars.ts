@@ -1,7 +1,14 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { parseEnv } from "node:util";
 import { isErrorCode } from "./error-code.ts";
+
+/** Makes sure that the project in `root` has a ROOT_TOKEN for a server on this machine, and tells a new one. */
+export function provideRootToken(root: string): void {
+  const token = ensureRootToken(join(root, ".dev.vars"));
+  if (token !== undefined) console.log(`ROOT_TOKEN created in .dev.vars: ${token}`);
+}
 
 /**
  * Makes sure that a `.dev.vars` file holds a ROOT_TOKEN, adding a random one if it is missing (spec 02, Authentication). What

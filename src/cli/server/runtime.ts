@@ -8,7 +8,7 @@ import { isErrorCode } from "./error-code.ts";
 import { applyMigrations } from "./migrations.ts";
 import type { Settings } from "./settings.ts";
 import { StartFailure } from "./start-failure.ts";
-import { endProcess, type StateDirectory } from "./state-directory.ts";
+import { endProcess, type StateDirectory, unusable } from "./state-directory.ts";
 import type { WorkerDeclaration } from "./worker-declaration.ts";
 
 /** How long requests in flight may take to finish once a stop is asked for; a stop has 3 s in all. */
@@ -42,7 +42,7 @@ export async function startRuntime(
     port: 0,
     cf: false,
     logRequests: false,
-    log: new RuntimeLog(died),
+    log: new RuntimeLog((reason) => died(storageFailure(reason, state) ?? reason)),
     resourcePersistencePath: state.path,
     handleStructuredLogs: ({ message }: { message: string }) => {
       // workerd adds the addresses of its own C++ frames to an uncaught error.
@@ -83,10 +83,17 @@ export async function startRuntime(
     );
     return { url: await miniflare.unsafeGetDirectURL(), stop: () => stop(miniflare, state) };
   } catch (error) {
-    await miniflare.dispose();
+    // A dispose says again what the start failed of, and that is told below.
+    await miniflare.dispose().catch(() => undefined);
     if (isErrorCode(error, "ERR_ADDRESS_IN_USE")) throw addressInUse(host, port);
-    throw error;
+    throw storageFailure(error, state) ?? error;
   }
+}
+
+/** What SQLite in workerd said of the state directory (full, broken, not its file), in the operator's words. */
+function storageFailure(error: unknown, { path }: StateDirectory): StartFailure | undefined {
+  const said = error instanceof Error && /SQLite failed; .* = (.*: SQLITE_.*)$/m.exec(error.message)?.[1];
+  return said ? unusable(path, said) : undefined;
 }
 
 /**

@@ -1,6 +1,15 @@
 import { execFileSync } from "node:child_process";
-import { accessSync, constants, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isErrorCode } from "./error-code.ts";
@@ -24,16 +33,33 @@ export interface StateDirectory {
  */
 export async function takeStateDirectory(path: string): Promise<StateDirectory> {
   try {
-    mkdirSync(path, { recursive: true });
+    makeDirectory(path);
+    readdirSync(path);
     accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
-    throw new StartFailure(`STATE_DIR cannot be used: ${error instanceof Error ? error.message : error}`);
+    throw unusable(path, error);
   }
   lock(path);
   const state = { path, workerd: () => workerdOf(path) };
   await endOrphan(state);
   writeFileSync(join(path, OWNER), `${process.pid}\n`);
   return state;
+}
+
+/** What a state directory is refused with that the system, or SQLite, finds no good. */
+export function unusable(path: string, reason: unknown): StartFailure {
+  return new StartFailure(`STATE_DIR ${path} cannot be used: ${reason instanceof Error ? reason.message : reason}`);
+}
+
+/** Not `recursive: true`: where nobody can make a directory (`/proc/x`) that tries for ever, and a read-only disk it calls ENOENT. */
+function makeDirectory(path: string): void {
+  if (existsSync(path)) return;
+  makeDirectory(dirname(path));
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    if (!isErrorCode(error, "EEXIST")) throw error; // another start was quicker
+  }
 }
 
 const OWNER = "server.pid";
@@ -47,7 +73,7 @@ function lock(path: string): void {
   try {
     database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
   } catch (error) {
-    if (!(error instanceof Error && /locked/.test(error.message))) throw error;
+    if (!(error instanceof Error && /locked/.test(error.message))) throw unusable(path, error);
     const owner = numberIn(join(path, OWNER));
     throw new StartFailure(`STATE_DIR ${path} is in use by a running server${owner ? ` (process ${owner})` : ""}`);
   }

@@ -37,13 +37,21 @@ export function inboxSuite(shared: SharedServer): void {
     await until(() => inbox.screen().includes("Risk"));
     inbox.press("r");
     await until(() => inbox.screen().includes("Why reject?"));
-    inbox.press("not on Friday\r");
+    inbox.press("\x1b[200~not on\nFriday\x1b[201~");
+    await until(() => inbox.screen().includes("not on Friday"));
+    inbox.press("\r");
     await until(() => inbox.screen().includes("is REJECTED"));
     inbox.press("q");
     expect(await inbox.ended).toBe(0);
-    expect(inbox.screen()).toMatch(/\?25h.*\?1049l\s*$/);
+    expect(inbox.screen()).toMatch(/\?2004l.*\?25h.*\?1049l\s*$/);
     const task = await cast.author.get<Task>(`/tasks/${id}`);
     expect(task).toMatchObject({ state: "REJECTED", approvals: [{ reviewer_id: "bob", reason: "not on Friday" }] });
+  });
+
+  test("a terminal that cannot move its cursor gets the list", async () => {
+    const inbox = startOnTerminal(["inbox"], { ...envFor(shared.url, cast.reviewers[0].token), TERM: "dumb" });
+    expect(await inbox.ended).toBe(0);
+    expect(inbox.screen()).not.toContain("\x1b");
   });
 
   test("packed and unpacked elsewhere, beside what it depends on, the command starts and finds the server", async () => {

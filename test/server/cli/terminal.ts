@@ -41,10 +41,13 @@ export function terminalSuite(shared: SharedServer): void {
 
   test("who does not answer a question ends with 130, and nothing is stored", async () => {
     const home = { XDG_CONFIG_HOME: temporaryFolder(), COUNTERSIGN_URL: shared.url };
-    const login = startOnTerminal(["login"], home);
-    await until(() => login.screen().includes("Token for"));
-    login.press("\x03");
-    expect(await login.ended).toBe(130);
+    for (const key of ["\x03", "\x04"]) {
+      const login = startOnTerminal(["login"], home);
+      await until(() => login.screen().includes("Token for"));
+      login.press(key);
+      expect(await login.ended).toBe(130);
+      expect(login.screen()).not.toContain("Warning");
+    }
     expect(() => statSync(join(home.XDG_CONFIG_HOME, "countersign"))).toThrow();
   });
 
