@@ -17,6 +17,7 @@ import { fail, type Result } from "./result.ts";
 import { SHIP_SWEEP_MS, SHIP_TIMER, Shipping } from "./shipping.ts";
 import { CALL_CHARS, type Counters, isSameCount, newCounters, Storage } from "./storage.ts";
 import { backoffMs, stands, type Timer } from "./timers.ts";
+import { atMost } from "./within.ts";
 
 /** What every actor answers to other actors. */
 export interface ActorApi {
@@ -33,6 +34,8 @@ export interface ActorApi {
 
 /** Marks of sources that have been silent this long are forgotten. */
 const MARK_MS = 24 * 60 * 60 * 1000;
+/** How long who changed something waits until others have heard of it: one who does not answer holds up nobody. */
+const DELIVERY_MS = 2_000;
 /** Entries at least kept by actors that do not keep their whole journal (05-realtime-and-audit). */
 const KEPT_ENTRIES = 1_000;
 /** Older ones are forgotten that many at a time: the journal is not scanned at every commit. */
@@ -217,9 +220,9 @@ export abstract class Actor extends DurableObject<Env> implements ActorApi {
     return { ok: true, value: stored.answer, replayed: true };
   }
 
-  /** Delivers what is owed now (to `targets`, default all). True if nothing is owed to them afterwards. */
-  protected deliverEffects(targets?: Iterable<ActorKey>): Promise<boolean> {
-    return this.#effects().drain(Date.now(), targets);
+  /** Delivers what is owed now (to `targets`, default all). False if they were not reached in time: then it goes on by itself. */
+  protected async deliverEffects(targets?: Iterable<ActorKey>): Promise<boolean> {
+    return (await atMost(DELIVERY_MS, this.#effects().drain(Date.now(), targets))) ?? false;
   }
 
   /** Applies the effects that wait for others: for whoever reads what they are about. */

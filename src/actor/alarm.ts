@@ -1,5 +1,6 @@
 /** An actor's timers as it remembers them, and the one alarm that rings for all of them. */
 import { alarmToSet, dueTimers, type Timer } from "./timers.ts";
+import { atMost } from "./within.ts";
 
 /** How long the alarm's handler waits for what others answer. What takes longer goes on, but holds up no timer. */
 const PATIENCE_MS = 2_000;
@@ -63,16 +64,5 @@ export class Alarm {
       this.#setTo = null;
       this.#arm(Date.now(), aheadMs);
     }
-  }
-}
-
-/** Waits for `work`, but no longer than `ms`; it goes on by itself. */
-async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  try {
-    await Promise.race([work, promise]);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { within } from "./within.ts";
+import { atMost, within } from "./within.ts";
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -21,4 +21,13 @@ it("rejects once the time is over, whatever comes later", async () => {
   await vi.advanceTimersByTimeAsync(1_000);
   resolve(7);
   await refused;
+});
+
+it("waits for no longer than it was told to, and leaves the rest to itself", async () => {
+  expect(await atMost(1_000, Promise.resolve(7))).toBe(7);
+  await expect(atMost(1_000, Promise.reject(new Error("broken")))).rejects.toThrow("broken");
+  expect(vi.getTimerCount()).toBe(0);
+  const never = atMost(1_000, new Promise<number>(() => {}));
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(await never).toBeUndefined();
 });

@@ -11,8 +11,8 @@ const PATIENCE_MS = 60_000;
 
 /**
  * A client that gives up no request: when the server dies before it answers, the same request is sent again, with the same
- * Idempotency-Key, to the server that follows. Answers of which `isLost` says so count as none, too. Rejects if all that takes
- * longer than a minute.
+ * Idempotency-Key, to the server that follows. Answers of which `isLost` says so count as none, too. Rejects if a server
+ * that is there says nothing for a minute.
  */
 export class Persistent {
   readonly session: Session;
@@ -27,7 +27,7 @@ export class Persistent {
   }
 
   get<Body>(path: string): Promise<Answer<Body>> {
-    return this.#patiently("GET", path, () => this.session.call<Body>("GET", path));
+    return this.#untilAnswered("GET", path, () => this.session.call<Body>("GET", path));
   }
 
   post<Body>(path: string, body: unknown = {}, headers: Readonly<Record<string, string>> = {}): Promise<Answer<Body>> {
@@ -41,26 +41,35 @@ export class Persistent {
     headers: Readonly<Record<string, string>> = {},
   ): Promise<Answer<Body>> {
     const all = { ...headers, "Idempotency-Key": randomUUID() };
-    return this.#patiently(method, path, () => this.session.call<Body>(method, path, body, all));
+    return this.#untilAnswered(method, path, () => this.session.call<Body>(method, path, body, all));
   }
 
-  async #patiently<Body>(method: string, path: string, attempt: () => Promise<Answer<Body>>): Promise<Answer<Body>> {
-    try {
-      return await within(this.#untilAnswered(attempt), PATIENCE_MS);
-    } catch (cause) {
-      throw new Error(`${method} ${path} of ${this.session.id} was given up: ${cause}`, { cause });
-    }
-  }
-
-  async #untilAnswered<Body>(attempt: () => Promise<Answer<Body>>): Promise<Answer<Body>> {
+  async #untilAnswered<Body>(
+    method: string,
+    path: string,
+    attempt: () => Promise<Answer<Body>>,
+  ): Promise<Answer<Body>> {
+    const told = `${method} ${path} of ${this.session.id}`;
     for (;;) {
-      const answer = await attempt().catch(() => undefined);
+      const answer = await within(
+        attempt().catch(() => undefined),
+        PATIENCE_MS,
+      ).catch(haltedAt(told));
       if (answer !== undefined && !this.#isLost(answer)) return answer;
       this.lost += 1;
       if (answer !== undefined) await pause(AGAIN_MS);
-      await until(() => isReady(this.session.url));
+      await within(
+        until(() => isReady(this.session.url)),
+        PATIENCE_MS,
+      ).catch(haltedAt(`readiness after ${told}`));
     }
   }
+}
+
+function haltedAt(told: string): (cause: unknown) => never {
+  return (cause) => {
+    throw new Error(`the server has come to a halt, ${told}: ${cause}`, { cause });
+  };
 }
 
 function isReady(url: string): Promise<boolean> {
