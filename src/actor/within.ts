@@ -1,7 +1,7 @@
 /** The value of a promise, or undefined if it does not come within `ms`: then it goes on, and nobody waits for it. */
 export async function atMost<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
   const { promise: tooLate, resolve } = Promise.withResolvers<undefined>();
-  const timer = setTimeout(resolve, ms);
+  const timer = setTimeout(() => resolve(undefined), ms);
   try {
     return await Promise.race([promise, tooLate]);
   } finally {
