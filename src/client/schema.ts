@@ -2158,7 +2158,7 @@ export interface components {
           readonly since: string;
         })[];
       /**
-       * @description there are more edges than the 10,000 told here
+       * @description there are more edges than are told here
        * @enum {boolean}
        */
       readonly truncated?: true;

@@ -43,7 +43,7 @@ export const GraphView = z.lazy(() =>
           since: Timestamp,
         }),
       ),
-      truncated: z.literal(true).optional().openapi({ description: "there are more edges than the 10,000 told here" }),
+      truncated: z.literal(true).optional().openapi({ description: "there are more edges than are told here" }),
     })
     .openapi("WaitForGraph"),
 );
