@@ -1,7 +1,7 @@
 /** Agents that come, fall silent and go: presence by heartbeats, timers and looks (02-http-and-auth, "Agents"). */
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { ActorApi } from "../src/actor/actor.ts";
+import type { ActorApi } from "../src/actor/actor-api.ts";
 import type { Entry } from "../src/actor/journal.ts";
 import type { PresentAgent } from "../src/agents/contract.ts";
 import { eventsOf, told } from "./support/channel.ts";

@@ -4,6 +4,7 @@ import type { ReadModelChange } from "../db/read-model.ts";
 import type { Env } from "../env.ts";
 import { causeOf, log } from "../log.ts";
 import type { EventBody } from "../realtime/channel-api.ts";
+import type { ActorApi } from "./actor-api.ts";
 import { Alarm } from "./alarm.ts";
 import type { Caller } from "./caller.ts";
 import { Commit, housekeeper, type MadeEvent, REPLAY_MS } from "./commit.ts";
@@ -18,19 +19,6 @@ import { SHIP_SWEEP_MS, SHIP_TIMER, Shipping } from "./shipping.ts";
 import { CALL_CHARS, type Counters, isSameCount, newCounters, Storage } from "./storage.ts";
 import { backoffMs, stands, type Timer } from "./timers.ts";
 import { atMost } from "./within.ts";
-
-/** What every actor answers to other actors. */
-export interface ActorApi {
-  deliver(to: ActorKey, source: ActorKey, rows: readonly EffectRow[]): Promise<Receipt>;
-  /** Seq and hash of the chain's last entry; null if this actor has no chain. */
-  head(): { readonly seq: number; readonly hash: string } | null;
-  /** The chain's audited entries above `after`, oldest first. */
-  chain(after: number, limit: number): ChainedEntry[];
-  /** Ships everything to the ledger now; false if the ledger did not take it. */
-  ship(): Promise<boolean>;
-  /** What it still keeps of its chain above `after`, and its rows in the read models as they are now: D1 lost them. */
-  recount(after: number, limit: number): Pick<Shipment, "entries" | "changes">;
-}
 
 /** Marks of sources that have been silent this long are forgotten. */
 const MARK_MS = 24 * 60 * 60 * 1000;

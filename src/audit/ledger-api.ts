@@ -1,5 +1,5 @@
 /** What others may ask of the ledger of a workspace, besides what every actor sends it (actor/ledger-api.ts). */
-import type { ActorApi } from "../actor/actor.ts";
+import type { ActorApi } from "../actor/actor-api.ts";
 import type { Caller } from "../actor/caller.ts";
 import type { LedgerIntake } from "../actor/ledger-api.ts";
 import { type ActorKey, actorOf, type Remote } from "../actor/remote.ts";

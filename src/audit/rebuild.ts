@@ -3,7 +3,7 @@
  * then chain by chain what the actors' journals still hold. One small batch at a time, each with its place in one commit, so
  * that it resumes where a crash left it and may be repeated.
  */
-import type { ActorApi } from "../actor/actor.ts";
+import type { ActorApi } from "../actor/actor-api.ts";
 import type { Caller } from "../actor/caller.ts";
 import { type Commit, housekeeper } from "../actor/commit.ts";
 import { giveWay } from "../actor/give-way.ts";

@@ -1,6 +1,6 @@
 /** `GET /tasks/:id/audit`: a task's whole chain from its own journal, with D1's ids where D1 has it already. */
 
-import type { ActorApi } from "../actor/actor.ts";
+import type { ActorApi } from "../actor/actor-api.ts";
 import type { Address } from "../actor/ids.ts";
 import { actorAt } from "../actor/remote.ts";
 import type { Env } from "../env.ts";

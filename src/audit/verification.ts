@@ -1,5 +1,5 @@
 /** Verifying chains: what D1 holds against what the actors, or the ledger for all of them, say (05, "Audit"). */
-import type { ActorApi } from "../actor/actor.ts";
+import type { ActorApi } from "../actor/actor-api.ts";
 import { parseId } from "../actor/ids.ts";
 import { actorOf } from "../actor/remote.ts";
 import { fail, ok, type Result } from "../actor/result.ts";

@@ -1,5 +1,5 @@
 /** What others may ask of the coordinator of a workspace. */
-import type { ActorApi } from "../actor/actor.ts";
+import type { ActorApi } from "../actor/actor-api.ts";
 import type { NumberedPage, NumberedRequest } from "../actor/numbered-page.ts";
 import { actorOf, type Remote } from "../actor/remote.ts";
 import type { Env } from "../env.ts";

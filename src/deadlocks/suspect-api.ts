@@ -1,5 +1,5 @@
 /** What the coordinator asks of a lock in its graph. Each call names the lock's key, and the lock settles before it answers. */
-import type { ActorApi } from "../actor/actor.ts";
+import type { ActorApi } from "../actor/actor-api.ts";
 import { actorOf, type Remote } from "../actor/remote.ts";
 import type { Env } from "../env.ts";
 import type { Session } from "../locks/lock-types.ts";

@@ -1,5 +1,5 @@
 /** What others may ask of an actor that carries a lock: a task, a resource or an agent. */
-import type { ActorApi } from "../actor/actor.ts";
+import type { ActorApi } from "../actor/actor-api.ts";
 import type { Caller } from "../actor/caller.ts";
 import { actorOf, type Remote } from "../actor/remote.ts";
 import type { Result } from "../actor/result.ts";

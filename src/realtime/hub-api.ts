@@ -1,5 +1,5 @@
 /** What others may ask of a hub. */
-import type { ActorApi } from "../actor/actor.ts";
+import type { ActorApi } from "../actor/actor-api.ts";
 import type { Caller } from "../actor/caller.ts";
 import { actorName } from "../actor/ids.ts";
 import { type ActorKey, addressOfKey, type Remote, remote } from "../actor/remote.ts";

@@ -1,5 +1,5 @@
 /** What others may ask of a webhook's actor. Routes look into D1 first: it is only asked about webhooks that exist. */
-import type { ActorApi } from "../actor/actor.ts";
+import type { ActorApi } from "../actor/actor-api.ts";
 import type { Caller } from "../actor/caller.ts";
 import type { NumberedPage, NumberedRequest } from "../actor/numbered-page.ts";
 import { type ActorKey, actorOf, type Remote } from "../actor/remote.ts";
