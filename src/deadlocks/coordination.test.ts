@@ -14,6 +14,16 @@ function holding(...names: string[]): LockWorld {
   return world;
 }
 
+/** h and r wait for each other, r only because the writer w is before it: h shares l and would share it with r, too. */
+function readerBehindWriter(): LockWorld {
+  const world = holding("r");
+  world.ask("h", "l", "shared");
+  world.ask("w", "l", "exclusive");
+  world.ask("r", "l", "shared");
+  world.ask("h", "r");
+  return world;
+}
+
 function victims(scenario: CoordinatorScenario): string[] {
   return scenario.resolved.map(({ victim }) => victim.session_id);
 }
@@ -99,11 +109,7 @@ describe("the resolution of a deadlock", () => {
   });
 
   it("lets a reader in where only a queued writer holds it up, and aborts nobody", () => {
-    const world = holding("r");
-    world.ask("h", "l", "shared");
-    world.ask("w", "l", "exclusive");
-    world.ask("r", "l", "shared");
-    world.ask("h", "r");
+    const world = readerBehindWriter();
     const scenario = new CoordinatorScenario(world);
     expect(world.hasDeadlock()).toBe(true);
     scenario.flush();
@@ -254,11 +260,7 @@ describe("the resolution of a deadlock", () => {
   });
 
   it("tries to let a reader in who stays where it is in the graph again later, and not at once for ever", () => {
-    const world = holding("r");
-    world.ask("h", "l", "shared");
-    world.ask("w", "l", "exclusive");
-    world.ask("r", "l", "shared");
-    world.ask("h", "r");
+    const world = readerBehindWriter();
     const scenario = new CoordinatorScenario(world);
     for (const name of world.names) scenario.report(name);
     scenario.deliver();

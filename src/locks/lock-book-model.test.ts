@@ -51,6 +51,8 @@ const ask = fc.record({
   wait_ms: fc.oneof(span, span, fc.constant(0)),
   queue_max: fc.integer({ min: 1, max: 5 }),
 });
+const ago = fc.integer({ min: -2, max: 9 });
+const members = fc.uniqueArray(fc.integer({ min: 1, max: 12 }), { maxLength: 2 });
 const command = fc.oneof(
   { weight: 12, arbitrary: ask },
   { weight: 3, arbitrary: fc.record({ do: fc.constant("pass" as const), ms: fc.integer({ min: -3, max: 8 }) }) },
@@ -58,15 +60,7 @@ const command = fc.oneof(
   { weight: 3, arbitrary: fc.record({ do: fc.constant("release" as const), target, forced: fc.boolean() }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("downgrade" as const), target }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("abort" as const), target }) },
-  {
-    weight: 1,
-    arbitrary: fc.record({
-      do: fc.constant("abortSession" as const),
-      session,
-      ago: fc.integer({ min: -2, max: 9 }),
-      members: fc.uniqueArray(fc.integer({ min: 1, max: 12 }), { maxLength: 2 }),
-    }),
-  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("abortSession" as const), session, ago, members }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant("letIn" as const), target }) },
   {
     weight: 1,
